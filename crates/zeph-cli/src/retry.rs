@@ -292,6 +292,7 @@ fn reason(retry: &RetryPlan, why: RunsAgain) -> String {
             let parent = retry.graph().task(parent).name();
             format!("it needs {}", escape_terminal(parent))
         }
+        RunsAgain::Finally => "it runs at the end of each run".to_owned(),
         RunsAgain::New => "the earlier run has no such task".to_owned(),
         _ => "it runs again".to_owned(),
     }

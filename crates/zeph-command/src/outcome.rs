@@ -164,8 +164,13 @@ fn failure(params: &CommandParams, status: ExitStatus, stderr: &str) -> TaskErro
             "; a task has no terminal: pass what the program asks for in `env`, in a file or on `stdin`",
         );
     }
+    let is_listed = |codes: &[i32]| status.code().is_some_and(|code| codes.contains(&code));
     let error = match status.signal() {
         Some(signal) if is_from_outside(signal) => TaskError::interrupted(message),
+        _ if is_listed(&params.skip_codes) => TaskError::skip(message),
+        None if (params.retry_codes.as_ref()).is_some_and(|codes| !is_listed(codes)) => {
+            TaskError::permanent(message)
+        }
         _ => TaskError::retryable(message),
     };
     error

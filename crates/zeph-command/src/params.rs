@@ -51,6 +51,12 @@ pub struct CommandParams {
     /// The exit codes that mean success. Default `[0]`.
     #[serde(default = "zero")]
     pub ok_codes: Vec<i32>,
+    /// The exit codes that mean that there is nothing to do: the task is skipped. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skip_codes: Vec<i32>,
+    /// The exit codes after which another attempt may succeed. Default: every other code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_codes: Option<Vec<i32>>,
 }
 
 /// How standard output becomes a value.

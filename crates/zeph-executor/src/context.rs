@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use zeph_graph::{Attempt, RunId, TaskId};
+use zeph_graph::{Attempt, RunEnd, RunId, TaskId};
 
 use crate::{Journal, LogStream, Logs, NoJournal, NoProgress, Progress, Stop};
 
@@ -38,6 +38,7 @@ struct Inner {
     logs: Logs,
     progress: Arc<dyn Progress>,
     journal: Arc<dyn Journal>,
+    outcome: Option<RunEnd>,
 }
 
 impl TaskContext {
@@ -61,6 +62,7 @@ impl TaskContext {
             logs: Logs::default(),
             progress: Arc::new(NoProgress),
             journal: Arc::new(NoJournal),
+            outcome: None,
         })
     }
 
@@ -134,10 +136,15 @@ impl TaskContext {
         &*self.0.journal
     }
 
-    /// Reports that the attempt is alive.
+    /// In a finalizer: how the run went so far, which is how it ends if the finalizers succeed.
+    #[must_use]
+    pub fn outcome(&self) -> Option<RunEnd> {
+        self.0.outcome
+    }
+
+    /// Reports that the attempt is alive, as output and progress do: its idle time-out begins anew.
     ///
-    /// No driver acts on it today. Idle time-outs and distributed back ends will: an executor that can be
-    /// silent for a long time should call it about every 30 s.
+    /// An executor that can be silent for a long time should call it about every 30 s.
     pub fn heartbeat(&self) {
         self.0.progress.heartbeat();
     }
@@ -194,6 +201,12 @@ impl TaskContextBuilder {
     /// Sets the journal. Default: [`NoJournal`].
     pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
         self.0.journal = journal;
+        self
+    }
+
+    /// Sets how the run went so far, for a finalizer. Default: none.
+    pub fn outcome(mut self, outcome: Option<RunEnd>) -> Self {
+        self.0.outcome = outcome;
         self
     }
 

@@ -35,6 +35,8 @@ pub enum ErrorClass {
     Interrupted,
     /// A policy, a person or a provider refused; another attempt would be refused too.
     Refused,
+    /// There is nothing to do: the task is skipped, which is no failure.
+    Skip,
     /// The budget does not cover the next call. With a larger budget another attempt may succeed.
     OverBudget,
 }
@@ -51,6 +53,7 @@ impl ErrorClass {
             Self::Permanent => Fault::Permanent,
             Self::Interrupted => Fault::Interrupted,
             Self::Refused => Fault::Refused,
+            Self::Skip => Fault::Skipped,
             Self::OverBudget => Fault::Budget,
         }
     }
@@ -119,6 +122,12 @@ impl TaskError {
     #[must_use]
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(ErrorClass::Refused, message)
+    }
+
+    /// There is nothing to do: the task ends as skipped, for this reason. Code `skipped`.
+    #[must_use]
+    pub fn skip(reason: impl Into<String>) -> Self {
+        Self::new(ErrorClass::Skip, reason)
     }
 
     /// The budget does not cover the next call. Code `over_budget`; the detail holds `asked` and `left`.
@@ -191,8 +200,8 @@ impl TaskError {
         self.0.class
     }
 
-    /// The stable code; by default `failed`, `cancelled`, `interrupted`, `refused` or
-    /// `over_budget`, by class.
+    /// The stable code; by default `failed`, `cancelled`, `interrupted`, `refused`,
+    /// `skipped` or `over_budget`, by class.
     #[must_use]
     pub fn code(&self) -> &str {
         match (&self.0.code, self.0.class) {
@@ -201,6 +210,7 @@ impl TaskError {
             (None, ErrorClass::Cancelled) => "cancelled",
             (None, ErrorClass::Interrupted) => "interrupted",
             (None, ErrorClass::Refused) => "refused",
+            (None, ErrorClass::Skip) => "skipped",
             (None, ErrorClass::OverBudget) => "over_budget",
         }
     }

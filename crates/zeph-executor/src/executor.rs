@@ -164,6 +164,8 @@ pub enum ParentState {
     Skipped,
     /// It was cancelled.
     Canceled,
+    /// It had not ended when the attempt started, which a trigger such as `any_success` allows.
+    Unfinished,
 }
 
 #[cfg(test)]

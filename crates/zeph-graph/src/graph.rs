@@ -8,7 +8,9 @@ use crate::id::GraphMark;
 use crate::{Lane, LaneId, Links, OnFailure, Rules, Task, TaskId, Work};
 
 /// The most tasks that a graph can hold.
-pub const MAX_TASKS: usize = u32::MAX as usize - 1;
+///
+/// A scheduler counts the parents of a task in 29 bits.
+pub const MAX_TASKS: usize = (1 << 29) - 1;
 /// The longest name of a task or lane, in bytes.
 pub const MAX_NAME_BYTES: usize = 200;
 
@@ -49,6 +51,16 @@ pub enum AddError {
         task: String,
         /// The id.
         dependency: TaskId,
+    },
+    /// A task that is no finalizer depends on one.
+    #[error(
+        "task {task:?} depends on {dependency:?}, which runs at the end: only another task that runs at the end can"
+    )]
+    NeedsFinalizer {
+        /// The task that was to be added.
+        task: String,
+        /// The finalizer.
+        dependency: String,
     },
     /// The name is empty, too long, or has control characters.
     #[error(
@@ -170,6 +182,15 @@ impl TaskGraph {
             if !dependency.belongs_to(self.mark) || dependency.as_u32() >= index {
                 self.parents.truncate(start);
                 return Err(AddError::ForeignTask {
+                    task: task.name().into(),
+                    dependency,
+                });
+            }
+            let parent = &self.tasks[dependency.index()];
+            if parent.rules().finally && !task.rules().finally {
+                let dependency = parent.name().into();
+                self.parents.truncate(start);
+                return Err(AddError::NeedsFinalizer {
                     task: task.name().into(),
                     dependency,
                 });
@@ -450,6 +471,7 @@ fn check_times(task: &str, rules: &Rules, work: &Work) -> Result<(), AddError> {
         .map(|(wait, _)| wait);
     let all = [
         ("the attempt time-out", rules.attempt_timeout),
+        ("the idle time-out", rules.idle_timeout),
         ("the task time-out", rules.task_timeout),
         ("the wait for an answer to a failure", ask),
         ("the wait for an answer", question),

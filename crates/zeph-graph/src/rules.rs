@@ -12,7 +12,7 @@ words! {
     /// When a task may start, depending on the final states of its parents.
     ///
     /// A canceled parent counts as failed; a skipped one is done, but neither success nor failure.
-    /// Without parents either trigger fires at once.
+    /// Without parents each trigger fires at once. A task whose trigger can no longer fire is skipped.
     #[derive(Default)]
     Trigger {
         /// All parents completed. It can no longer fire once one of them ended otherwise.
@@ -20,6 +20,12 @@ words! {
         AllSuccess = "all_success",
         /// All parents ended, in whatever state.
         AllDone = "all_done",
+        /// A parent completed. The other parents may still run.
+        AnySuccess = "any_success",
+        /// A parent failed or was canceled. The other parents may still run.
+        AnyFailed = "any_failed",
+        /// All parents ended, and none of them failed or was canceled.
+        NoneFailed = "none_failed",
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{Attempt, ContentId, QuestionId, Rules, TaskId, Timestamp};
 /// | Ready | Running | a slot in every lane is free; an attempt starts |
 /// | Running | Completed | the attempt returned its result; also from Canceling, if the reason is a suspension |
 /// | Running, Canceling | BackingOff | the attempt failed or took too long, and is to be repeated |
+/// | Running | Skipped | the executor reports that there is nothing to do |
 /// | Running, Canceling | Asking | the attempt failed, is not to be repeated, and a person decides |
 /// | Running, Canceling | Failed | the attempt failed, is not to be repeated, and the task stays failed |
 /// | Running, Canceling | Completed | the attempt failed, is not to be repeated, and a substitute value is the result |
@@ -80,7 +81,8 @@ pub enum TaskState {
         /// The fault of the last attempt.
         why: Fault,
     },
-    /// It did not run, because its trigger cannot fire or its approval was refused.
+    /// It has no result and did not fail: its trigger cannot fire, its approval was refused, or its executor
+    /// had nothing to do.
     Skipped {
         /// The reason.
         why: SkipWhy,
@@ -166,6 +168,8 @@ words! {
         Panicked = "panicked" => "panicked",
         /// The attempt took too long. Retryable.
         AttemptTimeout = "attempt_timeout" => "attempt timed out",
+        /// The attempt gave no sign of life for too long. Retryable.
+        IdleTimeout = "idle_timeout" => "idle for too long",
         /// All attempts together took too long.
         TaskTimeout = "task_timeout" => "task timed out",
         /// The end of the attempt is unknown, and it must not be repeated without an answer of a person.
@@ -173,6 +177,8 @@ words! {
         /// A budget does not cover the next call. No retry resolves that, and the run's policy decides
         /// instead of the task's `on_failure`.
         Budget = "budget" => "over budget",
+        /// The executor found nothing to do: the task is skipped. No failure.
+        Skipped = "skipped" => "skipped by its executor",
     }
 }
 
@@ -195,6 +201,13 @@ impl Fault {
                 let limit = zeph_common::format_duration(limit);
                 format!("took longer than its timeout of {limit}")
             }
+            (Self::IdleTimeout, ..) => match rules.idle_timeout {
+                Some(limit) => {
+                    let limit = zeph_common::format_duration(limit);
+                    format!("gave no output and no heartbeat for its idle_timeout of {limit}")
+                }
+                None => self.to_string(),
+            },
             (Self::TaskTimeout, _, Some(limit)) => {
                 let limit = zeph_common::format_duration(limit);
                 format!("used up its total_timeout of {limit}")
@@ -207,12 +220,13 @@ impl Fault {
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::Error | Self::Panicked | Self::AttemptTimeout => true,
+            Self::Error | Self::Panicked | Self::AttemptTimeout | Self::IdleTimeout => true,
             Self::Permanent
             | Self::Refused
             | Self::TaskTimeout
             | Self::Interrupted
-            | Self::Budget => false,
+            | Self::Budget
+            | Self::Skipped => false,
         }
     }
 }
@@ -269,6 +283,8 @@ pub enum CutWhy {
     Cancel(CancelWhy),
     /// The attempt took too long.
     AttemptTimeout,
+    /// The attempt gave no sign of life for too long.
+    IdleTimeout,
     /// All attempts together took too long.
     TaskTimeout,
     /// The run is suspended; the attempt costs no retry.
@@ -280,6 +296,7 @@ impl std::fmt::Display for CutWhy {
         match self {
             Self::Cancel(why) => why.fmt(f),
             Self::AttemptTimeout => Fault::AttemptTimeout.fmt(f),
+            Self::IdleTimeout => Fault::IdleTimeout.fmt(f),
             Self::TaskTimeout => Fault::TaskTimeout.fmt(f),
             Self::Suspend => f.write_str("the run is being suspended"),
         }
@@ -292,8 +309,24 @@ impl std::fmt::Display for CutWhy {
 pub enum SkipWhy {
     /// Its trigger can no longer fire, because this parent did not complete.
     Upstream(TaskId),
+    /// Its trigger is `any_failed`, and no parent failed.
+    NoFailure,
     /// A person or the default answer refused the approval.
     Declined,
+    /// Its executor found nothing to do.
+    Executor,
+}
+
+impl std::fmt::Display for SkipWhy {
+    /// The reason in words; the parent of [`Upstream`](Self::Upstream) has no name here.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Upstream(_) => "a task that it depends on did not complete",
+            Self::NoFailure => "no task that it depends on failed",
+            Self::Declined => "the answer to its approval was no",
+            Self::Executor => "it found nothing to do",
+        })
+    }
 }
 
 /// The subject of a question.

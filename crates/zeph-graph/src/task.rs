@@ -54,12 +54,17 @@ pub enum Work {
 pub struct Rules {
     /// When the task may start, depending on its parents. Default: all of them completed.
     pub trigger: Trigger,
+    /// Whether the task is a finalizer: it starts when every task that is none has ended, also after an
+    /// abort, a run time-out or a cancel of the run. Only finalizers may depend on it. Default: no.
+    pub finally: bool,
     /// How often and how soon a failed attempt is repeated. Default: never.
     pub retry: Retry,
     /// What happens when the last attempt has failed. Default: abort the run.
     pub on_failure: OnFailure,
     /// The longest that one attempt may run. Default: no limit.
     pub attempt_timeout: Option<Duration>,
+    /// The longest that an attempt may run without output, heartbeat or progress. Default: no limit.
+    pub idle_timeout: Option<Duration>,
     /// The longest that all attempts and back-offs together may take. Default: no limit.
     pub task_timeout: Option<Duration>,
     /// The effect class: what a repeated attempt does to the outside world. Default: idempotent.
@@ -80,9 +85,11 @@ pub struct Rules {
 
 static DEFAULT_RULES: Rules = Rules {
     trigger: Trigger::AllSuccess,
+    finally: false,
     retry: Retry::NEVER,
     on_failure: OnFailure::Abort,
     attempt_timeout: None,
+    idle_timeout: None,
     task_timeout: None,
     effect: Effect::Idempotent,
     lanes: Vec::new(),
@@ -182,6 +189,15 @@ impl Task {
         self
     }
 
+    /// Makes it a finalizer: it starts when every other task has ended, whatever the reason.
+    ///
+    /// Only finalizers may depend on it. Its failure makes a completed run Degraded and never aborts a run.
+    #[must_use]
+    pub fn finally(mut self) -> Self {
+        self.rules_mut().finally = true;
+        self
+    }
+
     /// Repeats a failed attempt up to `retries` times, with the default back-off.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
@@ -207,6 +223,14 @@ impl Task {
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.rules_mut().attempt_timeout = Some(limit);
+        self
+    }
+
+    /// Limits the time of an attempt without output, heartbeat or progress. Zero is refused when the task is
+    /// added.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.rules_mut().idle_timeout = Some(limit);
         self
     }
 

@@ -48,7 +48,7 @@ const PLAN: &[Help] = &[
     ("default default_args", "write `[defaults]`"),
     (
         "on_exit onexit handlers finally after_script teardown cleanup",
-        "write a task with `after = \"all_done\"` that needs the others; those need `on_failure = \"skip\"`",
+        "write a task with `finally = true`: it runs when everything else has ended, also after a failure",
     ),
     (
         "includes extends import imports template templates base inherit",
@@ -131,12 +131,24 @@ const TASK: &[Help] = &[
         "the name of a task is the name of its table, `[tasks.NAME]`; `description` is for people",
     ),
     (
-        "trigger_rule triggerrule trigger on_success onsuccess finally always run_always on on_error onerror cleanup teardown on_exit",
-        "write `after = \"all_done\"` for a task that also runs when others failed",
+        "always run_always cleanup teardown on_exit",
+        "write `finally = true` for a task that runs when everything else has ended, also after a failure",
+    ),
+    (
+        "trigger_rule triggerrule trigger on_success onsuccess on on_error onerror on_failed",
+        "write `after = \"all_done\"`, \"any_success\", \"any_failed\" or \"none_failed\"",
     ),
     (
         "exit_codes success_codes allowed_exit_codes success_exit_codes expected_exit_codes ok_exit_codes",
         "write `ok_codes = [0, 1]`",
+    ),
+    (
+        "skip_on_exit_code skip_exit_code skip_exit_codes",
+        "write `skip_codes = [99]`: these exit codes skip the task",
+    ),
+    (
+        "no_output_timeout heartbeat_timeout inactivity_timeout silence_timeout stall_timeout",
+        "write `idle_timeout = \"5m\"`: the longest time without output",
     ),
     ("input std_in", "write `stdin = \"…\"`"),
     (
@@ -169,7 +181,7 @@ const TASK: &[Help] = &[
 /// Words for `after`.
 const AFTER: &[Help] = &[
     (
-        "always done finished all completed any_done complete ended succeeded_or_failed none_failed none_skipped all_finished",
+        "always done finished all completed any_done complete ended succeeded_or_failed all_finished",
         "write `after = \"all_done\"`: it runs when all that it needs has ended, in whatever way",
     ),
     (
@@ -177,8 +189,16 @@ const AFTER: &[Help] = &[
         "write `after = \"all_success\"`, which is the default",
     ),
     (
-        "failure failed on_failure on_error error one_failed any_failed all_failed",
-        "no task runs only after a failure; write `after = \"all_done\"`, and let its script look at `${{ tasks.NAME.state }}`",
+        "failure failed on_failure on_error error one_failed",
+        "write `after = \"any_failed\"`: it runs once one that it needs has failed",
+    ),
+    (
+        "one_success any_succeeded first_success",
+        "write `after = \"any_success\"`: it runs once one that it needs has completed",
+    ),
+    (
+        "none_failed_min_one_success no_failure no_failures",
+        "write `after = \"none_failed\"`: it runs when all that it needs has ended, and none of it failed",
     ),
 ];
 
@@ -242,7 +262,7 @@ const RETRY: &[Help] = &[
     ),
     (
         "on exit_codes on_codes when if on_exit_codes codes retry_on",
-        "every exit code that is not in `ok_codes` is retried",
+        "write `retry_codes = [75]` beside it; without it, every exit code that is not in `ok_codes` is retried",
     ),
 ];
 

@@ -52,7 +52,9 @@ impl Plan {
             // A task that reads an output cannot run without it.
             let own = read_outputs(std::slice::from_ref(task));
             let mut needs = task.spec.needs.iter().filter(|need| !is_read(need, &own));
-            if task.spec.trigger == Trigger::AllDone
+            let after_failures = matches!(task.spec.trigger, Trigger::AllDone | Trigger::AnyFailed);
+            if after_failures
+                && !task.spec.finally
                 && let Some(parent) = needs.find(|need| aborting.contains(need.as_str()))
             {
                 let message = format!(
@@ -61,7 +63,7 @@ impl Plan {
                     parent = quote(parent),
                 );
                 let help = format!(
-                    "write `on_failure = \"skip\"` in {}, so that the run goes on to its end",
+                    "write `finally = true` here, or `on_failure = \"skip\"` in {}, so that the run goes on",
                     quote(parent)
                 );
                 let one = Diagnostic::new(code::SKIPPED_BY_ABORT, message).at(task.place);

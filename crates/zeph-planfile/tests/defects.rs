@@ -188,7 +188,7 @@ fn tasks() {
                 "[tasks.a]\nneeds = ['b']\n[tasks.b]\nneeds = ['a']",
                 "cycle",
             ),
-            ("[tasks.a]\nafter = 'any_success'", "bad_value"),
+            ("[tasks.a]\nafter = 'some_success'", "bad_value"),
             ("[tasks.a]\npriority = 3000000000", "bad_value"),
             ("[tasks.a]\nrun = ['x']\npriority = 'high'", "wrong_type"),
             ("[tasks.a]\nhint = '0s'", "zero_timeout"),

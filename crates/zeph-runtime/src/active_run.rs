@@ -9,7 +9,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 use zeph_executor::{Stop, TaskOutput};
 use zeph_graph::{
-    AskWhy, Attempt, ContentId, Entry, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
+    AskWhy, Attempt, ContentId, Entry, Output, Record, Seq, SkipWhy, TaskId, TaskState, Timestamp,
+    wire,
 };
 use zeph_memory::{Append, Chain, Draft, NewRun, RequestId, Row, RunStatus, RunSummary};
 use zeph_scheduler::{Batch, EventLog, Scheduler};
@@ -118,6 +119,10 @@ impl ActiveRun {
             Record::AttemptFailed { .. }
                 | Record::BackedOff { .. }
                 | Record::Failed { .. }
+                | Record::Skipped {
+                    why: SkipWhy::Executor,
+                    ..
+                }
                 | Record::Completed {
                     output: Output::Definition,
                     ..

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeph_executor::closure::from_fn;
 use zeph_executor::{Registry, TaskError};
-use zeph_graph::{RunId, Timestamp, Work};
+use zeph_graph::{RunId, Task, Timestamp, Work};
 use zeph_memory::RawGraphStore;
 
 use crate::control::{Delivery, ask};
@@ -16,8 +16,9 @@ use crate::view::RunView;
 
 /// Cancels a run: through its owner, or, if no process works on it, by taking it over until it has ended.
 ///
-/// A cancelled run starts nothing, so its executors, secrets, models and folder are not needed: a run that
-/// lost one of them can still be ended.
+/// A run that is taken over starts nothing, so its executors, secrets, models and folder are not needed: a run
+/// that lost one of them can still be ended. Its finalizers, which would need them, are cancelled, too. The
+/// owner of a run runs its finalizers.
 ///
 /// # Errors
 /// As [`ask`], and if another process takes the run over meanwhile or the store fails.
@@ -36,6 +37,12 @@ pub async fn cancel_run(
         return Ok(delivery);
     }
     let view = RunView::load(&*store, run).await?;
+    let is_left =
+        |(id, task): (_, &Task)| task.rules().finally && !view.scheduler.task(id).state().is_end();
+    if view.graph().tasks().any(is_left) {
+        // The second one cancels the finalizers.
+        ask(&*store, Some(&owners), run, &cancel, now).await?;
+    }
     let mut registry = Registry::new();
     for (_, task) in view.graph().tasks() {
         if let Work::Action { name, .. } = task.work() {

@@ -28,15 +28,15 @@ use crate::error::RuntimeError;
 use crate::growing_log::GrowingLog;
 use crate::in_flight::InFlight;
 use crate::inbox::{PostedRequest, read_inbox, replaced};
-use crate::message::{Ack, Key, Message, Outcome};
+use crate::message::{Ack, AttemptRef, Key, Message, Outcome};
 use crate::request::{self, AttributedRequest, Request};
 use crate::restore::closest;
 use crate::submission::Limits;
 
 /// A timer that fires later than this shows that the process stood still.
-const STANDSTILL: Duration = Duration::from_millis(500);
+pub(crate) const STANDSTILL: Duration = Duration::from_millis(500);
 /// How long work that ended during a standstill has to report, before the timers fire.
-const SETTLE: Duration = Duration::from_millis(500);
+pub(crate) const SETTLE: Duration = Duration::from_millis(500);
 
 /// The configuration of the engine's task.
 pub(crate) struct CoreConfig {
@@ -189,6 +189,11 @@ impl Core {
                 });
             }
             Message::LogsRendered(rendered) => self.save_logs(rendered),
+            Message::Idle(AttemptRef { key, task, attempt }) => {
+                self.update(key, |active, now| {
+                    active.scheduler.handle(now, Input::Idle { task, attempt })
+                });
+            }
             Message::Journal { from, request } => self.journal_request(from, request),
             Message::Inspect { run, read } => {
                 let key = self.by_id.get(&run);

@@ -12,6 +12,7 @@ use zeph_graph::Attempt;
 use zeph_scheduler::Event;
 
 use crate::growing_log::GrowingLog;
+use crate::idle::SignsOfLife;
 use crate::line_buffer::LineBuffer;
 use crate::question::QuestionView;
 
@@ -92,6 +93,8 @@ pub(crate) struct AttemptObserver {
     pub(crate) log: Arc<GrowingLog>,
     /// The bytes of logs that the observers of the run have not read yet.
     pub(crate) buffered: Arc<AtomicUsize>,
+    /// With an idle time-out.
+    pub(crate) signs: Option<Arc<SignsOfLife>>,
 }
 
 /// The most bytes of logs that wait for the observers of a run.
@@ -186,8 +189,21 @@ impl AttemptObserver {
     }
 }
 
+impl AttemptObserver {
+    fn is_alive(&self) {
+        if let Some(signs) = &self.signs {
+            signs.note();
+        }
+    }
+}
+
 impl Progress for AttemptObserver {
+    fn heartbeat(&self) {
+        self.is_alive();
+    }
+
     fn progress(&self, text: &str) {
+        self.is_alive();
         self.send(|task, attempt| RunEvent::Progress {
             task,
             attempt,
@@ -196,6 +212,7 @@ impl Progress for AttemptObserver {
     }
 
     fn log(&self, stream: LogStream, bytes: &[u8]) {
+        self.is_alive();
         self.log.grew();
         match &self.lines {
             Some(lines) => self.send_log(stream, &lines.push(stream, bytes)),

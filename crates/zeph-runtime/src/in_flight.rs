@@ -17,6 +17,7 @@ use crate::driver::{self, Failure, Report, ReportResult};
 use crate::error::RuntimeError;
 use crate::event::AttemptObserver;
 use crate::growing_log::GrowingLog;
+use crate::idle::IdleWatch;
 use crate::line_buffer::LineBuffer;
 use crate::message::{AttemptRef, Key};
 use crate::report::RunReport;
@@ -28,6 +29,7 @@ pub(crate) struct InFlight {
     pub(crate) attempt: Attempt,
     pub(crate) logs: Logs,
     pub(crate) observer: Arc<AttemptObserver>,
+    _idle: Option<IdleWatch>,
 }
 
 impl Core {
@@ -45,6 +47,8 @@ impl Core {
         };
         let (stop, logs) = (Stop::new(), Logs::new(self.config.limits.log_bytes));
         let from = AttemptRef { key, task, attempt };
+        let idle = definition.rules().idle_timeout;
+        let idle = idle.map(|limit| IdleWatch::start(limit, from, self.config.engine.clone()));
         let observer = Arc::new(AttemptObserver {
             events: active.events.downgrade(),
             watched: Arc::clone(&active.watched),
@@ -53,11 +57,17 @@ impl Core {
             lines: self.config.redact.clone().map(LineBuffer::new),
             log: GrowingLog::new(from, logs.clone(), self.grown.clone()),
             buffered: Arc::clone(&active.buffered),
+            signs: idle.as_ref().map(|watch| Arc::clone(&watch.signs)),
         });
+        let outcome = definition
+            .rules()
+            .finally
+            .then(|| active.scheduler.end_so_far());
         let context = TaskContext::builder(active.chain.run().clone(), task, &*name, attempt)
             .stop(&stop)
             .grace(executor_grace(active.scheduler.policy().cancel_grace))
             .logs(&logs)
+            .outcome(outcome)
             .progress(Arc::<AttemptObserver>::clone(&observer))
             .journal(Arc::new(AttemptJournal {
                 attempt: from,
@@ -83,6 +93,7 @@ impl Core {
                 attempt,
                 logs,
                 observer,
+                _idle: idle,
             },
         );
         active.attempts.insert(

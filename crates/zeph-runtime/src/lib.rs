@@ -33,6 +33,7 @@ mod content;
 mod core;
 mod core_thread;
 mod growing_log;
+mod idle;
 mod in_flight;
 mod line_buffer;
 mod message;

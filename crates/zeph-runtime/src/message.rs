@@ -63,6 +63,8 @@ pub(crate) enum Message {
     },
     /// The logs of running attempts so far.
     LogsRendered(Vec<SavedLog>),
+    /// An attempt has given no sign of life for its idle time-out.
+    Idle(AttemptRef),
     /// A journal request of a running attempt.
     Journal {
         from: AttemptRef,

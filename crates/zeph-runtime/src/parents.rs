@@ -58,14 +58,14 @@ pub(crate) fn parents(
                 }
                 TaskState::Failed { .. } => (ParentState::Failed, ParentOutput::None),
                 TaskState::Skipped { .. } => (ParentState::Skipped, ParentOutput::None),
-                // An attempt starts after all parents have ended, so no other state occurs.
-                TaskState::Canceled { .. }
-                | TaskState::Pending
+                TaskState::Canceled { .. } => (ParentState::Canceled, ParentOutput::None),
+                // A trigger such as `any_success` does not wait for all parents.
+                TaskState::Pending
                 | TaskState::Ready
                 | TaskState::Running { .. }
                 | TaskState::BackingOff { .. }
                 | TaskState::Asking { .. }
-                | TaskState::Canceling { .. } => (ParentState::Canceled, ParentOutput::None),
+                | TaskState::Canceling { .. } => (ParentState::Unfinished, ParentOutput::None),
             };
             ParentRef {
                 name: graph.task(parent).name().into(),
@@ -108,6 +108,9 @@ pub(crate) fn filled(
 
 impl RunView {
     /// Those parents of a task that have one of these names, as each attempt of the task got them.
+    ///
+    /// A parent that ended after the attempt had started, which a trigger such as `any_success` allows, is
+    /// returned as it ended.
     ///
     /// # Errors
     /// If the store cannot read their outputs.

@@ -108,13 +108,14 @@ impl QuestionView {
                     Fault::Interrupted => format!(
                         "Task {name} was interrupted, and it is not known whether it took effect. What now?"
                     ),
-                    Fault::AttemptTimeout | Fault::TaskTimeout => {
+                    Fault::AttemptTimeout | Fault::IdleTimeout | Fault::TaskTimeout => {
                         format!("Task {name} {}. What now?", fault.text(task.rules()))
                     }
                     Fault::Error
                     | Fault::Permanent
                     | Fault::Refused
                     | Fault::Panicked
+                    | Fault::Skipped
                     | Fault::Budget => format!("Task {name} failed ({fault}). What now?"),
                 };
                 (text, Accepts::Failure)

@@ -8,7 +8,7 @@ use serde_json::Value;
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
     AttemptOutcome, ContentId, CutHow, Effect, Fault, Output, Policy, Record, RunId, Task,
-    TaskGraph, TaskId, TaskState, Work,
+    TaskGraph, TaskId, TaskState, Trigger, Work,
 };
 use zeph_memory::{Content, RawGraphStore};
 
@@ -106,6 +106,8 @@ pub enum RunsAgain {
     Changed,
     /// It depends on this task, which runs or has a given result.
     Upstream(TaskId),
+    /// It runs at the end of each run.
+    Finally,
     /// The earlier run has no task of that name.
     New,
 }
@@ -153,6 +155,14 @@ impl RetryPlan {
             let spec = &new.tasks[id.index()];
             let known = view.graph().find(task.name());
             let kept = known.ok_or(RunsAgain::New).and_then(|before| {
+                if task.rules().finally {
+                    return Err(RunsAgain::Finally);
+                }
+                // It completed under another trigger: now it waits for a failure.
+                let waits_for_failure = task.rules().trigger == Trigger::AnyFailed;
+                if waits_for_failure && !graph.parents(id).is_empty() {
+                    return Err(RunsAgain::Changed);
+                }
                 let kept = result_of(view, before, &unknown)?;
                 let earlier = &old.tasks[before.index()];
                 if chosen.contains(&task.name()) {

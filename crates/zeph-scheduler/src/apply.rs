@@ -2,11 +2,11 @@
 //! fold of it.
 
 use zeph_graph::{
-    Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Output, Record, TaskId,
+    Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Fault, Output, Record, TaskId,
     TaskState, Timestamp,
 };
 
-use crate::machine::{Kind, Machine, OpenQuestion, PARENT_FAILED, Phase, TaskFlags};
+use crate::machine::{Kind, Machine, OpenQuestion, Phase, TaskFlags, Waiting};
 use crate::timers::{Clock, Timer, TimerKind};
 
 impl Machine {
@@ -24,9 +24,11 @@ impl Machine {
             Record::Supplied { task, output } => {
                 self.end(task, TaskState::Completed { output }, at);
             }
-            Record::AttemptFailed { task, .. } => {
+            Record::AttemptFailed { task, fault, .. } => {
                 self.ledger.settle_all(task);
-                self.attempt_counts.entry(task).or_default().failures += 1;
+                if fault != Fault::Skipped {
+                    self.attempt_counts.entry(task).or_default().failures += 1;
+                }
                 // The next record of the task is the consequence; it is in the same batch.
                 self.enter(task, TaskState::Pending, at);
             }
@@ -119,7 +121,9 @@ impl Machine {
         };
         let attempt_counts = self.attempt_counts.entry(task).or_default();
         match why {
-            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) => attempt_counts.failures += 1,
+            Some(CutWhy::AttemptTimeout | CutWhy::IdleTimeout | CutWhy::TaskTimeout) => {
+                attempt_counts.failures += 1;
+            }
             Some(CutWhy::Suspend) | None => attempt_counts.restarts += 1,
             Some(_) => {}
         }
@@ -139,17 +143,22 @@ impl Machine {
         });
         self.ready.grow(&self.graph, weight);
         for id in self.graph.ids().skip(first) {
-            self.flags.push(TaskFlags::of(self.graph.task(id)));
+            let flags = TaskFlags::of(self.graph.task(id));
+            self.flags.push(flags);
+            if flags.finally {
+                self.finalizers.push(id);
+            } else {
+                self.open_work += 1;
+            }
             self.state.push(TaskState::Pending);
             self.attempts.push(0);
             self.counts.pending += 1;
-            let mut waiting = 0;
-            for &parent in self.graph.parents(id) {
-                let state = self.state(parent);
-                if !state.is_end() {
-                    waiting += 1;
-                } else if !state.is_completed() {
-                    waiting |= PARENT_FAILED;
+            let parents = self.graph.parents(id);
+            let mut waiting = Waiting::new(parents.len());
+            for parent in parents {
+                let state = self.state[parent.index()];
+                if state.is_end() {
+                    waiting.parent_ended(state);
                 }
             }
             self.waiting.push(waiting);
@@ -216,15 +225,14 @@ impl Machine {
     fn end(&mut self, task: TaskId, state: TaskState, at: Timestamp) {
         self.enter(task, state, at);
         self.clocks.remove(&task);
-        let parent_failed = if state.is_completed() {
-            0
-        } else {
-            PARENT_FAILED
-        };
         for child in self.links.children(task) {
-            let waiting = &mut self.waiting[child.index()];
-            debug_assert!(*waiting & !PARENT_FAILED > 0, "{child} waits for no parent");
-            *waiting = (*waiting - 1) | parent_failed;
+            self.waiting[child.index()].parent_ended(state);
+        }
+        if !self.is_finalizer(task) {
+            self.open_work -= 1;
+            if self.open_work == 0 {
+                self.tune_run_clock(at);
+            }
         }
     }
 
@@ -317,7 +325,8 @@ impl Machine {
     }
 
     fn tune_run_clock(&mut self, at: Timestamp) {
-        let running = matches!(self.run.phase, Phase::Live);
+        // Finalizers have time-outs of their own.
+        let running = matches!(self.run.phase, Phase::Live) && self.open_work > 0;
         if let Some(clock) = &mut self.run.clock {
             match clock.run(running, at) {
                 Some(due) => self.timers.set(RUN, due),

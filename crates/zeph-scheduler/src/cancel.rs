@@ -13,6 +13,7 @@ impl Machine {
         match scope {
             Scope::Task(task) => self.cancel_one(task, CancelWhy::Task),
             Scope::Downstream(task) => self.cancel_downstream(task),
+            Scope::Run if self.open_work == 0 => self.cancel_finalizers(),
             Scope::Run if self.run.ending.is_some() => InputOutcome::Stale,
             Scope::Run => {
                 self.begin_ending(EndingWhy::Cancel);
@@ -51,7 +52,19 @@ impl Machine {
         InputOutcome::Accepted
     }
 
-    /// Cancels `root` and every unfinished task that depends on it, in the order of their numbers.
+    /// Cancels what is left of a run whose work has ended.
+    fn cancel_finalizers(&mut self) -> InputOutcome {
+        let mut outcome = InputOutcome::Stale;
+        for task in self.graph.ids() {
+            if self.cancel_one(task, CancelWhy::Run) == InputOutcome::Accepted {
+                outcome = InputOutcome::Accepted;
+            }
+        }
+        outcome
+    }
+
+    /// Cancels `root` and every unfinished task that depends on it, in the order of their numbers. Finalizers
+    /// run whatever happened before, so only those that depend on a cancelled finalizer are included.
     ///
     /// Cost: the dependents and their dependencies, each with a logarithm of their number.
     fn cancel_downstream(&mut self, root: TaskId) -> InputOutcome {
@@ -63,6 +76,9 @@ impl Machine {
         // Dependents have higher numbers, so the lowest number in the set is always the next in order.
         let mut dependents: BTreeSet<TaskId> = self.links.children(root).iter().copied().collect();
         while let Some(task) = dependents.pop_first() {
+            if self.is_finalizer(task) && !self.is_finalizer(root) {
+                continue;
+            }
             dependents.extend(self.links.children(task));
             if self.cancel_one(task, why) == InputOutcome::Accepted {
                 outcome = InputOutcome::Accepted;
@@ -77,7 +93,8 @@ impl Machine {
         self.actions.push(Action::Cancel { task, attempt });
     }
 
-    /// Ends the run: running attempts are asked to stop, all other unfinished tasks are cancelled.
+    /// Ends the run: running attempts are asked to stop, all other unfinished tasks are cancelled, and then
+    /// the finalizers run.
     pub(crate) fn begin_ending(&mut self, why: EndingWhy) {
         if self.run.ending.is_some() {
             return;
@@ -85,6 +102,9 @@ impl Machine {
         self.record(Record::Ending { why });
         let why = why.cancel_why();
         for task in self.graph.ids() {
+            if self.is_finalizer(task) {
+                continue;
+            }
             match self.state(task) {
                 TaskState::Pending
                 | TaskState::Ready
@@ -106,7 +126,7 @@ impl Machine {
     /// Suspends the run: nothing new starts. A second suspend ends the grace period at once.
     pub(crate) fn on_suspend(&mut self) -> InputOutcome {
         match self.run.phase {
-            Phase::Live if self.run.ending.is_some() || self.awaiting_resume => InputOutcome::Stale,
+            Phase::Live if self.is_winding_down() || self.awaiting_resume => InputOutcome::Stale,
             Phase::Live => {
                 self.record(Record::Suspending);
                 InputOutcome::Accepted

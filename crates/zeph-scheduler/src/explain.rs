@@ -19,6 +19,11 @@ pub enum Explanation {
         /// The number of parents that have not ended.
         count: u32,
     },
+    /// The task is a finalizer, and other work is open.
+    Finally {
+        /// The number of tasks that are no finalizers and have not ended.
+        open: u32,
+    },
     /// The task is ready and not started yet.
     Held(Held),
     /// An attempt is running.
@@ -157,6 +162,10 @@ impl Scheduler {
 
     fn explain_pending(&self, task: TaskId) -> Explanation {
         let machine = &self.machine;
+        let open = machine.open_work;
+        if machine.is_finalizer(task) && open > 0 {
+            return Explanation::Finally { open };
+        }
         let parents = machine.graph.parents(task).iter().copied();
         let open: Vec<TaskId> = parents.filter(|&p| !machine.state(p).is_end()).collect();
         let count = open.len() as u32;
@@ -247,6 +256,7 @@ impl Scheduler {
             at = parent;
         }
         if let Some(EndingWhy::Abort(first)) = machine.run.ending
+            && !machine.is_finalizer(at)
             && matches!(machine.state(at), TaskState::Canceled { .. })
         {
             chain.push(first);

@@ -20,7 +20,7 @@ pub enum Amendment {
     },
     /// A patch of this task was accepted before. Nothing has changed.
     AlreadyAmended,
-    /// The attempt is not running, or the run is ending. Nothing has changed.
+    /// The attempt is not running, the run is ending, or only finalizers are left. Nothing has changed.
     Stale,
 }
 
@@ -86,7 +86,8 @@ impl Machine {
     ) -> Result<Amendment, Diagnostics> {
         let state = self.state.get(task.index()).copied();
         let running = matches!(state, Some(TaskState::Running { attempt: a, .. }) if a == attempt);
-        if !running || self.awaiting_resume || self.run.ending.is_some() {
+        let is_over = self.run.ending.is_some() || self.open_work == 0;
+        if !running || self.awaiting_resume || is_over {
             return Ok(Amendment::Stale);
         }
         if self.proposers.contains(&task) {

@@ -15,7 +15,8 @@ pub enum Input {
     /// The task has a result that an earlier run made, so it does not run. Comes before [`Input::Start`], which
     /// makes the record; parents come before their dependents.
     ///
-    /// Stale after the start and a second time; rejected if a parent has no such result.
+    /// Stale after the start and a second time; rejected for a finalizer, for a task
+    /// that waits for a failure, and if a parent has no such result.
     Supply {
         /// The task.
         task: TaskId,
@@ -47,6 +48,13 @@ pub enum Input {
         log: Option<ContentId>,
         /// The shortest wait before the next attempt, if the executor names one.
         retry_after: Option<Duration>,
+    },
+    /// A running attempt has given no sign of life for its idle time-out. The driver measures that time.
+    Idle {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: Attempt,
     },
     /// The end of an attempt will never be known, since its process has ended. Costs no retry.
     Lost {
@@ -94,7 +102,7 @@ pub enum Scope {
     Task(TaskId),
     /// A task and every unfinished task that depends on it, directly or not.
     Downstream(TaskId),
-    /// The whole run.
+    /// The whole run. Finalizers start when the work has ended; when only they are left, this cancels them.
     Run,
 }
 

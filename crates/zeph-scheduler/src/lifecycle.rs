@@ -21,10 +21,7 @@ impl Machine {
             self.record(Record::Supplied { task, output });
         }
         for task in self.graph.ids() {
-            let mut parents = self.graph.parents(task).iter();
-            if parents.all(|parent| supplied.contains_key(parent)) {
-                self.evaluate(task);
-            }
+            self.evaluate(task);
         }
         InputOutcome::Accepted
     }
@@ -36,8 +33,9 @@ impl Machine {
         if self.run.phase != Phase::New || !is_known {
             return InputOutcome::Stale;
         }
-        let mut parents = self.graph.parents(task).iter();
-        if !parents.all(|parent| self.supplied.contains_key(parent)) {
+        let parents = self.graph.parents(task);
+        let has_parents = (parents.iter()).all(|parent| self.supplied.contains_key(parent));
+        if !has_parents || !self.may_be_supplied(task) {
             return InputOutcome::Rejected;
         }
         self.supplied
@@ -184,7 +182,8 @@ impl Machine {
         }
     }
 
-    fn run_end(&self) -> RunEnd {
+    /// How the run ends if nothing else goes wrong.
+    pub(crate) fn run_end(&self) -> RunEnd {
         let counts = &self.counts;
         let flawed = counts.failed + counts.canceled + counts.substituted > 0;
         match self.run.ending {

@@ -12,8 +12,52 @@ use crate::budget_ledger::BudgetLedger;
 use crate::ready::Ready;
 use crate::timers::{Clock, Timers};
 
-/// The flag in `waiting` of a task that has a parent which ended without completing.
-pub(crate) const PARENT_FAILED: u32 = 1 << 31;
+/// What a task waits for: the number of parents that have not ended, and how the other ones ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting(u32);
+
+impl Waiting {
+    /// A parent has its result.
+    pub(crate) const COMPLETED: u32 = 1 << 29;
+    /// A parent failed or was canceled.
+    pub(crate) const FAILED: u32 = 1 << 30;
+    /// A parent was skipped.
+    pub(crate) const SKIPPED: u32 = 1 << 31;
+    const OPEN: u32 = Self::COMPLETED - 1;
+
+    /// A task with that many parents, all of which are open. A graph holds fewer tasks than `OPEN`.
+    pub(crate) const fn new(parents: usize) -> Self {
+        Self(parents as u32)
+    }
+
+    /// The number of parents that have not ended.
+    pub(crate) const fn open(self) -> u32 {
+        self.0 & Self::OPEN
+    }
+
+    /// Whether a parent ended in one of these ways.
+    pub(crate) const fn any(self, ends: u32) -> bool {
+        self.0 & ends != 0
+    }
+
+    /// Counts a parent that ended in this state.
+    pub(crate) const fn parent_ended(&mut self, state: TaskState) {
+        debug_assert!(self.open() > 0, "no parent is open");
+        let end = match state {
+            TaskState::Completed { .. } => Self::COMPLETED,
+            TaskState::Skipped { .. } => Self::SKIPPED,
+            TaskState::Failed { .. }
+            | TaskState::Canceled { .. }
+            | TaskState::Pending
+            | TaskState::Ready
+            | TaskState::Running { .. }
+            | TaskState::BackingOff { .. }
+            | TaskState::Asking { .. }
+            | TaskState::Canceling { .. } => Self::FAILED,
+        };
+        self.0 = (self.0 - 1) | end;
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -24,8 +68,7 @@ pub(crate) struct Machine {
     // Per task.
     pub(crate) flags: Vec<TaskFlags>,
     pub(crate) state: Vec<TaskState>,
-    // The number of parents that have not ended, and the `PARENT_FAILED` flag.
-    pub(crate) waiting: Vec<u32>,
+    pub(crate) waiting: Vec<Waiting>,
     pub(crate) attempts: Vec<u32>,
 
     // Fields that few tasks have.
@@ -39,6 +82,8 @@ pub(crate) struct Machine {
     pub(crate) ready: Ready,
     pub(crate) timers: Timers,
     pub(crate) counts: Counts,
+    // The number of tasks that are no finalizers and have not ended.
+    pub(crate) open_work: u32,
     pub(crate) run: Run,
 
     // Decisions that no batch has taken yet.
@@ -47,6 +92,8 @@ pub(crate) struct Machine {
     pub(crate) actions: Vec<Action>,
     // Tasks that have ended and whose dependents have not been evaluated yet.
     pub(crate) ended: VecDeque<TaskId>,
+    // Finalizers that have not been evaluated, because other work is open.
+    pub(crate) finalizers: Vec<TaskId>,
     pub(crate) quota: Option<u32>,
     // Results of an earlier run, until the start.
     pub(crate) supplied: BTreeMap<TaskId, Output>,
@@ -58,6 +105,7 @@ pub(crate) struct Machine {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TaskFlags {
     pub(crate) trigger: Trigger,
+    pub(crate) finally: bool,
     pub(crate) kind: Kind,
     pub(crate) approve: bool,
     /// Whether the task has an attempt or a task time-out.
@@ -77,6 +125,7 @@ impl TaskFlags {
         let rules = task.rules();
         Self {
             trigger: rules.trigger,
+            finally: rules.finally,
             kind: match task.work() {
                 Work::Milestone => Kind::Milestone,
                 Work::Action { .. } => Kind::Action,
@@ -217,13 +266,14 @@ impl Machine {
         let weight =
             zeph_graph::bottom_levels(&graph, &links, 0, |id| zeph_graph::expected_ms(&graph, id));
         let tasks = graph.len();
-        let waiting: Vec<u32> = graph
-            .ids()
-            .map(|id| graph.parents(id).len() as u32)
-            .collect();
+        let waiting = graph.ids().map(|id| Waiting::new(graph.parents(id).len()));
+        let waiting = waiting.collect();
+        let flags: Vec<TaskFlags> = graph.tasks().map(|(_, task)| TaskFlags::of(task)).collect();
+        let is_finalizer = |id: &TaskId| flags[id.index()].finally;
+        let finalizers: Vec<TaskId> = graph.ids().filter(is_finalizer).collect();
         Self {
             links,
-            flags: graph.tasks().map(|(_, task)| TaskFlags::of(task)).collect(),
+            flags,
             state: vec![TaskState::Pending; tasks],
             waiting,
             attempts: vec![0; tasks],
@@ -239,6 +289,7 @@ impl Machine {
                 pending: tasks as u32,
                 ..Counts::default()
             },
+            open_work: (tasks - finalizers.len()) as u32,
             run: Run {
                 phase: Phase::New,
                 paused: false,
@@ -252,6 +303,7 @@ impl Machine {
             pending: Vec::new(),
             actions: Vec::new(),
             ended: VecDeque::new(),
+            finalizers,
             quota: None,
             supplied: BTreeMap::new(),
             awaiting_resume: false,
@@ -280,10 +332,20 @@ impl Machine {
         }
     }
 
+    /// Whether the task is a finalizer.
+    pub(crate) fn is_finalizer(&self, task: TaskId) -> bool {
+        self.flags[task.index()].finally
+    }
+
+    /// Whether running work is stopped for the end of the run. Finalizers come after that.
+    pub(crate) fn is_winding_down(&self) -> bool {
+        self.run.ending.is_some() && self.open_work > 0
+    }
+
     /// Whether the run may start tasks, apart from slots and lanes.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.run.phase, Phase::Live)
-            && self.run.ending.is_none()
+            && !self.is_winding_down()
             && !self.run.paused
             && !self.awaiting_resume
     }

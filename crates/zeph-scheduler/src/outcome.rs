@@ -96,6 +96,15 @@ impl Machine {
         InputOutcome::Accepted
     }
 
+    pub(crate) fn on_idle(&mut self, task: TaskId, attempt: Attempt) -> InputOutcome {
+        let is_running = self.in_flight(task, attempt) == Some(InFlight::Running);
+        if !is_running || self.graph.task(task).rules().idle_timeout.is_none() {
+            return InputOutcome::Stale;
+        }
+        self.stop(task, attempt, CutWhy::IdleTimeout);
+        InputOutcome::Accepted
+    }
+
     pub(crate) fn on_lost(&mut self, task: TaskId, attempt: Attempt) -> InputOutcome {
         let why = match self.in_flight(task, attempt) {
             Some(InFlight::Running) => None,
@@ -145,7 +154,9 @@ impl Machine {
         if how == CutHow::Abandoned {
             self.actions.push(Action::Abandon { task, attempt });
         }
-        if let Some(ending) = self.run.ending {
+        if let Some(ending) = self.run.ending
+            && !self.is_finalizer(task)
+        {
             self.record(Record::Canceled {
                 task,
                 why: ending.cancel_why(),
@@ -159,10 +170,13 @@ impl Machine {
                 self.record(Record::Canceled { task, why });
                 self.ended.push_back(task);
             }
-            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) if unknown && at_most_once => {
+            Some(CutWhy::AttemptTimeout | CutWhy::IdleTimeout | CutWhy::TaskTimeout)
+                if unknown && at_most_once =>
+            {
                 self.ask_failure(task, Fault::Interrupted);
             }
             Some(CutWhy::AttemptTimeout) => self.after_failure(task, Fault::AttemptTimeout, None),
+            Some(CutWhy::IdleTimeout) => self.after_failure(task, Fault::IdleTimeout, None),
             Some(CutWhy::TaskTimeout) => self.after_failure(task, Fault::TaskTimeout, None),
             Some(CutWhy::Suspend) | None if at_most_once => {
                 self.ask_failure(task, Fault::Interrupted);

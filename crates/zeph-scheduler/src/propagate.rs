@@ -2,21 +2,33 @@
 
 use zeph_graph::{AskWhy, Record, SkipWhy, TaskId, TaskState, Trigger};
 
-use crate::machine::{Machine, PARENT_FAILED};
+use crate::machine::{Machine, Phase, Waiting};
+
+/// What a trigger says, given how the parents ended.
+enum Decision {
+    Wait,
+    Fire,
+    Skip(SkipWhy),
+}
 
 impl Machine {
-    /// Evaluates the dependents of every task that has ended, and in turn theirs. Each dependency is
-    /// visited once in a run.
+    /// Evaluates the dependents of every task that has ended, and in turn theirs; then the finalizers, once no
+    /// other work is open. Each dependency is visited once in a run.
     pub(crate) fn propagate(&mut self) {
-        while let Some(parent) = self.ended.pop_front() {
-            if self.run.ending.is_some() {
-                self.ended.clear();
+        loop {
+            while let Some(parent) = self.ended.pop_front() {
+                let count = self.links.children(parent).len();
+                for i in 0..count {
+                    let child = self.links.children(parent)[i];
+                    self.evaluate(child);
+                }
+            }
+            let is_new = self.run.phase == Phase::New;
+            if is_new || self.open_work > 0 || self.finalizers.is_empty() {
                 return;
             }
-            let count = self.links.children(parent).len();
-            for i in 0..count {
-                let child = self.links.children(parent)[i];
-                self.evaluate(child);
+            for task in std::mem::take(&mut self.finalizers) {
+                self.evaluate(task);
             }
         }
     }
@@ -25,20 +37,52 @@ impl Machine {
     pub(crate) fn evaluate(&mut self, task: TaskId) {
         // A task between two attempts is never `Pending` here: the record that follows a failure is made
         // in the same call.
-        if self.state(task) != TaskState::Pending {
+        let has_to_wait = self.is_finalizer(task) && self.open_work > 0;
+        if has_to_wait || self.state(task) != TaskState::Pending {
             return;
         }
-        let waiting = self.waiting[task.index()];
-        let (open, parent_failed) = (waiting & !PARENT_FAILED, waiting & PARENT_FAILED != 0);
-        match self.flags[task.index()].trigger {
-            Trigger::AllSuccess if parent_failed => {
-                let why = SkipWhy::Upstream(self.failed_parent(task));
-                self.record(Record::Skipped { task, why });
-                self.ended.push_back(task);
-            }
-            Trigger::AllSuccess | Trigger::AllDone if open == 0 => self.trigger_fired(task),
-            Trigger::AllSuccess | Trigger::AllDone => {}
+        match self.decide(task) {
+            Decision::Wait => {}
+            Decision::Fire => self.trigger_fired(task),
+            Decision::Skip(why) => self.skip(task, why),
         }
+    }
+
+    fn decide(&self, task: TaskId) -> Decision {
+        let waiting = self.waiting[task.index()];
+        let trigger = self.flags[task.index()].trigger;
+        let spoils = match trigger {
+            Trigger::AllSuccess => Waiting::FAILED | Waiting::SKIPPED,
+            Trigger::NoneFailed => Waiting::FAILED,
+            Trigger::AllDone | Trigger::AnySuccess | Trigger::AnyFailed => 0,
+        };
+        if waiting.any(spoils) {
+            return Decision::Skip(SkipWhy::Upstream(self.spoiling_parent(task, trigger)));
+        }
+        let wanted = match trigger {
+            Trigger::AnySuccess => Waiting::COMPLETED,
+            Trigger::AnyFailed => Waiting::FAILED,
+            Trigger::AllSuccess | Trigger::AllDone | Trigger::NoneFailed => {
+                return match waiting.open() {
+                    0 => Decision::Fire,
+                    _ => Decision::Wait,
+                };
+            }
+        };
+        if waiting.any(wanted) || self.graph.parents(task).is_empty() {
+            Decision::Fire
+        } else if waiting.open() > 0 {
+            Decision::Wait
+        } else if trigger == Trigger::AnyFailed {
+            Decision::Skip(SkipWhy::NoFailure)
+        } else {
+            Decision::Skip(SkipWhy::Upstream(self.spoiling_parent(task, trigger)))
+        }
+    }
+
+    pub(crate) fn skip(&mut self, task: TaskId, why: SkipWhy) {
+        self.record(Record::Skipped { task, why });
+        self.ended.push_back(task);
     }
 
     fn trigger_fired(&mut self, task: TaskId) {
@@ -49,13 +93,15 @@ impl Machine {
         }
     }
 
-    /// The first parent, in the order of the definition, that ended without completing.
-    fn failed_parent(&self, task: TaskId) -> TaskId {
-        let ended_badly = |parent: &&TaskId| {
+    /// The first parent, in the order of the definition, that keeps the trigger from firing.
+    fn spoiling_parent(&self, task: TaskId, trigger: Trigger) -> TaskId {
+        let spoils = |parent: &&TaskId| {
             let state = self.state(**parent);
-            state.is_end() && !state.is_completed()
+            let is_skipped = matches!(state, TaskState::Skipped { .. });
+            let counts = !is_skipped || trigger != Trigger::NoneFailed;
+            state.is_end() && !state.is_completed() && counts
         };
         let parents = self.graph.parents(task);
-        parents.iter().find(ended_badly).copied().unwrap_or(task)
+        parents.iter().find(spoils).copied().unwrap_or(task)
     }
 }

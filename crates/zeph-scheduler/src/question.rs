@@ -52,11 +52,7 @@ impl Machine {
         match answer {
             Answer::Yes => self.launch(task),
             Answer::No => {
-                self.record(Record::Skipped {
-                    task,
-                    why: zeph_graph::SkipWhy::Declined,
-                });
-                self.ended.push_back(task);
+                self.skip(task, zeph_graph::SkipWhy::Declined);
             }
             Answer::Failure(FailureAnswer::Retry) => self.record(Record::Readied { task }),
             Answer::Failure(FailureAnswer::Skip) => self.fail(task, fault_of(open.why)),

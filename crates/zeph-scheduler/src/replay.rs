@@ -199,7 +199,8 @@ impl Cause<'_> {
                 by: by.content(),
             }),
             Record::Suspending => self.handle(Input::Suspend),
-            Record::CancelRequested { task, why, .. } => match why {
+            Record::CancelRequested { task, attempt, why } => match why {
+                CutWhy::IdleTimeout => self.handle(Input::Idle { task, attempt }),
                 CutWhy::Cancel(why) => self.handle(cancel(task, why)),
                 CutWhy::Suspend if !self.is_due(now) => self.handle(Input::Suspend),
                 CutWhy::Suspend | CutWhy::AttemptTimeout | CutWhy::TaskTimeout => {

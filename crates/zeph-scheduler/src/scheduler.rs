@@ -198,6 +198,12 @@ impl Scheduler {
         }
     }
 
+    /// How the run ends if nothing else goes wrong: what a finalizer learns about the run.
+    #[must_use]
+    pub fn end_so_far(&self) -> RunEnd {
+        self.machine.run_end()
+    }
+
     /// The number of tasks in each state. Constant time.
     #[must_use]
     pub const fn counts(&self) -> Counts {
@@ -286,6 +292,7 @@ impl Machine {
                     retry_after,
                 },
             ),
+            Input::Idle { task, attempt } => self.on_idle(task, attempt),
             Input::Lost { task, attempt } => self.on_lost(task, attempt),
             Input::Answered {
                 question,

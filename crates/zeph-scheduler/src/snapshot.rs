@@ -58,10 +58,8 @@ impl Scheduler {
             next_seq: machine.run.next_seq,
             states: machine.state.clone(),
             attempts: machine.attempts.clone(),
-            waiting: machine
-                .waiting
-                .iter()
-                .map(|w| w & !crate::machine::PARENT_FAILED)
+            waiting: (machine.waiting.iter())
+                .map(|waiting| waiting.open())
                 .collect(),
             attempt_counts: machine
                 .attempt_counts

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    AskWhy, EndingWhy, Fault, OnFailure, Output, OverBudget, QuestionId, Record, Retry, TaskId,
-    Timestamp,
+    AskWhy, EndingWhy, Fault, OnFailure, Output, OverBudget, QuestionId, Record, Retry, SkipWhy,
+    TaskId, Timestamp,
 };
 
 use crate::batch::Action;
@@ -19,6 +19,9 @@ impl Machine {
         fault: Fault,
         retry_after: Option<Duration>,
     ) {
+        if fault == Fault::Skipped {
+            return self.skip(task, SkipWhy::Executor);
+        }
         let retry = self.graph.task(task).rules().retry;
         // A manual retry grants one attempt; it does not extend the automatic retry limit.
         let failures = self.attempt_counts(task).failures;
@@ -70,7 +73,11 @@ impl Machine {
         self.ended.push_back(task);
     }
 
+    /// Fails the task, and aborts the run unless only finalizers are left.
     pub(crate) fn abort(&mut self, task: TaskId, fault: Fault) {
+        if self.is_finalizer(task) {
+            return self.fail(task, fault);
+        }
         self.record(Record::Failed { task, why: fault });
         self.begin_ending(EndingWhy::Abort(task));
     }

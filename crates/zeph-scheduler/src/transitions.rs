@@ -2,11 +2,11 @@
 
 use zeph_graph::{
     Answer, AskWhy, CancelWhy, CutWhy, EndingWhy, FailureAnswer, QuestionId, Record, SkipWhy,
-    TaskId, TaskState, Work,
+    TaskId, TaskState, Trigger, Work,
 };
 
 use crate::apply::has_slot;
-use crate::machine::{Machine, Phase};
+use crate::machine::{Machine, Phase, Waiting};
 
 impl Machine {
     /// Whether the record may come next. A live scheduler asserts it; recovery rejects a journal that
@@ -119,12 +119,22 @@ impl Machine {
         self.state(task) == TaskState::Pending && self.attempts[task.index()] > 0
     }
 
+    /// Whether a result can be taken over once all parents have completed: the trigger fires then, and the
+    /// task does not run at the end of each run.
+    pub(crate) fn may_be_supplied(&self, task: TaskId) -> bool {
+        let waits_for_failure = self.flags[task.index()].trigger == Trigger::AnyFailed;
+        let fires = !waits_for_failure || self.graph.parents(task).is_empty();
+        fires && !self.is_finalizer(task)
+    }
+
     /// Every parent has completed, and no attempt has been made.
     fn allows_supplied(&self, task: TaskId) -> bool {
         let index = task.index();
         self.state(task) == TaskState::Pending
             && self.attempts[index] == 0
-            && self.waiting[index] == 0
+            && self.may_be_supplied(task)
+            && self.waiting[index].open() == 0
+            && !self.waiting[index].any(Waiting::FAILED | Waiting::SKIPPED)
     }
 
     fn allows_ending(&self, why: EndingWhy) -> bool {
@@ -139,6 +149,7 @@ impl Machine {
     fn allows_amended(&self, task: TaskId) -> bool {
         matches!(self.state(task), TaskState::Running { .. })
             && self.run.ending.is_none()
+            && self.open_work > 0
             && !self.proposers.contains(&task)
     }
 
@@ -176,7 +187,8 @@ impl Machine {
     fn is_valid_skip(&self, why: SkipWhy, task: TaskId) -> bool {
         match why {
             SkipWhy::Upstream(parent) => self.graph.parents(task).contains(&parent),
-            SkipWhy::Declined => true,
+            SkipWhy::NoFailure | SkipWhy::Declined => true,
+            SkipWhy::Executor => self.attempts[task.index()] > 0,
         }
     }
 

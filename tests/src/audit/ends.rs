@@ -5,7 +5,7 @@ use zeph_graph::{
     Record, SkipWhy, TaskId, Timestamp, Trigger, Work,
 };
 
-use super::{Audit, LogState, Required, TaskLog};
+use super::{Audit, LogEnd, LogState, Required, TaskLog};
 use crate::hold;
 use crate::violation::Check;
 
@@ -40,7 +40,7 @@ impl Audit {
     }
 
     /// Applies a terminal record of a task, and closes its open question.
-    pub(super) fn ends(&mut self, task: TaskId, completed: bool) -> Check {
+    pub(super) fn ends(&mut self, task: TaskId, end: LogEnd) -> Check {
         let log = &mut self.task_logs[task.index()];
         hold!(
             !log.is_ended(),
@@ -51,7 +51,7 @@ impl Audit {
         if let LogState::Asking(_) = log.state {
             self.open.retain(|_, &mut asked| asked != task);
         }
-        log.state = LogState::Ended { completed };
+        log.state = LogState::Ended(end);
         Ok(())
     }
 
@@ -66,7 +66,7 @@ impl Audit {
             }
             // The task's time limit expired between two attempts.
             LogState::Ready(_) | LogState::BackingOff(_) => value && output == Output::Definition,
-            LogState::Running(..) | LogState::Asking(_) | LogState::Ended { .. } => false,
+            LogState::Running(..) | LogState::Asking(_) | LogState::Ended(_) => false,
         };
         hold!(
             fine,
@@ -75,7 +75,7 @@ impl Audit {
             "{task} completes with {output:?} from {state:?}"
         );
         self.charge_held(task)?;
-        self.ends(task, true)
+        self.ends(task, LogEnd::Completed)
     }
 
     /// A result of an earlier run comes at the start, and after those of the parents.
@@ -84,12 +84,15 @@ impl Audit {
         let mut logs = parents.iter().map(|parent| &self.task_logs[parent.index()]);
         let state = self.task_logs[task.index()].state;
         hold!(
-            self.starting && state == LogState::Waiting && logs.all(TaskLog::is_completed),
+            self.starting
+                && state == LogState::Waiting
+                && !self.facts.rules(task).finally
+                && logs.all(TaskLog::is_completed),
             25,
             "supplied_at_the_start",
             "{record:?} from {state:?}"
         );
-        self.ends(task, true)
+        self.ends(task, LogEnd::Completed)
     }
 
     pub(super) fn failed(&mut self, task: TaskId) -> Check {
@@ -104,32 +107,49 @@ impl Audit {
         // In `LogState::Between` the record that follows the attempt decides whether the run aborts.
         // An exhausted budget only ends attempts.
         let by_itself = matches!(self.facts.rules(task).on_failure, OnFailure::Abort);
+        let by_itself = by_itself && !self.facts.rules(task).finally;
         if by_itself && self.ending.is_none() && log.state != LogState::Between {
             self.required = Some(Required::Ending(task));
         }
-        self.ends(task, false)
+        self.ends(task, LogEnd::Failed)
     }
 
     pub(super) fn skipped(&mut self, task: TaskId, why: SkipWhy) -> Check {
         let state = self.task_logs[task.index()].state;
+        let rules = self.facts.rules(task);
+        let parents = self.facts.graph().parents(task);
+        let log_of = |parent: TaskId| &self.task_logs[parent.index()];
+        let all_ended = || parents.iter().all(|&parent| log_of(parent).is_ended());
+        let none = |end| !parents.iter().any(|&parent| log_of(parent).ended_as(end));
         let fine = match why {
-            SkipWhy::Declined => state == LogState::Between,
+            SkipWhy::Declined | SkipWhy::Executor => state == LogState::Between,
+            SkipWhy::NoFailure => {
+                let is_over = all_ended() && none(LogEnd::Failed);
+                state == LogState::Waiting && rules.trigger == Trigger::AnyFailed && is_over
+            }
             SkipWhy::Upstream(parent) => {
-                let spoiler = &self.task_logs[parent.index()];
+                let spoiler = log_of(parent);
+                let cannot_fire = match rules.trigger {
+                    Trigger::AllSuccess => true,
+                    Trigger::NoneFailed => spoiler.ended_as(LogEnd::Failed),
+                    Trigger::AnySuccess => all_ended() && none(LogEnd::Completed),
+                    Trigger::AllDone | Trigger::AnyFailed => false,
+                };
                 state == LogState::Waiting
-                    && self.facts.rules(task).trigger == Trigger::AllSuccess
-                    && self.facts.graph().parents(task).contains(&parent)
+                    && cannot_fire
+                    && parents.contains(&parent)
                     && spoiler.is_ended()
                     && !spoiler.is_completed()
             }
         };
+        let fine = fine && (!rules.finally || self.is_work_over());
         hold!(
             fine,
             12,
             "strategies",
             "{task} is skipped from {state:?} because of {why:?}"
         );
-        self.ends(task, false)
+        self.ends(task, LogEnd::Skipped)
     }
 
     pub(super) fn asked(&mut self, task: TaskId, question: QuestionId, why: AskWhy) -> Check {

@@ -51,6 +51,13 @@ impl Audit {
     }
 
     fn aborts(&self, required: Required) -> bool {
+        let (Required::Failure(task, _)
+        | Required::Cut(task, ..)
+        | Required::Answer(task, ..)
+        | Required::Ending(task)) = required;
+        if self.facts.rules(task).finally {
+            return false;
+        }
         match required {
             Required::Failure(_, Fault::Budget) => false,
             Required::Failure(task, _) | Required::Cut(task, ..) => {
@@ -91,6 +98,10 @@ impl Audit {
     fn after_failure(&self, task: TaskId, fault: Fault, record: &Record) -> bool {
         let log = &self.task_logs[task.index()];
         let rules = self.facts.rules(task);
+        if fault == Fault::Skipped {
+            let why = SkipWhy::Executor;
+            return *record == Record::Skipped { task, why };
+        }
         if fault == Fault::Interrupted {
             return rules.effect == Effect::AtMostOnce && asks(record, task, fault);
         }
@@ -116,7 +127,9 @@ impl Audit {
     }
 
     fn after_cut(&self, task: TaskId, why: Option<CutWhy>, how: CutHow, record: &Record) -> bool {
-        if let Some(ending) = self.ending {
+        if let Some(ending) = self.ending
+            && !self.facts.rules(task).finally
+        {
             let why = ending.cancel_why();
             return *record == Record::Canceled { task, why };
         }
@@ -127,6 +140,7 @@ impl Audit {
             Some(CutWhy::Suspend) | None => *record == Record::Readied { task },
             Some(_) if once && how != CutHow::Stopped => asks(record, task, Fault::Interrupted),
             Some(CutWhy::AttemptTimeout) => self.after_failure(task, Fault::AttemptTimeout, record),
+            Some(CutWhy::IdleTimeout) => self.after_failure(task, Fault::IdleTimeout, record),
             Some(CutWhy::TaskTimeout) => self.after_failure(task, Fault::TaskTimeout, record),
         }
     }

@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_graph::{CutHow, CutWhy, EndingWhy, Entry, QuestionId, Record, TaskId, Timestamp};
+use zeph_graph::{CutHow, CutWhy, EndingWhy, Entry, Fault, QuestionId, Record, TaskId, Timestamp};
 use zeph_scheduler::Action;
 
 use crate::facts::Facts;
 use crate::hold;
 use crate::violation::Check;
 use budget::BudgetLog;
-use task_log::{LogState, Required, TaskLog};
+use task_log::{LogEnd, LogState, Required, TaskLog};
 
 /// The state of a run according to the records read so far.
 #[derive(Clone, Debug)]
@@ -153,7 +153,7 @@ impl Audit {
                 ..
             } => {
                 self.attempt_ends(task, attempt, entry)?;
-                self.task_logs[task.index()].failures += 1;
+                self.task_logs[task.index()].failures += u32::from(fault != Fault::Skipped);
                 self.required = Some(Required::Failure(task, fault));
             }
             Record::AttemptCut {
@@ -176,7 +176,7 @@ impl Audit {
             }
             Record::Failed { task, .. } => return self.failed(task),
             Record::Skipped { task, why } => return self.skipped(task, why),
-            Record::Canceled { task, .. } => return self.ends(task, false),
+            Record::Canceled { task, .. } => return self.ends(task, LogEnd::Failed),
             Record::Ending { why } => self.ending = Some(why),
             Record::Paused => self.paused = true,
             Record::Unpaused => self.paused = false,
@@ -210,6 +210,12 @@ impl Audit {
         Ok(())
     }
 
+    /// Whether only finalizers are left.
+    fn is_work_over(&self) -> bool {
+        let mut tasks = self.facts.graph().ids().take(self.known);
+        tasks.all(|task| self.facts.rules(task).finally || self.task_logs[task.index()].is_ended())
+    }
+
     fn cut(
         &mut self,
         task: TaskId,
@@ -221,7 +227,9 @@ impl Audit {
         self.attempt_ends(task, attempt, entry)?;
         let log = &mut self.task_logs[task.index()];
         match why {
-            Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout) => log.failures += 1,
+            Some(CutWhy::AttemptTimeout | CutWhy::IdleTimeout | CutWhy::TaskTimeout) => {
+                log.failures += 1;
+            }
             Some(CutWhy::Suspend) | None => log.free += 1,
             Some(CutWhy::Cancel(_)) => {}
         }

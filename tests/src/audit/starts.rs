@@ -3,21 +3,30 @@
 use zeph_graph::{Attempt, CutWhy, Effect, Entry, Record, TaskId, Trigger};
 use zeph_scheduler::Action;
 
-use super::{Audit, LogState};
+use super::{Audit, LogEnd, LogState, TaskLog};
 use crate::hold;
 use crate::violation::Check;
 
 impl Audit {
     pub(super) fn inv_01_dependencies_satisfied(&self, task: TaskId, record: &Record) -> Check {
         let parents = self.facts.graph().parents(task);
-        let satisfied = match self.facts.rules(task).trigger {
-            Trigger::AllSuccess => parents
+        let rules = self.facts.rules(task);
+        let all =
+            |fits: fn(&TaskLog) -> bool| parents.iter().all(|p| fits(&self.task_logs[p.index()]));
+        let any = |end| {
+            parents
                 .iter()
-                .all(|p| self.task_logs[p.index()].is_completed()),
-            Trigger::AllDone => parents.iter().all(|p| self.task_logs[p.index()].is_ended()),
+                .any(|p| self.task_logs[p.index()].ended_as(end))
+        };
+        let satisfied = match rules.trigger {
+            Trigger::AllSuccess => all(TaskLog::is_completed),
+            Trigger::AllDone => all(TaskLog::is_ended),
+            Trigger::AnySuccess => parents.is_empty() || any(LogEnd::Completed),
+            Trigger::AnyFailed => parents.is_empty() || any(LogEnd::Failed),
+            Trigger::NoneFailed => all(TaskLog::is_ended) && !any(LogEnd::Failed),
         };
         hold!(
-            satisfied,
+            satisfied && (!rules.finally || self.is_work_over()),
             1,
             "dependencies_satisfied",
             "{record:?}, but the trigger of {task} has not fired"
@@ -34,7 +43,7 @@ impl Audit {
             LogState::Ready(_)
             | LogState::Running(..)
             | LogState::Asking(_)
-            | LogState::Ended { .. } => false,
+            | LogState::Ended(_) => false,
         };
         hold!(
             fine,
@@ -67,7 +76,7 @@ impl Audit {
 
     fn inv_12_nothing_starts_when_closed(&self, task: TaskId) -> Check {
         hold!(
-            self.ending.is_none(),
+            self.ending.is_none() || (self.facts.rules(task).finally && self.is_work_over()),
             12,
             "strategies",
             "{task} starts after {:?}",
@@ -156,7 +165,7 @@ impl Audit {
             | LogState::Between
             | LogState::BackingOff(_)
             | LogState::Asking(_)
-            | LogState::Ended { .. } => None,
+            | LogState::Ended(_) => None,
         };
         let mine = rank(task);
         hold!(

@@ -25,18 +25,29 @@ pub(super) enum LogState {
     Between,
     BackingOff(Timestamp),
     Asking(AskWhy),
-    Ended {
-        completed: bool,
-    },
+    Ended(LogEnd),
+}
+
+/// How a task ended, as triggers distinguish it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogEnd {
+    Completed,
+    Skipped,
+    /// Or canceled.
+    Failed,
 }
 
 impl TaskLog {
     pub(super) const fn is_ended(&self) -> bool {
-        matches!(self.state, LogState::Ended { .. })
+        matches!(self.state, LogState::Ended(_))
     }
 
-    pub(super) const fn is_completed(&self) -> bool {
-        matches!(self.state, LogState::Ended { completed: true })
+    pub(super) fn is_completed(&self) -> bool {
+        self.ended_as(LogEnd::Completed)
+    }
+
+    pub(super) fn ended_as(&self, end: LogEnd) -> bool {
+        self.state == LogState::Ended(end)
     }
 
     pub(super) const fn stopping(&self) -> Option<CutWhy> {
@@ -47,7 +58,7 @@ impl TaskLog {
             | LogState::Between
             | LogState::BackingOff(_)
             | LogState::Asking(_)
-            | LogState::Ended { .. } => None,
+            | LogState::Ended(_) => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use zeph_graph::{EndingWhy, SkipWhy, TaskId, TaskState};
 use zeph_scheduler::{Explanation, Held, Scheduler, Snapshot, TimerKind};
 
+use super::state::is_work_over;
 use crate::facts::Facts;
 use crate::hold;
 use crate::model::{Model, Phase};
@@ -89,6 +90,17 @@ fn pending(
     task: TaskId,
     explanation: &Explanation,
 ) -> bool {
+    if facts.rules(task).finally && !is_work_over(facts, after) {
+        let work = facts
+            .graph()
+            .ids()
+            .filter(|&task| !facts.rules(task).finally);
+        let open = work
+            .filter(|task| !after.states[task.index()].is_end())
+            .count();
+        let open = u32::try_from(open).unwrap_or(u32::MAX);
+        return *explanation == Explanation::Finally { open };
+    }
     let parents = facts.graph().parents(task).iter().copied();
     let open: Vec<TaskId> = parents
         .filter(|parent| !after.states[parent.index()].is_end())

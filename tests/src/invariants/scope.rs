@@ -4,6 +4,7 @@ use zeph_graph::{Attempt, CutWhy, TaskId, TaskState};
 use zeph_scheduler::{Input, Scope};
 
 use super::View;
+use super::state::is_work_over;
 use crate::call::{Call, CallReply};
 use crate::hold;
 use crate::violation::Check;
@@ -60,6 +61,8 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
         Call::Input(
             Input::Supply { .. }
             | Input::Start
+            // An attempt that has no idle time-out, or is being stopped, is never idle.
+            | Input::Idle { .. }
             | Input::Answered { .. }
             | Input::Cancel(_)
             | Input::Pause
@@ -96,13 +99,16 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
     if view.model.phase() == crate::model::Phase::New {
         return Ok(());
     }
+    let is_finalizer = |task: TaskId| view.facts.rules(task).finally;
+    let was_over = is_work_over(view.facts, view.before);
     let in_scope = |task: TaskId| match scope {
         Scope::Task(root) => task == root,
         Scope::Downstream(root) => {
             let below = view.facts.below.get(root.index());
-            task == root || below.is_some_and(|below| below[task.index()])
+            let is_below = below.is_some_and(|below| below[task.index()]);
+            task == root || (is_below && (!is_finalizer(task) || is_finalizer(root)))
         }
-        Scope::Run => true,
+        Scope::Run => !is_finalizer(task) || was_over,
     };
     for task in view.facts.graph().ids().filter(|&task| in_scope(task)) {
         let state = view.after.states[task.index()];
@@ -142,6 +148,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
             Input::Completed { task, .. }
             | Input::Failed { task, .. }
             | Input::Lost { task, .. }
+            | Input::Idle { task, .. }
             | Input::Cancel(Scope::Task(task) | Scope::Downstream(task)),
         ) => task,
         Call::Input(Input::Answered { question, .. }) => {
@@ -171,6 +178,12 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
     let Some(below) = view.facts.below.get(root.index()) else {
         return Ok(());
     };
+    // The end of the last work releases the finalizers.
+    let is_over = is_work_over(view.facts, view.after);
+    let may_follow = |at: usize| {
+        let task = view.facts.graph().ids().nth(at);
+        is_over && task.is_some_and(|task| view.facts.rules(task).finally)
+    };
     for (at, (old, new)) in view
         .before
         .states
@@ -180,7 +193,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
     {
         // A grace or time-out of zero fires in the same step, also only for the task and its descendants.
         hold!(
-            at == root.index() || below[at] || old == new,
+            at == root.index() || below[at] || old == new || may_follow(at),
             18,
             "branch_exact",
             "{:?} changed task {at} from {old:?} to {new:?}",

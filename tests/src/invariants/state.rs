@@ -30,10 +30,23 @@ pub(super) fn inv_01_dependencies_satisfied(facts: &Facts, snapshot: &Snapshot) 
             | TaskState::Failed { .. } => true,
             TaskState::Pending | TaskState::Skipped { .. } | TaskState::Canceled { .. } => false,
         };
-        let satisfied = match facts.rules(task).trigger {
-            Trigger::AllSuccess => parents.iter().all(|&p| state(p).is_completed()),
-            Trigger::AllDone => open == 0,
+        let completed = |&p: &zeph_graph::TaskId| state(p).is_completed();
+        let failed = |&p: &zeph_graph::TaskId| {
+            matches!(
+                state(p),
+                TaskState::Failed { .. } | TaskState::Canceled { .. }
+            )
         };
+        let mut parents = parents.iter();
+        let satisfied = match facts.rules(task).trigger {
+            Trigger::AllSuccess => parents.all(completed),
+            Trigger::AllDone => open == 0,
+            Trigger::AnySuccess => parents.len() == 0 || parents.any(completed),
+            Trigger::AnyFailed => parents.len() == 0 || parents.any(failed),
+            Trigger::NoneFailed => open == 0 && !parents.any(failed),
+        };
+        let in_turn = !facts.rules(task).finally || is_work_over(facts, snapshot);
+        let satisfied = satisfied && in_turn;
         hold!(
             satisfied || !moved,
             1,
@@ -43,6 +56,12 @@ pub(super) fn inv_01_dependencies_satisfied(facts: &Facts, snapshot: &Snapshot) 
         );
     }
     Ok(())
+}
+
+/// Whether only finalizers are left.
+pub(super) fn is_work_over(facts: &Facts, snapshot: &Snapshot) -> bool {
+    let mut tasks = facts.graph().ids();
+    tasks.all(|task| facts.rules(task).finally || snapshot.states[task.index()].is_end())
 }
 
 pub(super) fn inv_02_lanes_within_capacity(facts: &Facts, snapshot: &Snapshot) -> Check {

@@ -96,6 +96,18 @@ impl Model {
                 },
             ) => true,
             (
+                TaskEnd::NoFailure,
+                TaskState::Skipped {
+                    why: SkipWhy::NoFailure,
+                },
+            )
+            | (
+                TaskEnd::NothingToDo,
+                TaskState::Skipped {
+                    why: SkipWhy::Executor,
+                },
+            ) => true,
+            (
                 TaskEnd::FailedParent,
                 TaskState::Skipped {
                     why: SkipWhy::Upstream(parent),

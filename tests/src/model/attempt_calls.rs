@@ -158,7 +158,7 @@ impl Model {
     ) -> CallReply {
         let stage = self.lives.get(task.index()).map(|life| life.stage);
         let works = matches!(stage, Some(Stage::Working(no, _)) if no == attempt.get());
-        if !works || self.awaiting_resume || self.ending.is_some() {
+        if !works || self.awaiting_resume || self.ending.is_some() || self.is_work_over() {
             return CallReply::Stale;
         }
         if self.life(task).has_proposed {

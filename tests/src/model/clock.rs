@@ -55,7 +55,10 @@ impl Model {
 
     pub(super) fn wind_at(&mut self, at: u64) {
         let live = self.phase == Phase::Live;
-        let run = live && self.ending.is_none() && self.facts.header.policy.run_timeout.is_some();
+        let run = live
+            && !self.is_work_over()
+            && self.ending.is_none()
+            && self.facts.header.policy.run_timeout.is_some();
         self.clock.set(run, at);
         for task in self.ids() {
             if self.facts.rules(task).task_timeout.is_none() {

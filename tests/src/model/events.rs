@@ -79,6 +79,7 @@ impl Model {
                 retry_after,
                 ..
             } => self.attempt_failed(task, attempt.get(), fault, retry_after),
+            Input::Idle { task, attempt } => self.idle(task, attempt.get()),
             Input::Lost { task, attempt } => self.lost(task, attempt.get()),
             Input::Answered {
                 question, answer, ..
@@ -120,6 +121,12 @@ impl Model {
         if self.phase != Phase::New || !self.known(task) || self.supplied.contains_key(&task) {
             return InputOutcome::Stale;
         }
+        let rules = facts.rules(task);
+        let waits_for_failure =
+            rules.trigger == Trigger::AnyFailed && !facts.graph().parents(task).is_empty();
+        if rules.finally || waits_for_failure {
+            return InputOutcome::Rejected;
+        }
         for parent in facts.graph().parents(task) {
             if !self.supplied.contains_key(parent) {
                 return InputOutcome::Rejected;
@@ -139,7 +146,9 @@ impl Model {
 
     fn suspend(&mut self) -> InputOutcome {
         match self.phase {
-            Phase::Live if self.ending.is_none() && !self.awaiting_resume => {
+            Phase::Live
+                if (self.ending.is_none() || self.is_work_over()) && !self.awaiting_resume =>
+            {
                 self.phase = Phase::Suspending(self.now);
                 InputOutcome::Accepted
             }
@@ -187,9 +196,18 @@ impl Model {
                 let mut taken = self.known(root)
                     && self.cancel_task(root, CancelWhy::Downstream(root.as_u32()));
                 for task in self.ids() {
-                    if self.known(root) && self.facts.below[root.index()][task.index()] {
+                    let finally = |task| self.facts.rules(task).finally;
+                    let is_below = self.known(root) && self.facts.below[root.index()][task.index()];
+                    if is_below && (!finally(task) || finally(root)) {
                         taken |= self.cancel_task(task, CancelWhy::Downstream(root.as_u32()));
                     }
+                }
+                taken
+            }
+            Scope::Run if self.is_work_over() => {
+                let mut taken = false;
+                for task in self.ids() {
+                    taken |= self.cancel_task(task, CancelWhy::Run);
                 }
                 taken
             }
@@ -224,8 +242,10 @@ impl Model {
         }
         self.ending = Some(why);
         self.stop_all(CutWhy::Cancel(why.cancel_why()));
-        for life in &mut self.lives {
-            if !life.has_attempt() && !life.is_gone() {
+        for task in self.ids() {
+            let is_finalizer = self.facts.rules(task).finally;
+            let life = &mut self.lives[task.index()];
+            if !is_finalizer && !life.has_attempt() && !life.is_gone() {
                 life.stage = Stage::Ended(TaskEnd::Canceled(why.cancel_why()));
             }
         }
@@ -247,7 +267,7 @@ impl Model {
     /// Evaluates the triggers of all tasks until no task changes.
     fn follow(&mut self) {
         self.wind();
-        let mut moved = self.phase != Phase::New && self.ending.is_none();
+        let mut moved = self.phase != Phase::New;
         while moved {
             moved = false;
             for task in self.ids() {
@@ -261,12 +281,39 @@ impl Model {
 
     fn try_trigger(&mut self, task: TaskId) -> bool {
         let facts = Arc::clone(&self.facts);
-        let parents = facts.graph().parents(task);
-        let all_gone = parents.iter().all(|&p| self.life(p).is_gone());
-        let spoilt = |&p: &TaskId| self.life(p).is_gone() && !self.life(p).is_completed();
-        if facts.rules(task).trigger == Trigger::AllSuccess && parents.iter().any(spoilt) {
-            self.lives[task.index()].stage = Stage::Ended(TaskEnd::FailedParent);
-        } else if !all_gone {
+        let turn = if facts.rules(task).finally {
+            self.is_work_over()
+        } else {
+            self.ending.is_none()
+        };
+        if !turn {
+            return false;
+        }
+        let lives = facts.graph().parents(task).iter().map(|&p| self.life(p));
+        let gone: Vec<&super::Life> = lives.clone().filter(|life| life.is_gone()).collect();
+        let all_gone = gone.len() == lives.len();
+        let completed = gone.iter().filter(|life| life.is_completed()).count();
+        let skipped = gone.iter().filter(|life| life.is_skipped()).count();
+        let failed = gone.len() - completed - skipped;
+        let is_root = lives.len() == 0;
+        // Whether the trigger fires, and how the task ends if it never can.
+        let (fires, never) = match facts.rules(task).trigger {
+            Trigger::AllSuccess => (completed == lives.len(), failed + skipped > 0),
+            Trigger::AllDone => (all_gone, false),
+            Trigger::AnySuccess => (completed > 0 || is_root, all_gone),
+            Trigger::AnyFailed => (failed > 0 || is_root, all_gone),
+            Trigger::NoneFailed => (all_gone && failed == 0, failed > 0),
+        };
+        if !fires && never {
+            let end = match facts.rules(task).trigger {
+                Trigger::AnyFailed => TaskEnd::NoFailure,
+                Trigger::AllSuccess
+                | Trigger::AllDone
+                | Trigger::AnySuccess
+                | Trigger::NoneFailed => TaskEnd::FailedParent,
+            };
+            self.lives[task.index()].stage = Stage::Ended(end);
+        } else if !fires {
             return false;
         } else if facts.rules(task).approve.is_some() {
             self.ask(task, zeph_graph::AskWhy::Approve);

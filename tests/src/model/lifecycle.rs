@@ -94,6 +94,10 @@ pub enum TaskEnd {
     Failed(Fault),
     /// Skipped because of a parent.
     FailedParent,
+    /// Skipped because no parent failed.
+    NoFailure,
+    /// Skipped because the executor had nothing to do.
+    NothingToDo,
     /// Skipped because a person refused the approval.
     Declined,
     /// Cancelled.
@@ -193,6 +197,13 @@ impl Model {
         self.awaiting_resume || matches!(self.phase, Phase::New | Phase::Suspended | Phase::Over(_))
     }
 
+    /// Whether only finalizers are left.
+    #[must_use]
+    pub fn is_work_over(&self) -> bool {
+        let mut tasks = self.facts.graph().ids();
+        tasks.all(|task| self.facts.rules(task).finally || self.life(task).is_gone())
+    }
+
     pub(super) fn ids(&self) -> Vec<TaskId> {
         self.facts.graph().ids().collect()
     }
@@ -209,6 +220,20 @@ impl Life {
     #[must_use]
     pub const fn is_gone(&self) -> bool {
         matches!(self.stage, Stage::Ended(_))
+    }
+
+    /// Whether the task was skipped.
+    #[must_use]
+    pub const fn is_skipped(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Ended(
+                TaskEnd::FailedParent
+                    | TaskEnd::NoFailure
+                    | TaskEnd::NothingToDo
+                    | TaskEnd::Declined
+            )
+        )
     }
 
     /// Whether the task has completed.

@@ -58,6 +58,10 @@ impl Model {
             Some(None) => {
                 self.lives[task.index()].clock.set(false, self.now);
                 self.lives[task.index()].budget.charge_held();
+                if fault == Fault::Skipped {
+                    self.lives[task.index()].stage = Stage::Ended(TaskEnd::NothingToDo);
+                    return InputOutcome::Accepted;
+                }
                 self.lives[task.index()].failures += 1;
                 let once = self.facts.rules(task).effect == Effect::AtMostOnce;
                 match (fault == Fault::Interrupted, once) {
@@ -74,6 +78,15 @@ impl Model {
         InputOutcome::Accepted
     }
 
+    pub(super) fn idle(&mut self, task: TaskId, no: u32) -> InputOutcome {
+        let has_limit = self.known(task) && self.facts.rules(task).idle_timeout.is_some();
+        if self.current(task, no) != Some(None) || !has_limit {
+            return InputOutcome::Stale;
+        }
+        self.lives[task.index()].stage = Stage::Stopping(no, CutWhy::IdleTimeout, self.now);
+        InputOutcome::Accepted
+    }
+
     pub(super) fn lost(&mut self, task: TaskId, no: u32) -> InputOutcome {
         match self.current(task, no) {
             None => return InputOutcome::Stale,
@@ -85,11 +98,14 @@ impl Model {
     /// Ends an attempt that was stopped, abandoned or lost.
     pub(super) fn attempt_over(&mut self, task: TaskId, why: Option<CutWhy>, how: CutHow) {
         let effect = self.facts.rules(task).effect;
-        let ending = self.ending;
+        let ending = self.ending.filter(|_| !self.facts.rules(task).finally);
         let life = &mut self.lives[task.index()];
         life.clock.set(false, self.now);
         life.budget.charge_held();
-        let timed_out = matches!(why, Some(CutWhy::AttemptTimeout | CutWhy::TaskTimeout));
+        let timed_out = matches!(
+            why,
+            Some(CutWhy::AttemptTimeout | CutWhy::IdleTimeout | CutWhy::TaskTimeout)
+        );
         let interrupted = matches!(why, None | Some(CutWhy::Suspend));
         life.failures += u32::from(timed_out);
         life.restarts += u32::from(interrupted);
@@ -105,6 +121,7 @@ impl Model {
                 self.ask(task, AskWhy::Failure(Fault::Interrupted));
             }
             Some(CutWhy::AttemptTimeout) => self.retry_or_not(task, Fault::AttemptTimeout, None),
+            Some(CutWhy::IdleTimeout) => self.retry_or_not(task, Fault::IdleTimeout, None),
             Some(CutWhy::TaskTimeout) => self.last_resort(task, Fault::TaskTimeout),
             Some(CutWhy::Suspend) | None => self.queue(task),
         }
@@ -116,7 +133,7 @@ impl Model {
         let allowed = u64::from(retry.max_retries);
         let mendable = matches!(
             fault,
-            Fault::Error | Fault::Panicked | Fault::AttemptTimeout
+            Fault::Error | Fault::Panicked | Fault::AttemptTimeout | Fault::IdleTimeout
         );
         if !mendable || u64::from(life.failures) > allowed {
             self.last_resort(task, fault);
@@ -168,7 +185,9 @@ impl Model {
 
     fn fail_and_abort(&mut self, task: TaskId, fault: Fault) {
         self.lives[task.index()].stage = Stage::Ended(TaskEnd::Failed(fault));
-        self.end_early(EndingWhy::Abort(task));
+        if !self.facts.rules(task).finally {
+            self.end_early(EndingWhy::Abort(task));
+        }
     }
 
     pub(super) fn answered(&mut self, task: TaskId, answer: Answer) -> InputOutcome {

@@ -11,7 +11,7 @@ impl Model {
         let open = self.phase == Phase::Live
             && !self.paused
             && !self.awaiting_resume
-            && self.ending.is_none()
+            && (self.ending.is_none() || self.is_work_over())
             && self.in_flight() < self.slots() as usize;
         if !open {
             return Vec::new();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use zeph_graph::wire::{GraphSpec, LaneSpec};
 use zeph_graph::{
     Approval, AskFailure, Budget, Effect, FailureAnswer, Header, OnFailure, OverBudget, Params,
-    Policy, Question, Spend, Task, TaskGraph, TaskId, Trigger, Work,
+    Policy, Question, Spend, Task, TaskGraph, TaskId, UnknownWord, Work,
 };
 
 use super::times::duration;
@@ -163,7 +163,7 @@ fn definition<'a>(
 }
 
 fn is_rule(word: &str) -> bool {
-    word.contains('=') || matches!(word, "milestone" | "question" | "approve")
+    word.contains('=') || matches!(word, "milestone" | "question" | "approve" | "finally")
 }
 
 fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, String> {
@@ -176,8 +176,13 @@ fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, S
             }
             task.question(question)
         }
-        "trigger" if value == "all_done" => task.trigger(Trigger::AllDone),
-        "trigger" if value == "all_success" => task.trigger(Trigger::AllSuccess),
+        "trigger" => task.trigger(
+            value
+                .parse()
+                .map_err(|error: UnknownWord| error.to_string())?,
+        ),
+        "finally" => task.finally(),
+        "idle" => task.idle_timeout(duration(value)?),
         "on_failure" => task.on_failure(on_failure(value)?),
         "retries" => {
             let retries = value.parse().map_err(|_| "not a number".to_owned())?;

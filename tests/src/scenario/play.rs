@@ -227,6 +227,7 @@ impl Play {
                 log: None,
                 retry_after: after.map(duration).transpose()?,
             }),
+            ["idle", ..] => Ok(Input::Idle { task, attempt }),
             ["lost", ..] => Ok(Input::Lost { task, attempt }),
             ["is", "supplied"] => Ok(Input::Supply { task, output: None }),
             _ => Err("not an event".into()),

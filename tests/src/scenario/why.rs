@@ -24,6 +24,7 @@ pub(super) fn explanation(
         Explanation::Parents { open, count } => {
             format!("waits for {count} of its parents: {}", names(open))
         }
+        Explanation::Finally { open } => format!("runs at the end, {open} others are open"),
         Explanation::Held(held) => match held {
             Held::NoOwner => "the run has to be started or resumed".into(),
             Held::Paused => "the run is paused".into(),
@@ -38,7 +39,7 @@ pub(super) fn explanation(
                 format!("lane {name} has {used} of {capacity} taken")
             }
             Held::Nothing => "starts with the next step".into(),
-            other => format!("{other:?}"),
+            _ => format!("{explanation:?}"),
         },
         Explanation::Running {
             attempt, deadline, ..
@@ -65,6 +66,6 @@ pub(super) fn explanation(
         Explanation::Ended { state, because } => {
             format!("{}, because of {}", state.word(), names(because))
         }
-        other => format!("{other:?}"),
+        _ => format!("{explanation:?}"),
     }
 }

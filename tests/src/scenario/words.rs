@@ -35,7 +35,9 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::Failed { why, .. } => format!("FAILED: {why}"),
         Record::Skipped { why, .. } => match why {
             SkipWhy::Upstream(parent) => format!("SKIPPED because of {}", name(parent)),
+            SkipWhy::NoFailure => "SKIPPED: nothing failed".into(),
             SkipWhy::Declined => "SKIPPED: declined".into(),
+            SkipWhy::Executor => "SKIPPED: nothing to do".into(),
         },
         Record::Canceled { why, .. } => format!("CANCELED: {why}"),
         Record::Ending { why } => match why {

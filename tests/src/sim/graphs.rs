@@ -33,12 +33,20 @@ pub fn draw(rng: &mut Rng, most_tasks: u64) -> Header {
     for at in 0..tasks {
         let parents = parents(rng, shape, &ids);
         let task = flavour.task(rng, at, &lanes);
-        ids.push(graph.add_task(task, parents));
+        ids.push(add(&mut graph, task, parents));
     }
     Header {
         graph,
         policy: policy(rng),
     }
+}
+
+/// Adds a task; what depends on a finalizer is one.
+fn add(graph: &mut TaskGraph, task: Task, parents: Vec<TaskId>) -> TaskId {
+    let finally = parents
+        .iter()
+        .any(|&parent| graph.task(parent).rules().finally);
+    graph.add_task(if finally { task.finally() } else { task }, parents)
 }
 
 fn parents(rng: &mut Rng, shape: u64, ids: &[TaskId]) -> Vec<TaskId> {
@@ -108,7 +116,7 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
         // The validation of a patch requires `cap >= base`; the graph builder does not.
         let retry = &mut task.rules_mut().retry;
         retry.cap = retry.cap.max(retry.base);
-        grown.add_task(task, parents);
+        add(&mut grown, task, parents);
     }
     let all = GraphSpec::from(&grown).tasks;
     let mut spec = GraphSpec {
@@ -157,7 +165,9 @@ struct Flavour {
     milestones: u64,
     laned: u64,
     ranked: u64,
-    all_done: u64,
+    triggers: u64,
+    finally: u64,
+    idle: u64,
     strategies: [u64; 4],
     once: u64,
     priced: u64,
@@ -175,7 +185,9 @@ impl Flavour {
             milestones: some(rng) / 2,
             laned: some(rng),
             ranked: some(rng),
-            all_done: some(rng),
+            triggers: some(rng),
+            finally: some(rng) / 2,
+            idle: some(rng),
             strategies: [1, 4, rng.below(5), rng.below(3)],
             once: some(rng),
             priced: some(rng),
@@ -184,8 +196,14 @@ impl Flavour {
 
     fn task(&self, rng: &mut Rng, at: u64, lanes: &[(LaneId, u32)]) -> Task {
         let mut task = Task::new(format!("t{at}")).with_work(self.work(rng));
-        if rng.percent(self.all_done) {
-            task = task.trigger(Trigger::AllDone);
+        if rng.percent(self.triggers) {
+            task = task.trigger(*rng.pick(Trigger::ALL).unwrap_or(&Trigger::AllDone));
+        }
+        if rng.percent(self.finally) {
+            task = task.finally();
+        }
+        if rng.percent(self.idle) {
+            task = task.idle_timeout(limit(rng));
         }
         if rng.percent(self.retrying) {
             task = task.retry(retry(rng));

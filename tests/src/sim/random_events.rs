@@ -180,6 +180,8 @@ impl World {
             Fault::AttemptTimeout,
             Fault::Interrupted,
             Fault::Budget,
+            Fault::IdleTimeout,
+            Fault::Skipped,
         ];
         let waits = [
             Duration::ZERO,
@@ -201,6 +203,9 @@ impl World {
 
     fn lose(&mut self) -> Check {
         if let Some(Job { task, attempt, .. }) = self.any_job() {
+            if self.rng.percent(50) {
+                return self.tell(Input::Idle { task, attempt }).map(drop);
+            }
             self.end_attempt(task, attempt);
             self.tell(Input::Lost { task, attempt })?;
         }

@@ -61,6 +61,9 @@ pub(crate) const fn end_words(state: TaskState) -> &'static str {
         TaskState::Skipped {
             why: SkipWhy::Declined,
         } => "was declined",
+        TaskState::Skipped {
+            why: SkipWhy::NoFailure | SkipWhy::Executor,
+        } => "was skipped",
         TaskState::Skipped { .. }
         | TaskState::Pending
         | TaskState::Ready

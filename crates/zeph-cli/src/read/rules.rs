@@ -28,9 +28,11 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     // Exhaustive, so that a new rule cannot be forgotten here.
     let Rules {
         trigger,
+        finally,
         retry,
         on_failure,
         attempt_timeout,
+        idle_timeout,
         task_timeout,
         effect,
         lanes,
@@ -42,17 +44,16 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     } = task.rules();
     let mut lines = Vec::new();
     let mut add = |name, text: Option<String>| lines.extend(text.map(|text| (name, text)));
-    let ended = "all that it needs have ended, however they did";
-    add(
-        "after",
-        (*trigger == Trigger::AllDone).then(|| ended.to_owned()),
-    );
+    add("after", after(*trigger).map(str::to_owned));
+    let at_the_end = "everything else has ended, however it did";
+    add("finally", finally.then(|| at_the_end.to_owned()));
     add("retry", (*retry != Retry::NEVER).then(|| again(*retry)));
     add("on failure", strategy(on_failure));
     let limit = |limit: Option<Duration>, each: &str| {
         limit.map(|limit| format!("{} {each}", format_duration(limit)))
     };
     add("timeout", limit(*attempt_timeout, "for each attempt"));
+    add("timeout", limit(*idle_timeout, "without a sign of life"));
     add("timeout", limit(*task_timeout, "for all attempts together"));
     add("effect", repeated(*effect).map(str::to_owned));
     for used in lanes {
@@ -69,6 +70,16 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
         add("metadata", Some(format!("{key} = {value}")));
     }
     lines
+}
+
+const fn after(trigger: Trigger) -> Option<&'static str> {
+    match trigger {
+        Trigger::AllSuccess => None,
+        Trigger::AllDone => Some("all that it needs have ended, however they did"),
+        Trigger::AnySuccess => Some("one that it needs has completed"),
+        Trigger::AnyFailed => Some("one that it needs has failed or was canceled"),
+        Trigger::NoneFailed => Some("all that it needs have ended, and none of them failed"),
+    }
 }
 
 fn again(retry: Retry) -> String {

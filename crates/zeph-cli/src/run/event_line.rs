@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
-use zeph_graph::{AskWhy, CutHow, Fault, Output, Record, RunChange, TaskOutcome};
+use zeph_graph::{AskWhy, CutHow, Fault, Output, Record, RunChange, SkipWhy, TaskOutcome};
 use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
 
@@ -180,15 +180,18 @@ fn task_end(event: &Event, outcome: TaskOutcome, name: &str, error: Option<Strin
                 | Fault::Refused
                 | Fault::Panicked
                 | Fault::AttemptTimeout
+                | Fault::IdleTimeout
+                | Fault::Skipped
                 | Fault::Interrupted
                 | Fault::Budget => &took,
             };
             ("FAILED", Tone::Bad, format!("{name}{took}{attempt}: {why}"))
         }
         // The fold has the tasks that a parent skipped.
-        (TaskOutcome::Skipped(_), _) => {
-            ("skipped", Tone::Quiet, format!("{name}: the answer was no"))
+        (TaskOutcome::Skipped(SkipWhy::Executor), Some(why)) => {
+            ("skipped", Tone::Quiet, format!("{name}{took}: {why}"))
         }
+        (TaskOutcome::Skipped(why), _) => ("skipped", Tone::Quiet, format!("{name}: {why}")),
         (TaskOutcome::Canceled(why), _) => {
             ("canceled", Tone::Warning, format!("{name}{took}: {why}"))
         }

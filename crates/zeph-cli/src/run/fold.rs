@@ -92,8 +92,9 @@ impl Fold {
                     self.ends.insert(task, "failed");
                     false
                 }
-                TaskOutcome::Skipped(SkipWhy::Declined) => {
-                    self.ends.insert(task, "was declined");
+                TaskOutcome::Skipped(why) => {
+                    self.ends
+                        .insert(task, end_words(TaskState::Skipped { why }));
                     false
                 }
                 TaskOutcome::Canceled(_) => {

@@ -29,6 +29,7 @@ mod starting;
 mod subplans;
 mod support;
 mod terminal;
+mod triggers;
 mod trust;
 
 use support::{Scene, code};

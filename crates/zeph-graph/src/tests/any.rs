@@ -89,10 +89,11 @@ prop_compose! {
     /// A task of that name; it may use the two lanes of [`graph`].
     fn task(name: String)(
         work in work(),
-        trigger in prop::sample::select(vec![Trigger::AllSuccess, Trigger::AllDone]),
+        trigger in prop::sample::select(Trigger::ALL.to_vec()),
         retry in prop_oneof![Just(Retry::NEVER), retry()],
         on_failure in on_failure(),
-        times in prop::array::uniform3(prop::option::of(time())),
+        times in prop::array::uniform4(prop::option::of(time())),
+        finally in any::<bool>(),
         effect in prop::sample::select(vec![Effect::Pure, Effect::Idempotent, Effect::AtMostOnce]),
         weights in (0..3u32, 0..2u32),
         priority in any::<i32>(),
@@ -105,7 +106,8 @@ prop_compose! {
         rules.trigger = trigger;
         rules.retry = retry;
         rules.on_failure = on_failure;
-        [rules.attempt_timeout, rules.task_timeout, rules.hint] = times;
+        [rules.attempt_timeout, rules.idle_timeout, rules.task_timeout, rules.hint] = times;
+        rules.finally = finally;
         rules.effect = effect;
         rules.lanes = [(0, weights.0), (1, weights.1)].into_iter()
             .filter(|(_, weight)| *weight > 0)
@@ -162,6 +164,12 @@ pub(super) fn graph() -> impl Strategy<Value = TaskGraph> {
         let mut ids: Vec<TaskId> = Vec::new();
         for (task, needs) in tasks.into_iter().zip(needs) {
             let parents: Vec<TaskId> = needs.iter().map(|&need| ids[need]).collect();
+            // What depends on a finalizer is one.
+            let finally = |parent: &&TaskId| graph.task(**parent).rules().finally;
+            let task = match parents.iter().find(finally) {
+                Some(_) => task.finally(),
+                None => task,
+            };
             ids.push(graph.add_task(task, parents));
         }
         graph
@@ -216,6 +224,7 @@ fn cut_why() -> impl Strategy<Value = CutWhy> {
     prop_oneof![
         cancel_why().prop_map(CutWhy::Cancel),
         Just(CutWhy::AttemptTimeout),
+        Just(CutWhy::IdleTimeout),
         Just(CutWhy::TaskTimeout),
         Just(CutWhy::Suspend),
     ]
@@ -248,7 +257,12 @@ fn ending_why() -> impl Strategy<Value = EndingWhy> {
 
 fn skip_why() -> impl Strategy<Value = SkipWhy> {
     let upstream = any::<u32>().prop_map(|task| SkipWhy::Upstream(TaskId::from_index(task)));
-    prop_oneof![upstream, Just(SkipWhy::Declined)]
+    prop_oneof![
+        upstream,
+        Just(SkipWhy::NoFailure),
+        Just(SkipWhy::Declined),
+        Just(SkipWhy::Executor),
+    ]
 }
 
 prop_compose! {

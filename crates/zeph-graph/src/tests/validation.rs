@@ -46,6 +46,11 @@ const CASES: &[(Code, &str, &str)] = &[
         "differ only in case",
     ),
     (
+        code::NEEDS_FINALIZER,
+        r#"{"name":"clean","finally":true},{"name":"work","needs":["clean"]}"#,
+        "\"work\" depends on \"clean\", which runs at the end",
+    ),
+    (
         code::SELF_DEPENDENCY,
         r#"{"name":"a","needs":["a"]}"#,
         "\"a\" depends on itself",

@@ -21,6 +21,8 @@ zeph_diagnostics::codes! {
     UNKNOWN_DEPENDENCY = "unknown_dependency",
     /// A task depends on itself.
     SELF_DEPENDENCY = "self_dependency",
+    /// A task that does not run at the end depends on one that does.
+    NEEDS_FINALIZER = "needs_finalizer",
     /// Tasks depend on each other in a cycle.
     CYCLE = "cycle",
     /// A time-out or the wait of a default answer is zero.

@@ -73,12 +73,14 @@ fn diff_lanes(old: &[LaneSpec], new: &[LaneSpec], found: &mut Vec<String>) {
 }
 
 /// The keys of a task in JSON that are compared, other than `name` and `needs`, each with its words.
-const COMPARED_KEYS: [(&str, &str); 12] = [
+const COMPARED_KEYS: [(&str, &str); 14] = [
     ("work", "its work"),
     ("trigger", "its trigger"),
+    ("finally", "whether it runs at the end"),
     ("retry", "its retries"),
     ("on_failure", "what happens when it fails"),
     ("attempt_timeout_us", "its attempt time-out"),
+    ("idle_timeout_us", "its idle time-out"),
     ("task_timeout_us", "its task time-out"),
     ("effect", "its effect class"),
     ("lanes", "its lanes"),

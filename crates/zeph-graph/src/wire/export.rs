@@ -37,9 +37,11 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
     // Exhaustive, so that a new rule cannot be forgotten here.
     let Rules {
         trigger,
+        finally,
         retry,
         on_failure,
         attempt_timeout,
+        idle_timeout,
         task_timeout,
         effect,
         lanes,
@@ -55,6 +57,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
         needs: graph.parents(id).iter().map(name_of).collect(),
         work: work_spec(task.work()),
         trigger: *trigger,
+        finally: *finally,
         retry: Retry {
             base: rounded(retry.base),
             cap: rounded(retry.cap),
@@ -62,6 +65,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
         },
         on_failure: on_failure_spec(on_failure),
         attempt_timeout_us: attempt_timeout.map(to_micros),
+        idle_timeout_us: idle_timeout.map(to_micros),
         task_timeout_us: task_timeout.map(to_micros),
         effect: *effect,
         lanes: lanes

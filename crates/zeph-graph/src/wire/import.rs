@@ -159,6 +159,7 @@ fn add_tasks(
 fn refused(error: &AddError, task: Option<String>) -> Diagnostics {
     let code = match error {
         AddError::ForeignTask { .. } => code::UNKNOWN_DEPENDENCY,
+        AddError::NeedsFinalizer { .. } => code::NEEDS_FINALIZER,
         AddError::BadName { .. } => code::BAD_NAME,
         AddError::DuplicateName { .. } => code::DUPLICATE_NAME,
         AddError::ZeroTimeout { .. } => code::ZERO_TIMEOUT,
@@ -184,9 +185,11 @@ fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
     });
     let rules = Rules {
         trigger: spec.trigger,
+        finally: spec.finally,
         retry: spec.retry,
         on_failure: on_failure(spec.on_failure),
         attempt_timeout: spec.attempt_timeout_us.map(Duration::from_micros),
+        idle_timeout: spec.idle_timeout_us.map(Duration::from_micros),
         task_timeout: spec.task_timeout_us.map(Duration::from_micros),
         effect: spec.effect,
         lanes: used.collect(),

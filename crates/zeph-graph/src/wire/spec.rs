@@ -69,6 +69,9 @@ pub struct TaskSpec {
     /// When it may start, depending on its parents.
     #[serde(default, skip_serializing_if = "is_default")]
     pub trigger: Trigger,
+    /// Whether it starts when every other task has ended, whatever the reason.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub finally: bool,
     /// How often and how soon a failed attempt is repeated.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: Retry,
@@ -78,6 +81,9 @@ pub struct TaskSpec {
     /// The longest that one attempt may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt_timeout_us: Option<u64>,
+    /// The longest that an attempt may run without output, heartbeat or progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_us: Option<u64>,
     /// The longest that all attempts and back-offs together may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_timeout_us: Option<u64>,

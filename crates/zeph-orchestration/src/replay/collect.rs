@@ -150,7 +150,7 @@ impl<'a> StoredRun<'a> {
         }))
     }
 
-    /// The parents of a task with their outputs. A task starts after its parents have ended.
+    /// The parents of a task with their outputs, as they are now.
     async fn parents(&self, task: TaskId) -> Result<IndexMap<String, Parent>, RuntimeError> {
         let view = &self.view;
         let mut parents = IndexMap::new();
@@ -159,13 +159,13 @@ impl<'a> StoredRun<'a> {
                 TaskState::Completed { .. } => ParentState::Completed,
                 TaskState::Failed { .. } => ParentState::Failed,
                 TaskState::Skipped { .. } => ParentState::Skipped,
+                TaskState::Canceled { .. } => ParentState::Canceled,
                 TaskState::Pending
                 | TaskState::Ready
                 | TaskState::Running { .. }
                 | TaskState::BackingOff { .. }
                 | TaskState::Asking { .. }
-                | TaskState::Canceling { .. }
-                | TaskState::Canceled { .. } => ParentState::Canceled,
+                | TaskState::Canceling { .. } => ParentState::Unfinished,
             };
             let output = if state == ParentState::Completed {
                 Some(view.output(self.store, parent).await?.unwrap_or_default())

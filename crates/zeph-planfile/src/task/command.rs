@@ -6,6 +6,7 @@ use zeph_graph::wire::WorkSpec;
 
 use super::{Draft, Kind, Mode, Rules, Stdout, Use};
 use crate::code;
+use crate::fields::micros;
 
 /// The action of tasks with a command.
 pub(crate) const ACTION: &str = "command";
@@ -67,9 +68,13 @@ pub(super) fn read(
         Stdout::Json => params.insert("output".to_owned(), "json".into()),
         Stdout::None => params.insert("output".to_owned(), "none".into()),
     };
-    if let Some(node) = fields.get("ok_codes") {
-        params.insert("ok_codes".to_owned(), ok_codes(node, problems));
+    for key in ["ok_codes", "skip_codes", "retry_codes"] {
+        if let Some(node) = fields.get(key) {
+            params.insert(key.to_owned(), exit_codes(key, node, problems));
+        }
     }
+    draft.spec.idle_timeout_us =
+        fields.read("idle_timeout", |node, what| micros(node, what, problems));
     rules.apply(defaults, draft);
     draft.spec.work = WorkSpec::Action {
         name: ACTION.to_owned(),
@@ -225,11 +230,11 @@ pub(super) fn cwd(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) 
     Some(text.to_owned())
 }
 
-fn ok_codes(node: &Node, problems: &mut Diagnostics) -> Json {
-    let items = node.list("`ok_codes`", problems);
+fn exit_codes(key: &str, node: &Node, problems: &mut Diagnostics) -> Json {
+    let items = node.list(&format!("`{key}`"), problems);
     if items.is_some_and(<[Node]>::is_empty) {
         problems.push(
-            Diagnostic::new(code::BAD_VALUE, "`ok_codes` is empty")
+            Diagnostic::new(code::BAD_VALUE, format!("`{key}` is empty"))
                 .at(node.span)
                 .help("list at least one exit code, such as 0"),
         );

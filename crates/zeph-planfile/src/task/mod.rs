@@ -106,9 +106,10 @@ impl Draft {
 }
 
 /// The keys of any task.
-const COMMON: [&str; 6] = [
+const COMMON: [&str; 7] = [
     "needs",
     "after",
+    "finally",
     "description",
     "approve",
     "priority",
@@ -134,7 +135,17 @@ const ATTEMPT: Keys = (
     "only commands and prompts",
 );
 const COMMAND: Keys = (
-    &["stdin", "env", "pass_env", "cwd", "path", "ok_codes"],
+    &[
+        "stdin",
+        "env",
+        "pass_env",
+        "cwd",
+        "path",
+        "ok_codes",
+        "skip_codes",
+        "retry_codes",
+        "idle_timeout",
+    ],
     "only commands",
 );
 const AGENT: Keys = (
@@ -305,6 +316,8 @@ fn common(fields: &Table<'_>, draft: &mut Draft, problems: &mut Diagnostics) {
         node.parse(what, Trigger::WORDS, problems)
     });
     draft.spec.trigger = after.unwrap_or_default();
+    let finally = fields.read("finally", |node, what| node.boolean(what, problems));
+    draft.spec.finally = finally.unwrap_or_default();
     if let Some(node) = fields.get("description")
         && let Some(text) = node.string("`description`", problems)
     {

@@ -42,6 +42,7 @@ pub(super) fn another_may_succeed(error: &TaskError) -> bool {
         ErrorClass::Retryable
         | ErrorClass::Cancelled
         | ErrorClass::Interrupted
+        | ErrorClass::Skip
         | ErrorClass::OverBudget => false,
     };
     by_class && RETRY_WITH_ANOTHER.contains(&error.code())

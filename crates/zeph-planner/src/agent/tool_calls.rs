@@ -263,12 +263,13 @@ impl<'a> ToolCalls<'a> {
                 ErrorClass::Cancelled | ErrorClass::Interrupted | ErrorClass::OverBudget => {
                     Err(error)
                 }
-                ErrorClass::Retryable | ErrorClass::Permanent | ErrorClass::Refused => {
-                    Ok(CallResult {
-                        outcome: ToolOutcome::Failed,
-                        text: format!("it failed: {error:#}"),
-                    })
-                }
+                ErrorClass::Retryable
+                | ErrorClass::Permanent
+                | ErrorClass::Refused
+                | ErrorClass::Skip => Ok(CallResult {
+                    outcome: ToolOutcome::Failed,
+                    text: format!("it failed: {error:#}"),
+                }),
             },
         }
     }

@@ -45,6 +45,7 @@ impl TaskResult {
             Some(ParentState::Failed) => "failed",
             Some(ParentState::Skipped) => "skipped",
             Some(ParentState::Canceled) => "canceled",
+            Some(ParentState::Unfinished) => "unfinished",
             None => "unknown",
         }
     }
@@ -173,6 +174,7 @@ fn reason(task: &AnswerTask, input: &TaskInput) -> String {
         ParentState::Failed => return "it failed".to_owned(),
         ParentState::Skipped => "it was skipped",
         ParentState::Canceled => "it was canceled",
+        ParentState::Unfinished => "it had not ended",
     };
     let causes = task.needs.iter().filter_map(|need| {
         let state = input.parents.get(need)?.state;
@@ -193,6 +195,7 @@ const fn ended(state: ParentState) -> &'static str {
         ParentState::Failed => "failed",
         ParentState::Skipped => "was skipped",
         ParentState::Canceled => "was canceled",
+        ParentState::Unfinished => "had not ended",
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn from_journal(provider: &str, error: TaskError) -> LlmError {
     let kind = match error.class() {
         ErrorClass::OverBudget => ErrorKind::OverBudget,
         ErrorClass::Cancelled | ErrorClass::Interrupted => ErrorKind::Stopped,
-        ErrorClass::Retryable | ErrorClass::Permanent | ErrorClass::Refused => {
+        ErrorClass::Retryable | ErrorClass::Permanent | ErrorClass::Refused | ErrorClass::Skip => {
             ErrorKind::Unsupported
         }
     };

@@ -32,7 +32,8 @@ impl LastErrors {
         }
         if let Record::CancelRequested { task, why, .. } = entry.record {
             match why {
-                CutWhy::AttemptTimeout => self.attempt_timeout(task, graph),
+                CutWhy::AttemptTimeout => self.attempt_timeout(task, graph, Fault::AttemptTimeout),
+                CutWhy::IdleTimeout => self.attempt_timeout(task, graph, Fault::IdleTimeout),
                 CutWhy::TaskTimeout => self.task_timeout(task, graph),
                 CutWhy::Cancel(_) | CutWhy::Suspend => {}
             }
@@ -46,8 +47,8 @@ impl LastErrors {
         }
     }
 
-    fn attempt_timeout(&mut self, task: TaskId, graph: &TaskGraph) {
-        let text = Fault::AttemptTimeout.text(graph.task(task).rules());
+    fn attempt_timeout(&mut self, task: TaskId, graph: &TaskGraph, fault: Fault) {
+        let text = fault.text(graph.task(task).rules());
         self.set(task, format!("the attempt {text}").into());
     }
 

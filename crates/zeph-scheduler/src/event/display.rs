@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeph_graph::{AskWhy, Attempt, EndingWhy, Output, QuestionId, Record, SkipWhy};
+use zeph_graph::{AskWhy, Attempt, EndingWhy, Fault, Output, QuestionId, Record, SkipWhy};
 
 use super::Event;
 
@@ -34,6 +34,11 @@ impl fmt::Display for Event {
             Record::Supplied { .. } => {
                 write!(f, "task {name:?} has the result of an earlier run")
             }
+            Record::AttemptFailed {
+                attempt,
+                fault: Fault::Skipped,
+                ..
+            } => write!(f, "attempt {attempt} of task {name:?} found nothing to do"),
             Record::AttemptFailed { attempt, fault, .. } => {
                 write!(f, "attempt {attempt} of task {name:?} failed: {fault}")
             }
@@ -56,10 +61,7 @@ impl fmt::Display for Event {
                 f,
                 "task {name:?} is skipped: task {because:?} did not complete"
             ),
-            Record::Skipped {
-                why: SkipWhy::Declined,
-                ..
-            } => write!(f, "task {name:?} is skipped: the answer was no"),
+            Record::Skipped { why, .. } => write!(f, "task {name:?} is skipped: {why}"),
             Record::Canceled { why, .. } => write!(f, "task {name:?} is canceled: {why}"),
             Record::Asked { question, why, .. } => f.write_str(&asked(name, question, why)),
             Record::Answered { question, by, .. } if by.is_default() => write!(

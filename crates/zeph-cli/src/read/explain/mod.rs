@@ -102,6 +102,14 @@ pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timesta
             let answers = open.map(|(_, commands)| commands).unwrap_or_default();
             Reason::new("asking", text).next(answers)
         }
+        Explanation::Finally { open } => {
+            let has = if open == 1 { "has" } else { "have" };
+            let text = format!(
+                "It runs at the end: {} {has} not ended.",
+                count(open.into(), "other task")
+            );
+            Reason::new("finally", text).next([command(&["status", run.as_str()])])
+        }
         Explanation::Canceling { .. } if owner.is_none() => {
             interrupted(view, task, "It was being stopped")
         }
@@ -113,6 +121,7 @@ pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timesta
             let limit = limit("it is given up", deadline);
             let why = match why {
                 CutWhy::AttemptTimeout => format!("it {}", Fault::AttemptTimeout.text(rules)),
+                CutWhy::IdleTimeout => format!("it {}", Fault::IdleTimeout.text(rules)),
                 CutWhy::TaskTimeout => format!("the task {}", Fault::TaskTimeout.text(rules)),
                 CutWhy::Cancel(_) | CutWhy::Suspend => why.to_string(),
             };
@@ -183,8 +192,8 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
                         name(view, parent)
                     )
                 }
-                SkipWhy::Declined => {
-                    "It was skipped: the answer to its approval was no.".to_owned()
+                SkipWhy::NoFailure | SkipWhy::Declined | SkipWhy::Executor => {
+                    format!("It was skipped: {why}.")
                 }
             };
             ("skipped", text)

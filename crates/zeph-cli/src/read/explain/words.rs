@@ -34,6 +34,7 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
                 format!("skipped: {} did not complete", name(view, parent))
             }
             SkipWhy::Declined => "skipped: declined".into(),
+            SkipWhy::NoFailure | SkipWhy::Executor => format!("skipped: {why}"),
         },
         TaskState::Canceled { why } => format!("canceled: {why}"),
     }
@@ -81,9 +82,12 @@ pub(super) fn fault(fault: Fault, rules: &Rules) -> String {
         Fault::Permanent => "its attempt ended in a permanent error, which is not retried",
         Fault::Refused => "its executor refused the work",
         Fault::Panicked => "its executor panicked",
-        Fault::AttemptTimeout => return format!("its last attempt {}", fault.text(rules)),
+        Fault::AttemptTimeout | Fault::IdleTimeout => {
+            return format!("its last attempt {}", fault.text(rules));
+        }
         Fault::TaskTimeout => return format!("all its attempts together {}", fault.text(rules)),
         Fault::Interrupted => "its attempt was interrupted, and it must not happen twice",
+        Fault::Skipped => "its executor found nothing to do",
         Fault::Budget => "a budget does not cover its next call",
     };
     text.to_owned()

@@ -209,6 +209,13 @@ impl<'a> ShowView<'a> {
                 }),
                 _,
             ) => "failed".into(),
+            (
+                Some(AttemptOutcome::Failed {
+                    fault: Fault::Skipped,
+                    ..
+                }),
+                _,
+            ) => "skipped: nothing to do".into(),
             (Some(AttemptOutcome::Failed { fault, .. }), _) => {
                 format!("failed: {}", fault.text(rules))
             }
@@ -216,6 +223,7 @@ impl<'a> ShowView<'a> {
             (Some(AttemptOutcome::Cut(how)), Some(why)) => {
                 let why = match why {
                     CutWhy::AttemptTimeout => Fault::AttemptTimeout.text(rules),
+                    CutWhy::IdleTimeout => Fault::IdleTimeout.text(rules),
                     CutWhy::TaskTimeout => Fault::TaskTimeout.text(rules),
                     CutWhy::Cancel(_) | CutWhy::Suspend => why.to_string(),
                 };

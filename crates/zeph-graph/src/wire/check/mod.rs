@@ -12,7 +12,7 @@ use std::ops::Range;
 use zeph_diagnostics::quote;
 
 use super::{Code, Diagnostic, Diagnostics, GraphSpec, Limits, TaskSpec, VERSION, code};
-use crate::TaskGraph;
+use crate::{TaskGraph, TaskId};
 
 /// The origin of a graph, which decides which checks apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +77,7 @@ pub(crate) fn check(
     let by_name = names::check_tasks(spec, base, origin, &mut found);
     let needs = resolve(spec, base, limits, &by_name, &mut found);
     rules::check(spec, base, origin, &mut found);
+    check_finalizers(spec, base, &needs, &mut found);
     let within = within(&needs, base);
     let order = order::topological(&within);
     if order.len() < spec.tasks.len() {
@@ -146,6 +147,44 @@ fn resolve(
         all.push(positions);
     }
     all
+}
+
+/// Reports each task that does not run at the end and depends on one that does.
+fn check_finalizers(
+    spec: &GraphSpec,
+    base: &TaskGraph,
+    needs: &[Vec<u32>],
+    found: &mut Diagnostics,
+) {
+    let first = base.len() as u32;
+    for (task, needs) in spec
+        .tasks
+        .iter()
+        .zip(needs)
+        .filter(|(task, _)| !task.finally)
+    {
+        for &need in needs {
+            let (name, finally) = match need.checked_sub(first) {
+                Some(position) => {
+                    let parent = &spec.tasks[position as usize];
+                    (parent.name.as_str(), parent.finally)
+                }
+                None => {
+                    let parent = base.task(TaskId::from_index(need));
+                    (parent.name(), parent.rules().finally)
+                }
+            };
+            if finally {
+                let message = format!(
+                    "task {} depends on {}, which runs at the end",
+                    quote(&task.name),
+                    quote(name)
+                );
+                let help = "write `finally = true` for both, or for neither";
+                found.push(of(task, code::NEEDS_FINALIZER, message).help(help));
+            }
+        }
+    }
 }
 
 fn check_depth(

@@ -42,6 +42,7 @@ fn check_times(task: &TaskSpec, found: &mut Diagnostics) {
     let approval = task.approve.as_ref().and_then(|approve| approve.fallback);
     let all = [
         ("the attempt time-out", task.attempt_timeout_us),
+        ("the idle time-out", task.idle_timeout_us),
         ("the task time-out", task.task_timeout_us),
         ("the wait for an answer to a failure", ask),
         ("the wait for an answer", question),

@@ -74,6 +74,7 @@ pub(crate) fn set(
         .env("ZEPH_TASK", cx.name())
         .env("ZEPH_ATTEMPT", cx.attempt().to_string())
         .env("ZEPH_IDEMPOTENCY_KEY", cx.idempotency_key())
+        .env_remove("ZEPH_OUTCOME")
         .envs(cx.outcome().map(|outcome| ("ZEPH_OUTCOME", outcome.word())))
         .envs(&params.env);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::GraphMark;
-use crate::{Lane, LaneId, Links, OnFailure, Rules, Task, TaskId, Work};
+use crate::{AddError, Lane, LaneId, Links, OnFailure, Rules, Task, TaskId, Work};
 
 /// The most tasks that a graph can hold.
 ///
@@ -39,86 +39,6 @@ pub struct TaskGraph {
     parents_end: Vec<usize>,
     lanes: Vec<Lane>,
     metadata: BTreeMap<String, String>,
-}
-
-/// Why a task or a lane cannot be added.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddError {
-    /// A dependency is an id of another graph.
-    #[error("task {task:?} depends on {dependency}, which is an id of another graph")]
-    ForeignTask {
-        /// The task that was to be added.
-        task: String,
-        /// The id.
-        dependency: TaskId,
-    },
-    /// A task that is no finalizer depends on one.
-    #[error(
-        "task {task:?} depends on {dependency:?}, which runs at the end: only another task that runs at the end can"
-    )]
-    NeedsFinalizer {
-        /// The task that was to be added.
-        task: String,
-        /// The finalizer.
-        dependency: String,
-    },
-    /// The name is empty, too long, or has control characters.
-    #[error(
-        "{name:?} cannot be a name: use 1 to {MAX_NAME_BYTES} bytes without control characters"
-    )]
-    BadName {
-        /// The name.
-        name: String,
-    },
-    /// The graph already has this name.
-    #[error("the graph already has a task or lane {name:?}: choose another name")]
-    DuplicateName {
-        /// The name.
-        name: String,
-    },
-    /// A time-out or the wait of a default answer is zero.
-    #[error("task {task:?}: {what} is zero: omit it for no limit")]
-    ZeroTimeout {
-        /// The task.
-        task: String,
-        /// The name of the time-out or wait.
-        what: &'static str,
-    },
-    /// A lane has no capacity.
-    #[error("lane {lane:?} has capacity 0: no task could ever run in it")]
-    ZeroCapacity {
-        /// The lane.
-        lane: String,
-    },
-    /// The lane is not one of this graph.
-    #[error("task {task:?} names a lane that this graph does not have")]
-    UnknownLane {
-        /// The task.
-        task: String,
-    },
-    /// The task could never be admitted to the lane.
-    #[error("task {task:?} weighs {weight} in lane {lane:?}, whose capacity is {capacity}")]
-    BadWeight {
-        /// The task.
-        task: String,
-        /// The lane.
-        lane: String,
-        /// The weight.
-        weight: u32,
-        /// The lane's capacity.
-        capacity: u32,
-    },
-    /// The task lists one lane twice, so its weight is ambiguous.
-    #[error("task {task:?} lists lane {lane:?} twice: give it a weight instead")]
-    RepeatedLane {
-        /// The task.
-        task: String,
-        /// The lane.
-        lane: String,
-    },
-    /// The graph is full.
-    #[error("a graph holds at most {MAX_TASKS} tasks")]
-    TooManyTasks,
 }
 
 impl Default for TaskGraph {

@@ -4,6 +4,7 @@
 //! definition. A [`TaskGraph`] holds tasks and their dependencies and is valid by construction. A
 //! [`TaskState`] is the state of a task in a run. A [`Record`] is one entry of a run's journal.
 
+mod add_error;
 mod answered_by;
 mod id;
 mod time;
@@ -26,9 +27,10 @@ mod state;
 pub mod picture;
 pub mod wire;
 
+pub use add_error::AddError;
 pub use answered_by::AnsweredBy;
 pub use budget::{Budget, Spend, Spent, Usd};
-pub use graph::{AddError, MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
+pub use graph::{MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
 pub use id::{Attempt, BadRunId, ContentId, QuestionId, ReservationId, RunId, Seq, TaskId};
 pub use lane::{Lane, LaneId};
 pub use links::Links;

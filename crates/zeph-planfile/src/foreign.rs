@@ -63,8 +63,8 @@ const TASK: &[Help] = &[
         "write `needs = [\"NAME\"]`",
     ),
     (
-        "when if only_if condition conditions unless rules run_if preconditions precondition",
-        "tasks have no conditions; let the script decide (`shell = \"test -e FILE || exit 0; …\"`), or use `after = \"all_done\"`",
+        "if only_if condition conditions unless rules run_if preconditions precondition",
+        "write `when = \"${{ … }}\"` with an expression that is true or false",
     ),
     (
         "strategy parallel_matrix job_matrix axes variants",

@@ -5,6 +5,7 @@ use zeph_graph::{Effect, FailureAnswer, OverBudget, Trigger};
 
 use crate::param::ParamKind;
 use crate::task::keys as task_keys;
+use crate::templated::CONDITION;
 use crate::{include, matrix, param, plan, subplan};
 
 /// The JSON Schema (draft 2020-12) of a plan file, in every format.
@@ -192,6 +193,10 @@ fn common(key: &str) -> Option<(&'static str, Value)> {
             "Which ends of its needs let it start.",
             words(Trigger::WORDS),
         ),
+        "finally" => (
+            "It starts when every task without it has ended, whatever the reason.",
+            json!({ "type": "boolean" }),
+        ),
         "approve" => (
             "A person must agree before the task starts; \"no\" skips it.",
             json!({ "anyOf": [
@@ -268,6 +273,10 @@ fn attempt(key: &str) -> Option<(&'static str, Value)> {
             json!({ "anyOf": [words(&["text", "json", "none"]), { "type": "object" }] }),
         ),
         "timeout" => ("Time limit of one attempt.", of("duration")),
+        CONDITION => (
+            "One expression; if it is false, the task is skipped.",
+            text(),
+        ),
         "total_timeout" => ("Time limit of all attempts together.", of("duration")),
         "retry" => (
             "The number of retries, or their number and waits.",
@@ -314,15 +323,25 @@ fn command(key: &str) -> Option<(&'static str, Value)> {
             "Folders that are searched for programs before those of PATH.",
             of("names"),
         ),
-        "ok_codes" => (
-            "The exit codes that mean success.",
-            json!({
-                "type": "array",
-                "items": { "type": "integer", "minimum": 0, "maximum": 255 },
-                "minItems": 1,
-            }),
+        "ok_codes" => ("The exit codes that mean success.", exit_codes()),
+        "skip_codes" => ("The exit codes that skip the task.", exit_codes()),
+        "retry_codes" => (
+            "The exit codes that are retried; without it all others.",
+            exit_codes(),
+        ),
+        "idle_timeout" => (
+            "The longest time of an attempt without output.",
+            of("duration"),
         ),
         _ => return None,
+    })
+}
+
+fn exit_codes() -> Value {
+    json!({
+        "type": "array",
+        "items": { "type": "integer", "minimum": 0, "maximum": 255 },
+        "minItems": 1,
     })
 }
 

@@ -17,6 +17,9 @@ use crate::references::{Reference, references, references_in, sole_field};
 use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
 
+/// The parameter that holds the condition of a task: one expression.
+pub(crate) const CONDITION: &str = "when";
+
 /// The most bytes of one value in a prompt; a longer one is truncated, and the text states it.
 const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 
@@ -32,6 +35,9 @@ const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 /// a secret without a value. `expression_failed` is also the error for an output without an exact value:
 /// standard output that is not UTF-8, or was cut (a prompt takes a cut one), and JSON whose numbers lost
 /// digits.
+///
+/// The parameter `when`, which the wrapped executor does not get, is evaluated first: if it is `false`, the task
+/// is skipped; a value that is neither `true` nor `false` is an `expression_failed`.
 ///
 /// A `stdin` that is `${{ tasks.NAME.stdout }}`, with or without a line break behind it, becomes
 /// `stdin_from`, if the whole output is there as bytes.
@@ -91,17 +97,22 @@ impl<E: Executor> Executor for Templated<E> {
         cx: &TaskContext,
         mut input: TaskInput,
     ) -> Result<TaskOutput, TaskError> {
-        let params = std::mem::take(&mut input.params);
-        let filler = Filler {
+        let mut params = std::mem::take(&mut input.params);
+        let filler = |sanitizer| Filler {
             values: &self.values,
             reader: Reader::Attempt,
             run: cx.run(),
             task: cx.name(),
             input: &input,
-            sanitizer: self.sanitizer.as_deref(),
+            sanitizer,
             evaluator: Evaluator::new(),
         };
-        input.params = filler.fill(params)?;
+        let fields = params.as_object_mut();
+        if let Some(condition) = fields.and_then(|fields| fields.remove(CONDITION)) {
+            // A condition is no prompt, so nothing in it is sanitized.
+            check_condition(&condition, &filler(None).fill(condition.clone())?)?;
+        }
+        input.params = filler(self.sanitizer.as_deref()).fill(params)?;
         self.inner.execute(cx, input).await
     }
 }
@@ -151,6 +162,29 @@ impl RunValues {
         };
         let parents = parents.into_iter().filter(is_used);
         parents.map(str::to_owned).collect()
+    }
+}
+
+/// Skips the task unless its condition is true.
+fn check_condition(condition: &Value, value: &Value) -> Result<(), TaskError> {
+    // A condition over parameters only has its value since the run was created.
+    let condition = match condition.as_str() {
+        Some(text) if text.contains("${{") => format!("its condition {text}"),
+        Some(_) | None => "its condition".to_owned(),
+    };
+    match value.as_str() {
+        Some("true") => Ok(()),
+        Some("false") => Err(TaskError::skip(format!("{condition} is false"))),
+        Some(_) | None => {
+            let text = zeph_common::truncate(
+                value.as_str().unwrap_or_default(),
+                80,
+                zeph_common::Boundary::Word,
+            );
+            let text = quote(&text.to_string());
+            let message = format!("{condition} is {text}, and not true or false");
+            Err(TaskError::permanent(message).with_code("expression_failed"))
+        }
     }
 }
 

@@ -27,7 +27,7 @@ fn words_of_other_tools_are_answered_with_our_own() {
     for (key, wanted) in [
         ("depends_on = ['b']", "`needs = "),
         ("dependsOn = ['b']", "`needs = "),
-        ("when = 'x == 1'", "no conditions"),
+        ("if = 'x == 1'", "`when = "),
         ("strategy = { matrix = { a = [1] } }", "`matrix = "),
         ("script = 'x'", "`shell = "),
         ("working_dir = 'x'", "`cwd = "),
@@ -36,7 +36,7 @@ fn words_of_other_tools_are_answered_with_our_own() {
         ("env_file = '.env'", "at the top of the plan"),
         ("cmd = 'x'", "`run = "),
         ("retries = 3", "`retry = 3`"),
-        ("trigger_rule = 'all_done'", "`after = \"all_done\"`"),
+        ("trigger_rule = 'all_done'", "\"none_failed\""),
         ("image = 'x'", "docker"),
         ("nedds = ['b']", "did you mean \"needs\"?"),
     ] {
@@ -45,7 +45,7 @@ fn words_of_other_tools_are_answered_with_our_own() {
     }
     for (word, wanted) in [
         ("always", "`after = \"all_done\"`"),
-        ("on_failure", "no task runs only after a failure"),
+        ("on_failure", "`after = \"any_failed\"`"),
         ("success", "`after = \"all_success\"`"),
         ("all_dne", "did you mean \"all_done\"?"),
     ] {
@@ -72,7 +72,7 @@ fn words_of_other_tools_are_answered_with_our_own() {
         ),
         (
             "[tasks.a]\nrun = ['x']\nretry = { max = 2, on_codes = [75] }",
-            "`ok_codes`",
+            "`retry_codes = [75]`",
         ),
         (
             "[tasks.a]\nrun = ['x']\non_failure = 'continue'",

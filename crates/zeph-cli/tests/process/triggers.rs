@@ -1,4 +1,4 @@
-//! Finalizers, early triggers, exit codes that retry or skip, and idle time-outs, on the real binary.
+//! Finalizers, early triggers, conditions, exit codes that retry or skip, and idle time-outs, on the real binary.
 
 use super::support::{Scene, code};
 
@@ -184,4 +184,61 @@ fn a_command_without_output_is_stopped_and_one_with_output_is_not() {
     );
     let shown = scene.zeph(&["show", "one", "talking"]);
     assert!(shown.out.contains("completed"), "{shown:?}");
+}
+
+#[test]
+fn a_condition_decides_over_parameters_and_results() {
+    let scene = Scene::new(
+        r#"
+        [params]
+        deploy = false
+        [tasks.diff]
+        run = ["echo", "changed"]
+        [tasks.build]
+        needs = ["diff"]
+        when = "${{ tasks.diff.stdout == 'changed' }}"
+        shell = "echo build >> log"
+        [tasks.nothing]
+        needs = ["diff"]
+        when = "${{ tasks.diff.stdout == '' }}"
+        shell = "echo nothing >> log"
+        [tasks.deploy]
+        needs = ["build"]
+        when = "${{ params.deploy }}"
+        shell = "echo deploy >> log"
+        [tasks.tell]
+        needs = ["deploy", "nothing"]
+        after = "none_failed"
+        shell = "echo tell >> log"
+        "#,
+    );
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    assert_eq!(scene.log(), ["build", "tell"], "{run:?}");
+    for wanted in [
+        "its condition ${{ tasks.diff.stdout == '' }} is false",
+        "skipped deploy",
+    ] {
+        assert!(run.out.contains(wanted), "{wanted}: {run:?}");
+    }
+    let run = scene.zeph(&["run", "plan.toml", "-p", "deploy=true"]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    assert!(scene.log().contains(&"deploy".to_owned()), "{run:?}");
+}
+
+#[test]
+fn a_condition_is_one_expression_that_is_true_or_false() {
+    let scene = Scene::new("[tasks.a]\nwhen = \"params.x\"\nrun = ['true']\n");
+    let checked = scene.zeph(&["validate", "plan.toml"]);
+    assert_eq!(code(&checked), 2, "{checked:?}");
+    assert!(checked.err.contains("${{ params.x }}"), "{checked:?}");
+    let scene = Scene::new(
+        "[tasks.a]\nrun = ['echo', 'yes']\n[tasks.b]\nneeds = ['a']\nwhen = \"${{ tasks.a.stdout }}\"\nrun = ['true']\n",
+    );
+    let run = scene.zeph(&["run", "plan.toml"]);
+    assert_eq!(code(&run), 3, "{run:?}");
+    assert!(
+        run.out.contains("is \"yes\", and not true or false"),
+        "{run:?}"
+    );
 }

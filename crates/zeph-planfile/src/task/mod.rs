@@ -14,6 +14,8 @@ use crate::code;
 use crate::fields::micros;
 use crate::foreign;
 use crate::include::add_missing;
+use crate::template::Template;
+use crate::templated::CONDITION;
 
 pub(crate) use rules::Rules;
 
@@ -131,6 +133,7 @@ const ATTEMPT: Keys = (
         "on_failure",
         "effect",
         "lanes",
+        "when",
     ],
     "only commands and prompts",
 );
@@ -257,10 +260,12 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
         Some(entry) if entry.key == "prompt" => {
             misplaced(&fields, &[COMMAND], "with a prompt", problems);
             agent::read(entry, &fields, defaults, &mut draft, problems);
+            condition(&fields, &mut draft, problems);
         }
         Some(entry) => {
             misplaced(&fields, &[AGENT], "that runs a command", problems);
             command::read(entry, &fields, defaults, &mut draft, problems);
+            condition(&fields, &mut draft, problems);
         }
         None => {
             without_work(&fields, problems);
@@ -268,6 +273,37 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
         }
     }
     draft
+}
+
+/// Reads `when`, and adds it to the parameters of the task's work.
+fn condition(fields: &Table<'_>, draft: &mut Draft, problems: &mut Diagnostics) {
+    let Some(node) = fields.get(CONDITION) else {
+        return;
+    };
+    let Some(text) = node.string("`when`", problems) else {
+        return;
+    };
+    let is_expression = Template::parse(text).is_ok_and(|one| one.sole().is_some());
+    if !is_expression {
+        let help = format!(
+            "write the whole condition as one: `when = \"${{{{ {} }}}}\"`",
+            text.trim()
+        );
+        let message = "`when` must be one expression";
+        let one = Diagnostic::new(code::BAD_VALUE, message).at(node.span);
+        problems.push(if text.contains("${{") {
+            one
+        } else {
+            one.help(help)
+        });
+        return;
+    }
+    draft.uses.push(Use::new(text, node, Mode::Visible));
+    if let WorkSpec::Action { params, .. } = &mut draft.spec.work
+        && let Some(params) = params.as_object_mut()
+    {
+        params.insert(CONDITION.to_owned(), text.into());
+    }
 }
 
 /// A task without work, which only joins its dependencies. An `agent` without a `prompt` is an error.

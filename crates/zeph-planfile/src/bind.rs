@@ -57,8 +57,7 @@ impl Plan {
         earlier: &RunValues,
     ) -> BTreeMap<String, String> {
         let mut values = given.clone();
-        let given_by_person = |param: &&Param| !param.is_secret && param.given.is_none();
-        for param in self.params().iter().filter(given_by_person) {
+        for param in self.params().filter(|param| !param.is_secret) {
             if let Some(value) = earlier.params.get(&param.name) {
                 let text = || expression::to_text(value.clone());
                 values.entry(param.name.clone()).or_insert_with(text);
@@ -74,8 +73,7 @@ impl Plan {
         variable: impl Fn(&str) -> Option<String>,
     ) -> BTreeMap<String, String> {
         let mut values = given.clone();
-        let named = self.params().iter().filter(|param| param.given.is_none());
-        let named = named.filter_map(|param| {
+        let named = self.params().filter_map(|param| {
             let value = (!given.contains_key(&param.name)).then(|| variable(param.env.as_deref()?));
             Some((param.name.clone(), value??))
         });
@@ -107,8 +105,7 @@ impl Plan {
         needs_secrets: bool,
         problems: &mut Diagnostics,
     ) -> RunValues {
-        let params = self.params().iter().filter(|param| param.given.is_none());
-        let names = || params.clone().map(|param| param.name.as_str());
+        let names = || self.params().map(|param| param.name.as_str());
         for name in given.keys() {
             if !names().any(|known| known == name) {
                 let message = format!("the plan has no parameter {}", quote(name));
@@ -121,7 +118,7 @@ impl Plan {
             env_files: in_folder(folder, &self.0.env_files),
             ..RunValues::default()
         };
-        for param in self.params() {
+        for param in &self.0.params {
             let name = &param.name;
             let variable = param.env.as_ref().filter(|_| param.is_secret);
             let variable = variable.map(|variable| (name.clone(), variable.clone()));

@@ -195,10 +195,10 @@ impl Plan {
         self.0.goal_text()
     }
 
-    /// The parameters, in the order of the text.
-    #[must_use]
-    pub fn params(&self) -> &[Param] {
-        &self.0.params
+    /// The parameters that a person may give, in the order of the text; those of a plan in this one follow, unless
+    /// this one gives them their values.
+    pub fn params(&self) -> impl Iterator<Item = &Param> + Clone {
+        self.0.params.iter().filter(|param| param.given.is_none())
     }
 
     /// The limits for a run of the plan.

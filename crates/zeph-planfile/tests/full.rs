@@ -90,7 +90,6 @@ fn params_are_described() {
     assert_eq!(plan.goal(), "Release ${{ params.area }}");
     let described: Vec<_> = plan
         .params()
-        .iter()
         .map(|param| (&*param.name, param.kind, param.default.clone()))
         .collect();
     assert_eq!(
@@ -103,10 +102,10 @@ fn params_are_described() {
             ("token", ParamKind::String, None),
         ]
     );
-    let area = &plan.params()[0];
+    let area = plan.params().next().unwrap();
     assert_eq!(area.choices, [json!("eu"), json!("us")]);
     assert_eq!(area.description.as_deref(), Some("where to"));
-    assert!(plan.params()[4].is_secret);
+    assert!(plan.params().nth(4).unwrap().is_secret);
 }
 
 #[test]

@@ -109,6 +109,8 @@ fn the_tasks_of_a_plan_have_its_name_its_values_and_wait_for_its_needs() {
         "last",
     ];
     assert_eq!(names, expected);
+    let offered: Vec<&str> = plan.params().map(|param| &*param.name).collect();
+    assert_eq!(offered, ["place", "key", "deploy.copies"]);
     let needs = |name: &str| task(&spec, name)["needs"].clone();
     assert_eq!(needs("deploy.build[1]"), json!(["first"]));
     assert_eq!(

@@ -252,11 +252,7 @@ fn in_current_folder(
     plan: &Plan,
     mut params: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    for param in plan
-        .params()
-        .iter()
-        .filter(|one| one.kind == ParamKind::File)
-    {
+    for param in plan.params().filter(|one| one.kind == ParamKind::File) {
         if let Some(path) = params.get_mut(&param.name)
             && let Ok(absolute) = std::path::absolute(&*path)
         {
@@ -303,7 +299,7 @@ impl PlanFiles {
 fn misplaced(plan: &Plan) -> Diagnostics {
     let limits = plan.limits();
     let there = [
-        ("params", !plan.params().is_empty()),
+        ("params", plan.params().next().is_some()),
         ("env_file", !plan.env_files().is_empty()),
         ("budget", limits.budget.is_some()),
         ("over_budget", limits.over_budget.is_some()),

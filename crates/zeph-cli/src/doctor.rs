@@ -17,6 +17,9 @@ use crate::llm;
 use crate::out::Tone;
 use crate::read::page::{self, Page, count};
 
+/// The version of the JSON that commands print, which `docs/src/json.md` describes. It is incremented when a
+/// program could misread it; new fields do not count.
+const JSON_VERSION: u32 = 1;
 /// With less free space a run may stop in the middle.
 const LITTLE_SPACE: u64 = 100 << 20;
 
@@ -92,7 +95,7 @@ pub(crate) async fn run(cx: &AppContext) -> Result<Exit, CliError> {
     let is_sound = found.iter().all(|one| one.status != Status::Problem);
     let json = || {
         let checks: Vec<Value> = found.iter().map(Finding::to_json).collect();
-        json!({ "ok": is_sound, "checks": checks })
+        json!({ "json": JSON_VERSION, "ok": is_sound, "checks": checks })
     };
     page::print(cx, json, |page| render(page, &found));
     Ok(if is_sound {

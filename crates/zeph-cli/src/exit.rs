@@ -118,6 +118,14 @@ impl CliError {
         }
     }
 
+    /// The error of a command line: its first paragraph is the message, the rest says what to type.
+    pub(crate) fn usage(text: &str) -> Self {
+        let text = text.trim();
+        let (message, help) = text.split_once("\n\n").unwrap_or((text, ""));
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        Self::new(Exit::Usage, message).help(help.trim())
+    }
+
     pub(crate) const fn code(mut self, code: &'static str) -> Self {
         self.code = code;
         self

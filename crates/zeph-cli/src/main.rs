@@ -48,8 +48,13 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // If stderr is closed, the error cannot be reported.
-            let _ = error.print();
+            let is_mistake = error.use_stderr();
+            if is_mistake && std::env::args_os().any(|arg| arg == "--json") {
+                CliError::usage(&error.to_string()).print(true, false);
+            } else {
+                // If stderr is closed, the error cannot be reported.
+                let _ = error.print();
+            }
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };

@@ -140,7 +140,8 @@ impl Session {
         mut question: Option<Box<QuestionView>>,
     ) {
         let handle = self.follower.handle();
-        self.view.event(handle.id().as_str(), event);
+        self.view
+            .event(handle.id().as_str(), event, error, question.as_deref());
         let counts = handle.snapshot().counts;
         if let Some(asked) = &mut question {
             match self.follower.plan(asked).await {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::signal::unix::Signal;
 use zeph_common::{escape_terminal, format_duration};
 use zeph_graph::{Record, Timestamp, wire};
+use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
 
 use crate::context::{self, AppContext};
@@ -126,10 +127,24 @@ impl View {
         }
     }
 
-    /// A saved record: a line for programs, and a change of the running tasks.
-    pub(crate) fn event(&mut self, run: &str, event: &Event) {
+    /// A saved record: a line for programs, with the error and the question that belong to it, and a change of
+    /// the running tasks.
+    pub(crate) fn event(
+        &mut self,
+        run: &str,
+        event: &Event,
+        error: Option<&str>,
+        question: Option<&QuestionView>,
+    ) {
         if self.is_json() {
-            out::json(&self.channel.marked(event_json(run, event)));
+            let mut json = event_json(run, event);
+            if let Some(error) = error {
+                json["error"] = error.into();
+            }
+            if let Some(question) = question {
+                json["question"] = json!(question);
+            }
+            out::json(&self.channel.marked(json));
         }
         self.track(event);
     }

@@ -160,7 +160,8 @@ impl Screen {
         mut question: Option<Box<QuestionView>>,
     ) {
         let run = watcher.view();
-        self.view.event(run.run.as_str(), event);
+        self.view
+            .event(run.run.as_str(), event, error, question.as_deref());
         // A plan that cannot be read is reported where its question is answered.
         if let Some(asked) = &mut question
             && let Ok(Some(plan)) = plan_in_view(&*self.store, run, &asked.task).await

@@ -16,6 +16,7 @@ mod gate;
 mod goal;
 mod hooks;
 mod inputs;
+mod json_page;
 mod labels;
 mod matrix;
 mod reasons;

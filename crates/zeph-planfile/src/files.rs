@@ -1,15 +1,20 @@
 //! Files: the plans and included files that a plan names, and who may have written them.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use nix::unistd::{getegid, geteuid};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, quote};
 
 use crate::code;
 use crate::format::{Format, MAX_PLAN_BYTES};
+
+/// The most files that a plan names, with those of the plans in it.
+const MAX_FILES: usize = 1_000;
 
 /// How deep plans may be nested, the outermost one not counted.
 const MAX_DEPTH: usize = 8;
@@ -22,6 +27,8 @@ pub(crate) struct Files {
     chain: Vec<PathBuf>,
     /// The owner of the outermost plan, which a person named.
     owner: Option<u32>,
+    /// How many files were read for the outermost plan.
+    count: Rc<Cell<usize>>,
 }
 
 /// A file that was read.
@@ -47,6 +54,7 @@ impl Files {
                 .filter_map(|file| file.canonicalize().ok())
                 .collect(),
             owner,
+            count: Rc::default(),
         }
     }
 
@@ -86,6 +94,13 @@ impl Files {
     }
 
     fn open(&self, name: &str) -> Result<NamedFile, Refused> {
+        self.count.set(self.count.get() + 1);
+        if self.count.get() > MAX_FILES {
+            return Err(Refused {
+                why: format!("is one file too many: a plan names at most {MAX_FILES}"),
+                help: "write several tasks into one plan",
+            });
+        }
         let path = self.folder.join(name);
         let unreadable = |error: io::Error| Refused {
             why: format!("cannot be read: {error}"),
@@ -137,6 +152,7 @@ impl Files {
                 folder,
                 chain,
                 owner: self.owner,
+                count: Rc::clone(&self.count),
             },
         })
     }

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Span, Table, Value, quote};
 use zeph_graph::MAX_NAME_BYTES;
+use zeph_graph::wire::{Limits, code as graph_code};
 
 use crate::code;
 use crate::fields::is_name;
 use crate::foreign;
 use crate::references::{only_member, replace_members};
 use crate::template::{Replaced, rewrite};
+use crate::templated::CONDITION;
 
 /// The key of a task that is expanded.
 pub(crate) const KEY: &str = "matrix";
@@ -66,6 +68,11 @@ pub(crate) fn expand<'a>(entries: &'a [Entry], problems: &mut Diagnostics) -> Ve
             continue;
         };
         let cells = cells(entry, matrix, problems);
+        if members.len() + cells.len() > Limits::PLAN.max_tasks {
+            // Before they are made: a small text can have millions of them.
+            problems.push(too_many_tasks(entry.key_span));
+            return members;
+        }
         groups.insert(
             &entry.key,
             cells.iter().map(|cell| cell.entry.key.clone()).collect(),
@@ -78,6 +85,11 @@ pub(crate) fn expand<'a>(entries: &'a [Entry], problems: &mut Diagnostics) -> Ve
         }
     }
     members
+}
+
+pub(crate) fn too_many_tasks(span: Span) -> Diagnostic {
+    let message = format!("the plan has more than {} tasks", Limits::PLAN.max_tasks);
+    Diagnostic::new(graph_code::TOO_MANY_TASKS, message).at(span)
 }
 
 /// The tasks of a matrix. A matrix with problems becomes one task without it, so that the rest is checked.
@@ -235,6 +247,11 @@ impl<'a> Axes<'a> {
             return Vec::new();
         };
         let items = node.list(&format!("`{key}`"), problems).unwrap_or_default();
+        if items.len() > MAX_CELLS {
+            let message = format!("`{key}` has more than {MAX_CELLS} cells");
+            problems.push(Diagnostic::new(code::BAD_VALUE, message).at(node.span));
+            return Vec::new();
+        }
         let mut rules = Vec::new();
         for item in items {
             let Some(fields) = item.table(&format!("a cell of `{key}`"), &self.0, problems) else {
@@ -330,6 +347,15 @@ fn fill(task: &mut Node, axes: &Axes<'_>, cell: &Cell, problems: &mut Diagnostic
         let value = only_member(expression, KEY).and_then(|name| value_of(&name));
         value.map(Replaced::Text)
     };
+    // A condition stays an expression, also if it is the value alone.
+    if let Value::Table(fields) = &mut task.value
+        && let Some(condition) = fields.iter_mut().find(|field| field.key == CONDITION)
+        && let Value::String(text) = &mut condition.node.value
+    {
+        *text = rewrite(text, |expression| {
+            Replaced::Expression(replace_members(expression, KEY, &literal_of))
+        });
+    }
     for_each_text(task, |text, span| {
         if !text.contains(KEY) {
             return;

@@ -1,21 +1,41 @@
 //! Reads of the tasks of a sub-plan: `tasks.deploy.build` in the outer plan.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use zeph_diagnostics::{Entry, Node, Value};
 
-use crate::matrix::{for_each_text, group_of};
+use crate::matrix::{Member, for_each_text, group_of};
 use crate::references::{Reference, references_in, replace_tasks};
 use crate::subplan::{name_list, strings};
 use crate::template::{Replaced, rewrite};
 
+/// The names of tasks, and of tasks with a matrix: each with its cells.
+pub(crate) struct Names {
+    tasks: HashSet<String>,
+    groups: BTreeMap<String, Vec<String>>,
+}
+
+impl Names {
+    pub(crate) fn of(members: &[Member<'_>]) -> Self {
+        let tasks: HashSet<String> = members.iter().map(|one| one.entry.key.clone()).collect();
+        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for member in members {
+            if let Some(group) = group_of(&member.entry.key) {
+                let cells = groups.entry(group.to_owned()).or_default();
+                cells.push(member.entry.key.clone());
+            }
+        }
+        Self { tasks, groups }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tasks.contains(name) || self.groups.contains_key(name)
+    }
+}
+
 /// Turns `tasks.deploy.build` into the name of the task, and lets a task that needs `deploy` read it.
-pub(crate) fn read_tasks(
-    task: &mut Cow<'_, Entry>,
-    subs: &BTreeSet<String>,
-    names: &HashSet<String>,
-) {
+pub(crate) fn read_tasks(task: &mut Cow<'_, Entry>, subs: &BTreeSet<String>, names: &Names) {
     let mentions = |node: &Node| {
         let mut mentioned = false;
         for_each_text(&mut node.clone(), |text, _| {
@@ -28,11 +48,7 @@ pub(crate) fn read_tasks(
     }
     let joined = |name: &str, next: &str| {
         let joined = format!("{name}.{next}");
-        let is_task = names.contains(&joined)
-            || names
-                .iter()
-                .any(|known| group_of(known) == Some(joined.as_str()));
-        is_task.then_some(joined)
+        names.has(&joined).then_some(joined)
     };
     let mut used = BTreeSet::new();
     let task = task.to_mut();
@@ -47,31 +63,18 @@ pub(crate) fn read_tasks(
             }));
         }
     });
-    let needs = strings(&task.node, "needs");
+    let needs: HashSet<String> = strings(&task.node, "needs").into_iter().collect();
+    // The name of a task in a sub-plan begins with that of the sub-plan.
     let is_inside = |name: &str| {
-        needs.iter().any(|need| {
-            subs.contains(need)
-                && name
-                    .strip_prefix(need.as_str())
-                    .is_some_and(|rest| rest.starts_with('.'))
-        })
+        let mut dots = name.match_indices('.').map(|(at, _)| &name[..at]);
+        dots.any(|outer| needs.contains(outer) && subs.contains(outer))
     };
     let inside = used.iter().filter(|name| is_inside(name));
-    let more: Vec<String> = inside
-        .flat_map(|name| {
-            let cells = names
-                .iter()
-                .filter(|known| group_of(known) == Some(name.as_str()));
-            let mut cells: Vec<String> = cells.cloned().collect();
-            cells.sort();
-            if cells.is_empty() {
-                vec![name.clone()]
-            } else {
-                cells
-            }
-        })
-        .filter(|name| !needs.contains(name))
-        .collect();
+    let more = inside.flat_map(|name| match names.groups.get(name) {
+        Some(cells) => cells.clone(),
+        None => vec![name.clone()],
+    });
+    let more: Vec<String> = more.filter(|name| !needs.contains(name)).collect();
     let Value::Table(fields) = &mut task.node.value else {
         return;
     };

@@ -7,16 +7,16 @@ use std::path::Path;
 use serde_json::Value as Json;
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Span, Table, Value, quote};
 use zeph_graph::MAX_NAME_BYTES;
-use zeph_graph::wire::code as graph_code;
+use zeph_graph::wire::{Limits, code as graph_code};
 
 use crate::code;
 use crate::files::Files;
 use crate::include::{add_missing, place};
-use crate::matrix::{Member, Origin, for_each_text, group_of};
+use crate::matrix::{Member, Origin, for_each_text, too_many_tasks};
 use crate::param::{Param, ParamKind};
 use crate::plan::{self, Inner};
 use crate::references::{only_member, replace_members};
-use crate::sub_reads::read_tasks;
+use crate::sub_reads::{Names, read_tasks};
 use crate::task::{self, Mode, Use};
 use crate::template::{Replaced, rewrite, texts_mut};
 
@@ -38,7 +38,7 @@ pub(crate) fn expand<'a>(
         return members;
     }
     let mut made = Vec::with_capacity(members.len());
-    let mut subs = BTreeSet::new();
+    let (mut subs, mut has_failed) = (BTreeSet::new(), false);
     for member in members {
         if !is_sub(&member) {
             made.push(member);
@@ -46,11 +46,24 @@ pub(crate) fn expand<'a>(
         }
         subs.insert(member.entry.key.clone());
         let mut found = Diagnostics::new();
-        let tasks = Sub::read(&member.entry, plan, files, &mut found);
+        // After a problem no further files are read, since nested plans can name very many.
+        let tasks = if has_failed || made.len() > Limits::PLAN.max_tasks {
+            None
+        } else {
+            Sub::read(&member.entry, plan, files, &mut found)
+        };
+        has_failed |= !found.is_empty();
         made.extend(tasks.unwrap_or_else(|| vec![milestone(&member.entry, &[], None)]));
         plan::add(found, member.origin == Origin::OtherCell, problems);
     }
-    let names: HashSet<String> = made.iter().map(|one| one.entry.key.clone()).collect();
+    if made.len() > Limits::PLAN.max_tasks {
+        let place = made
+            .first()
+            .map_or_else(Span::default, |one| one.entry.key_span);
+        problems.push(too_many_tasks(place));
+        return Vec::new();
+    }
+    let names = Names::of(&made);
     for member in made.iter_mut().filter(|member| !member.is_sub) {
         read_tasks(&mut member.entry, &subs, &names);
     }
@@ -250,7 +263,7 @@ impl<'p> Sub<'p> {
         problems: &mut Diagnostics,
     ) -> Vec<Member<'static>> {
         let members = std::mem::take(&mut self.inner.members);
-        let names: HashSet<String> = members.iter().map(|one| one.entry.key.clone()).collect();
+        let names = Names::of(&members);
         let mut needed = HashSet::new();
         let mut made = Vec::with_capacity(members.len() + 1);
         for mut member in members {
@@ -293,11 +306,8 @@ impl<'p> Sub<'p> {
     }
 
     /// Gives tasks and parameters in the texts of a task their new names.
-    fn rename(&self, task: &mut Node, names: &HashSet<String>) {
-        let is_known = |name: &str| {
-            names.contains(name) || names.iter().any(|known| group_of(known) == Some(name))
-        };
-        let renamed = |name: &str| is_known(name).then(|| format!("{}.{name}", self.name));
+    fn rename(&self, task: &mut Node, names: &Names) {
+        let renamed = |name: &str| names.has(name).then(|| format!("{}.{name}", self.name));
         for_each_text(task, |text, _| {
             if text.contains("${{") {
                 *text = rewrite(text, |expression| {

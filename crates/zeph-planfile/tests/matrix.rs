@@ -174,6 +174,37 @@ fn each_mistake_is_reported_once_with_its_place() {
 }
 
 #[test]
+fn a_small_text_with_very_many_cells_is_refused_before_they_are_made() {
+    let axis = |name: char| format!("{name} = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]");
+    let task = |at: usize| {
+        let axes = ['a', 'b', 'c'].map(axis).join(", ");
+        format!("[tasks.t{at}]\nmatrix = {{ {axes} }}\n")
+    };
+    let text: String = (0..1_000).map(task).collect();
+    let errors = Plan::load(&text, Format::Toml, "plan").expect_err("a million tasks");
+    assert_eq!(errors.len(), 1, "{errors}");
+    assert_eq!(errors[0].code.text(), "too_many_tasks");
+    let many = format!(
+        "[tasks.a]\nmatrix = {{ x = [1], exclude = [{}] }}",
+        "{},".repeat(1_001)
+    );
+    let errors = Plan::load(&many, Format::Toml, "plan").expect_err("many rules");
+    assert!(errors[0].message.contains("more than 1000"), "{errors}");
+}
+
+#[test]
+fn a_condition_may_be_a_value_of_the_matrix() {
+    let plan =
+        load("[tasks.a]\nmatrix = { on = [true, false] }\nwhen = '${{ matrix.on }}'\nrun = ['x']");
+    let spec = serde_json::to_value(plan.spec()).expect("JSON");
+    let when = |at: usize| spec["tasks"][at]["work"]["params"]["when"].clone();
+    assert_eq!(
+        (when(0), when(1)),
+        (json!("${{ true }}"), json!("${{ false }}"))
+    );
+}
+
+#[test]
 fn the_results_are_a_list_and_need_all_cells() {
     let build = "[tasks.build]\nmatrix = { os = ['a', 'b'] }\nrun = ['make']\n[tasks.use]\n";
     for (rest, expected, help) in [

@@ -70,6 +70,17 @@ fn piece() -> impl Strategy<Value = String> {
         "null",
         "1e9",
         "\"needs\":[\"a\"]",
+        "matrix = { os = ['x', 1], exclude = [{ os = 1 }] }\n",
+        "run = ['x', '${{ matrix.os }}', '${{ tasks.a|length }}']\n",
+        "plan = 'x.toml'\n",
+        "include = 'x.toml'\n",
+        "when = '${{ matrix.os == 1 }}'\n",
+        "tasks:\n",
+        "  a:\n",
+        "    run: [x]\n",
+        "    needs: [b]\n",
+        "  - ",
+        ": ",
     ];
     prop::sample::select(words.to_vec()).prop_map(str::to_owned)
 }
@@ -86,6 +97,7 @@ proptest! {
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
         exercise(&bytes, Format::Toml);
         exercise(&bytes, Format::Json);
+        exercise(&bytes, Format::Yaml);
     }
 
     #[test]
@@ -93,6 +105,7 @@ proptest! {
         let text = pieces.concat();
         exercise(text.as_bytes(), Format::Toml);
         exercise(text.as_bytes(), Format::Json);
+        exercise(text.as_bytes(), Format::Yaml);
     }
 
     #[test]

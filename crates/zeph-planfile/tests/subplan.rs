@@ -378,6 +378,20 @@ fn nine_levels_are_one_too_many_and_eight_are_not() {
 }
 
 #[test]
+fn plans_that_multiply_are_refused_soon() {
+    let folder = tempfile::tempdir().unwrap();
+    for level in 0..8 {
+        let task = |at: usize| format!("[tasks.t{at}]\nplan = 'p{}.toml'\n", level + 1);
+        let text: String = (0..10).map(task).collect();
+        std::fs::write(folder.path().join(format!("p{level}.toml")), text).unwrap();
+    }
+    std::fs::write(folder.path().join("p8.toml"), "[tasks.t]\nrun = ['x']").unwrap();
+    let errors = load(folder.path(), "p0.toml").unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors}");
+    assert!(errors.to_string().contains("at most 1000"), "{errors}");
+}
+
+#[test]
 fn a_plan_without_a_folder_and_a_file_that_others_can_write_are_refused() {
     let text = "[tasks.x]\nplan = 'other.toml'";
     let errors = Plan::load(text, Format::Toml, "main.toml").unwrap_err();

@@ -228,7 +228,7 @@ impl Line {
         };
         text.as_ref().is_none_or(has)
             && (args.state.is_empty() || args.state.iter().any(|state| state == self.state()))
-            && has_labels(&self.row.status.labels(), &args.label)
+            && (args.label.is_empty() || has_labels(&self.row.status.labels(), &args.label))
             && (args.since).is_none_or(|since| now.since(self.row.created_at) <= since)
     }
 

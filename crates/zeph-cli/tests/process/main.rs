@@ -19,6 +19,7 @@ mod inputs;
 mod json_page;
 mod labels;
 mod matrix;
+mod operator_day;
 mod reasons;
 mod reports;
 mod retry;

@@ -88,7 +88,12 @@ pub(crate) fn name_list(names: &[String], span: Span) -> Value {
 
 /// The task behind a sub-plan, under the name of the sub-plan.
 fn milestone(of: &Entry, needs: &[String], description: Option<&Node>) -> Member<'static> {
-    let mut fields = vec![entry("needs", of.key_span, name_list(needs, of.key_span))];
+    let after = Value::String("none_failed".to_owned());
+    let mut fields = vec![
+        entry("needs", of.key_span, name_list(needs, of.key_span)),
+        // A task that its condition skips does not stop what needs the plan.
+        entry("after", of.key_span, after),
+    ];
     if let Some(text) = description {
         fields.push(Entry {
             key: "description".to_owned(),

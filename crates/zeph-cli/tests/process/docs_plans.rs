@@ -68,9 +68,12 @@ fn pipelines_with_approvals_end_with_their_files() {
         (&loaded["usd"], &loaded["orders"][1]["eur"]),
         (&1.1.into(), &5.5.into())
     );
+    let alert = scene.zeph(&["why", "etl", "alert"]);
+    assert!(alert.out.contains("skipped"), "{alert:?}");
     let release = run(&scene, "release", &["yes"]);
     assert_eq!(code(&release), 0, "{release:?}");
     let tags = std::fs::read_to_string(scene.path("tags.txt")).unwrap();
+    assert!(!scene.has("notes.txt"), "the finalizer removed it");
     assert!(
         tags.starts_with("v1.4.0 ") && scene.has("published-1.4.0.tar"),
         "{tags}"

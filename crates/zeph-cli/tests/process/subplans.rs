@@ -31,6 +31,10 @@ fn scene() -> Scene {
         needs = ["ask"]
         shell = 'echo "$(cat here) $T" >> ../log; echo "url=$TO.example" >> "$ZEPH_OUTPUT"'
         env = { T = "${{ params.token }}", TO = "${{ params.to }}" }
+        [tasks.extra]
+        needs = ["push"]
+        when = "${{ params.to == 'us' }}"
+        shell = "echo extra >> log"
         "#,
     );
     scene.file("sub/here", "in-sub");

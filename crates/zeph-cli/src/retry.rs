@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use zeph_common::escape_terminal;
-use zeph_graph::{RunId, TaskGraph, Work};
+use zeph_common::{escape_terminal, format_duration};
+use zeph_graph::{RunId, Spent, TaskGraph, Work};
 use zeph_orchestration::plan::{LoadedPlan, needs_model};
 use zeph_orchestration::planfile::RunValues;
 use zeph_orchestration::{OrchestratorError, RetryPlan, RunsAgain};
@@ -19,7 +19,10 @@ use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
 use crate::place;
 use crate::plan::{self, Params};
+use crate::read::money::spent_json;
 use crate::read::page::count;
+use crate::read::time::micros;
+use crate::read::time_breakdown::TimeBreakdown;
 use crate::run::{self, FollowOptions};
 
 /// The tasks that run again and are listed by name.
@@ -95,8 +98,9 @@ async fn start(
     }
     run::set_labels(retry.metadata_mut(), &args.labels)?;
     let channel = llm::channel(retry.graph());
+    let cost = Cost::of(&view, &retry);
     if args.dry_run {
-        render(cx, &retry, channel, true);
+        render(cx, &retry, cost, channel, true);
         return Ok(Exit::Completed);
     }
     run::junit::prepare(args.reports.junit.as_deref())?;
@@ -113,7 +117,7 @@ async fn start(
     let orchestrator = builder.database(store.clone()).build()?;
     let given = secrets.iter().map(|(name, value)| (&**name, &**value));
     llm::warn_unredacted(&orchestrator, given);
-    render(cx, &retry, channel, false);
+    render(cx, &retry, cost, channel, false);
     let options = FollowOptions {
         grace: retry.policy().suspend_grace,
         channel,
@@ -221,8 +225,42 @@ fn nothing_to_retry(of: &RunId) -> CliError {
         .help(format!("`{from}` runs a task and what depends on it again"))
 }
 
+/// What the tasks that run again took and spent in the earlier run.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    /// The time of all attempts, one after the other.
+    took: Duration,
+    spent: Spent,
+}
+
+impl Cost {
+    fn of(view: &RunView, retry: &RetryPlan) -> Self {
+        let times = TimeBreakdown::of(view, view.updated_at);
+        let mut cost = Self::default();
+        let again = retry.again().map(|(id, _)| retry.graph().task(id).name());
+        for id in again.filter_map(|name| view.graph().find(name)) {
+            cost.took += times.task(id).ran();
+            let spent = view.scheduler.spent_by(id);
+            cost.spent.tokens += spent.tokens;
+            cost.spent.micro_usd += spent.micro_usd;
+        }
+        cost
+    }
+
+    fn words(self) -> Option<String> {
+        if self.took.is_zero() {
+            return None;
+        }
+        let took = format_duration(self.took);
+        if self.spent == Spent::default() {
+            return Some(format!("took {took}"));
+        }
+        Some(format!("took {took} and spent {}", self.spent))
+    }
+}
+
 /// Prints what is kept and what runs.
-fn render(cx: &AppContext, retry: &RetryPlan, channel: Channel, is_dry: bool) {
+fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_dry: bool) {
     let again: Vec<(&str, RunsAgain)> = retry
         .again()
         .map(|(id, why)| (retry.graph().task(id).name(), why))
@@ -244,6 +282,10 @@ fn render(cx: &AppContext, retry: &RetryPlan, channel: Channel, is_dry: bool) {
             "again": again,
             "given": given,
             "gone": retry.gone(),
+            "before": {
+                "took_us": micros(cost.took),
+                "spent": spent_json(cost.spent),
+            },
         })));
         return;
     }
@@ -273,6 +315,10 @@ fn render(cx: &AppContext, retry: &RetryPlan, channel: Channel, is_dry: bool) {
     }
     if again.len() > SHOWN {
         channel.line(format!("  … and {} more", again.len() - SHOWN));
+    }
+    if let Some(words) = cost.words() {
+        let before = Tone::Quiet.paint("before");
+        channel.line(format!("  {before} these tasks {words} in run {of}"));
     }
     for task in retry.gone().iter().take(SHOWN) {
         let gone = Tone::Quiet.paint("gone");

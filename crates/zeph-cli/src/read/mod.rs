@@ -18,7 +18,7 @@ pub(crate) mod next;
 pub(crate) mod not_started;
 pub(crate) mod posted;
 pub(crate) mod rules;
-mod time_breakdown;
+pub(crate) mod time_breakdown;
 
 pub(crate) mod money;
 pub(crate) mod page;

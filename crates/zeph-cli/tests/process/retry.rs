@@ -36,6 +36,7 @@ fn a_retry_runs_what_did_not_complete_and_keeps_the_rest() {
         "would retry run one: 2 results kept, 2 tasks to run",
         "again build: it did not complete",
         "again save: it did not complete",
+        "before these tasks took ",
     ] {
         assert!(dry.out.contains(wanted), "{wanted}: {dry:?}");
     }

@@ -1,6 +1,6 @@
 //! `zeph resume`: lists completed and interrupted tasks, and continues the run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -328,22 +328,29 @@ fn render(
     }
 }
 
-/// The name of the run's plan file, if its text is not the one that the run began with.
+/// The name of the run's plan file, or of a file that it names, if its text is not the one that the run began
+/// with.
 fn changed_plan(view: &RunView) -> Option<String> {
     let metadata = view.graph().metadata();
     let (name, folder) = (metadata.get("plan")?, metadata.get(TaskGraph::FOLDER)?);
     let path = Path::new(folder).join(Path::new(name).file_name()?);
+    if is_changed(&path, metadata.get("plan_hash")?) {
+        return Some(name.clone());
+    }
+    let files = metadata.get("plan_files")?;
+    let files: BTreeMap<String, String> = serde_json::from_str(files).ok()?;
+    let mut files = files.into_iter();
+    let (path, _) = files.find(|(path, hash)| is_changed(Path::new(path), hash))?;
+    Some(path)
+}
+
+/// Whether a file is there and has another hash.
+fn is_changed(path: &Path, hash: &str) -> bool {
     // The path is from the database, which may be another user's: only a file is read, and not without end.
-    let is_plan = std::fs::metadata(&path).is_ok_and(|file| {
+    let is_plan = std::fs::metadata(path).is_ok_and(|file| {
         file.is_file() && file.len() <= zeph_orchestration::planfile::MAX_PLAN_BYTES as u64
     });
-    let bytes = if is_plan {
-        std::fs::read(path).ok()?
-    } else {
-        return None;
-    };
-    let hash = blake3::hash(&bytes).to_hex();
-    (metadata.get("plan_hash")? != hash.as_str()).then(|| name.clone())
+    is_plan && std::fs::read(path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() != hash)
 }
 
 /// What happens to an interrupted task.

@@ -195,6 +195,9 @@ impl Plan {
             let variables = json!(values.secret_variables).to_string();
             add(keys::SECRET_VARIABLES, variables);
         }
+        if !inner.files.is_empty() {
+            add(keys::FILES, json!(inner.files).to_string());
+        }
         if !inner.env_files.is_empty() {
             add(keys::ENV_FILES, json!(inner.env_files).to_string());
         }

@@ -1,6 +1,7 @@
 //! Files: the plans and included files that a plan names, and who may have written them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -29,6 +30,8 @@ pub(crate) struct Files {
     owner: Option<u32>,
     /// How many files were read for the outermost plan.
     count: Rc<Cell<usize>>,
+    /// Those files with the hashes of their bytes.
+    hashes: Rc<RefCell<BTreeMap<String, String>>>,
 }
 
 /// A file that was read.
@@ -55,7 +58,13 @@ impl Files {
                 .collect(),
             owner,
             count: Rc::default(),
+            hashes: Rc::default(),
         }
+    }
+
+    /// The absolute paths of the files that were read, with the hashes of their bytes.
+    pub(crate) fn hashes(&self) -> BTreeMap<String, String> {
+        self.hashes.borrow().clone()
     }
 
     /// Reads the file that a text of the plan names, relative to the folder of the plan.
@@ -138,6 +147,9 @@ impl Files {
         file.take(limit)
             .read_to_string(&mut text)
             .map_err(unreadable)?;
+        let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+        let name_of = canonical.display().to_string();
+        self.hashes.borrow_mut().insert(name_of, hash);
         // The places in its problems are those of the file, whatever its line breaks are.
         let text = text.replace("\r\n", "\n");
         let shown = path
@@ -153,6 +165,7 @@ impl Files {
                 chain,
                 owner: self.owner,
                 count: Rc::clone(&self.count),
+                hashes: Rc::clone(&self.hashes),
             },
         })
     }

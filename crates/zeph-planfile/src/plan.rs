@@ -68,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) params: Vec<Param>,
     pub(crate) lanes: Vec<LaneSpec>,
     pub(crate) tasks: Vec<Draft>,
+    /// The files that it names, with their hashes.
+    pub(crate) files: BTreeMap<String, String>,
     /// The texts in the values that it gives to other plans.
     pub(crate) sub_uses: Vec<Use>,
     /// Of a plan in another one: its tasks and defaults as they are written.
@@ -109,6 +111,7 @@ impl Plan {
         inner.check(&mut problems);
         (inner.source, inner.format, inner.root) = (source, format, root);
         inner.crlf = crlf;
+        inner.files = files.map(Files::hashes).unwrap_or_default();
         inner.finish(problems)?;
         Ok(Self(Arc::new(inner)))
     }

@@ -24,6 +24,8 @@ pub(crate) mod keys {
     pub(crate) const SECRETS: &str = "plan_secrets";
     /// The variables of the secrets that have one, as a JSON object.
     pub(crate) const SECRET_VARIABLES: &str = "plan_secret_variables";
+    /// The other plans and included files, as a JSON object of their paths and hashes.
+    pub(crate) const FILES: &str = "plan_files";
     /// The env files, absolute or relative to the folder, as a JSON list.
     pub(crate) const ENV_FILES: &str = "plan_env_files";
 }

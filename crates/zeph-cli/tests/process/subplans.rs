@@ -64,6 +64,24 @@ fn a_run_has_all_files_in_it() {
 }
 
 #[test]
+fn a_resume_tells_that_a_part_has_changed() {
+    let scene = scene();
+    let key = [("KEY", "correct-horse")];
+    let run = scene
+        .start_with(&["run", "plan.toml", "--name", "r"], &key)
+        .wait();
+    assert_eq!(code(&run), 5, "{run:?}");
+    let same = scene.start_with(&["resume", "r"], &key).wait();
+    assert!(!same.out.contains("has changed since"), "{same:?}");
+    scene.file("sub/deploy.toml", "[tasks.other]\nrun = ['true']");
+    let changed = scene.start_with(&["resume", "r"], &key).wait();
+    assert!(
+        changed.out.contains("sub/deploy.toml has changed since"),
+        "{changed:?}"
+    );
+}
+
+#[test]
 fn a_problem_is_shown_in_the_file_that_has_it() {
     let scene = scene();
     scene.file("sub/deploy.toml", "[tasks.push]\nrunn = ['x']");

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use zeph_graph::{Budget, RunId, RunLimits, RunState, TaskGraph, TaskId, Work};
+#[cfg(feature = "planfile")]
+use zeph_graph::Work;
+use zeph_graph::{Budget, RunId, RunLimits, RunState, TaskGraph, TaskId};
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
 use zeph_runtime::{

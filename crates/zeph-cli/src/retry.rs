@@ -200,20 +200,30 @@ fn compare(
 
 /// Refuses to repeat a task that must not happen twice and may have happened.
 fn check_effects(retry: &RetryPlan) -> Result<(), CliError> {
-    let unknown = retry
-        .again()
-        .filter(|(_, why)| *why == RunsAgain::EffectUnknown);
-    let names = unknown.map(|(id, _)| escape_terminal(retry.graph().task(id).name()));
-    let names: Vec<_> = names.collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    let text = format!(
-        "it is not known whether an attempt of {} took effect, and it must not happen twice (at_most_once)",
-        names.join(", ")
+    let names = |wanted: RunsAgain| {
+        let tasks = retry.again().filter(|(_, why)| *why == wanted);
+        let names = tasks.map(|(id, _)| escape_terminal(retry.graph().task(id).name()));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (unknown, repeated) = (
+        names(RunsAgain::EffectUnknown),
+        names(RunsAgain::EffectRepeated),
     );
+    let (code, text) = if !unknown.is_empty() {
+        let text = format!(
+            "it is not known whether an attempt of {unknown} took effect, and it must not happen twice (at_most_once)"
+        );
+        ("effect_unknown", text)
+    } else if !repeated.is_empty() {
+        let text = format!(
+            "{repeated} took effect, and it must not happen twice (at_most_once); it would run again, because what it depends on does"
+        );
+        ("effect_repeated", text)
+    } else {
+        return Ok(());
+    };
     Err(CliError::new(Exit::Usage, text)
-        .code("effect_unknown")
+        .code(code)
         .help("--rerun-interrupted runs it again"))
 }
 
@@ -331,6 +341,10 @@ fn reason(retry: &RetryPlan, why: RunsAgain) -> String {
     match why {
         RunsAgain::NotCompleted => "it did not complete".to_owned(),
         RunsAgain::EffectUnknown => "it may have taken effect (at_most_once)".to_owned(),
+        RunsAgain::EffectRepeated => {
+            "it took effect (at_most_once), and what it depends on runs again".to_owned()
+        }
+        RunsAgain::WaitsForFailure => "it waits for a failure".to_owned(),
         RunsAgain::Substituted => "it completed with a substitute value".to_owned(),
         RunsAgain::Chosen => "it is named".to_owned(),
         RunsAgain::Changed => "its work has changed".to_owned(),

@@ -1,7 +1,8 @@
 //! Named outputs: the file that `ZEPH_OUTPUT` names, and its lines as values.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +27,11 @@ pub(crate) struct OutputFile(PathBuf);
 impl OutputFolder {
     /// A name for the file of an attempt; `None` if the system has no place for temporary files.
     pub(crate) fn file(&self) -> Option<OutputFile> {
-        let make = || tempfile::Builder::new().prefix("zeph-").tempdir().ok();
+        let make = || {
+            let mut builder = tempfile::Builder::new();
+            let private = Permissions::from_mode(0o700);
+            builder.prefix("zeph-").permissions(private).tempdir().ok()
+        };
         let folder = self.folder.get_or_init(make).as_ref()?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         Some(OutputFile(folder.path().join(number.to_string())))

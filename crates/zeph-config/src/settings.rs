@@ -99,7 +99,7 @@ settings! {
     "hooks.failed": Names(hooks.failed), Trusted, Kind::Program;
     "hooks.question": Names(hooks.question), Trusted, Kind::Program;
     "hooks.ended": Names(hooks.ended), Trusted, Kind::Program;
-    "hooks.timeout": Time(hooks.timeout), Limit, Kind::Time(MILLI, Duration::from_secs(3_600));
+    "hooks.timeout": Time(hooks.timeout), Trusted, Kind::Time(MILLI, Duration::from_secs(3_600));
 }
 
 impl Setting {

@@ -303,6 +303,9 @@ pub async fn import_run(
     Ok((run, verified))
 }
 
+/// The longest line: a record with its contents.
+const MAX_LINE_BYTES: u64 = 256 << 20;
+
 struct Lines<'a> {
     lines: &'a mut (dyn BufRead + Send),
     number: u64,
@@ -311,12 +314,15 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn next(&mut self) -> Result<Option<String>, TransferError> {
         let mut line = String::new();
-        let read = self.lines.read_line(&mut line);
+        let read = io::Read::take(&mut self.lines, MAX_LINE_BYTES).read_line(&mut line);
         let read = read.map_err(|source| TransferError::Io {
             what: "read",
             source,
         })?;
         self.number += 1;
+        if read as u64 == MAX_LINE_BYTES {
+            return Err(self.damaged(format!("it has more than {MAX_LINE_BYTES} bytes")));
+        }
         Ok((read > 0).then_some(line))
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Files {
     pub(crate) folder: PathBuf,
     /// The plans around this one, the outermost one first, and this one last, if they are files.
     chain: Vec<PathBuf>,
+    /// The folder of the outermost plan.
+    root: PathBuf,
     /// The owner of the outermost plan, which a person named.
     owner: Option<u32>,
     /// How many files were read for the outermost plan.
@@ -40,6 +42,25 @@ pub(crate) struct NamedFile {
     pub(crate) format: Format,
     /// For the files that it names itself.
     pub(crate) files: Files,
+    /// Whether it is in the folder of the outermost plan or below.
+    is_inside: bool,
+}
+
+impl NamedFile {
+    /// Adds the problems of the file. Those of a file outside of the plan's folder are only counted: a plan that
+    /// names any file that its reader may read must not print parts of it.
+    pub(crate) fn report(&self, own: Diagnostics, node: &Node, problems: &mut Diagnostics) {
+        if self.is_inside || own.is_empty() {
+            problems.append(own);
+            return;
+        }
+        let message = format!(
+            "the file has {} problems, which are not shown because it is outside of the plan's folder",
+            own.len()
+        );
+        let one = Diagnostic::new(code::BAD_PLAN_FILE, message).at(node.span);
+        problems.push(one.help("`zeph validate FILE` shows them, if it is a plan"));
+    }
 }
 
 impl Files {
@@ -51,6 +72,7 @@ impl Files {
             .as_ref()
             .and_then(|file| Some(file.metadata().ok()?.uid()));
         Self {
+            root: folder.canonicalize().unwrap_or_else(|_| folder.to_owned()),
             folder: folder.to_owned(),
             chain: file
                 .iter()
@@ -160,7 +182,9 @@ impl Files {
         Ok(NamedFile {
             source: Source::new(&shown, &text),
             format: Format::of_name(name),
+            is_inside: canonical.starts_with(&self.root),
             files: Self {
+                root: self.root.clone(),
                 folder,
                 chain,
                 owner: self.owner,

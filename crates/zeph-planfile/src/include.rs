@@ -41,7 +41,7 @@ pub(crate) fn include<'a>(
                 shared = later;
             }
         }
-        problems.append(own);
+        file.report(own, item, problems);
     }
     let mut merged = root.clone();
     if let Value::Table(entries) = &mut merged.value {

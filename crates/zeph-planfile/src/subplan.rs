@@ -141,7 +141,7 @@ impl<'p> Sub<'p> {
         let root = file.format.read(&file.source, &mut found);
         let inner = root.map(|root| Inner::read_sub(&root, &file.files, &mut found));
         let is_good = found.is_empty();
-        problems.append(found);
+        file.report(found, named, problems);
         let mut sub = Self {
             name: &task.key,
             span: named.span,

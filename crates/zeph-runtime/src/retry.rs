@@ -98,8 +98,13 @@ pub enum RunsAgain {
     NotCompleted,
     /// It did not complete, at most one attempt is allowed to take effect, and the end of one is not known.
     EffectUnknown,
+    /// It completed, at most one attempt is allowed to take effect, and what it depends on or its work has
+    /// changed or runs again.
+    EffectRepeated,
     /// It completed with a substitute value in place of its result.
     Substituted,
+    /// It waits for a failure of what it depends on, so its result is of the earlier run only.
+    WaitsForFailure,
     /// The caller chose it.
     Chosen,
     /// Its work, its dependencies or a parameter that it uses has changed.
@@ -141,7 +146,7 @@ impl RetryPlan {
         let (mut graph, policy) = changed.unwrap_or_else(same);
         let unknown = unknown_ends(view);
         for name in chosen {
-            if graph.find(name).is_none() {
+            if !graph.tasks().any(|(_, task)| names_task(name, task.name())) {
                 return Err(RuntimeError::NoSuchTask {
                     run: view.run.clone(),
                     suggestion: closest(&graph, name),
@@ -161,11 +166,11 @@ impl RetryPlan {
                 // It completed under another trigger: now it waits for a failure.
                 let waits_for_failure = task.rules().trigger == Trigger::AnyFailed;
                 if waits_for_failure && !graph.parents(id).is_empty() {
-                    return Err(RunsAgain::Changed);
+                    return Err(RunsAgain::WaitsForFailure);
                 }
                 let kept = result_of(view, before, &unknown)?;
                 let earlier = &old.tasks[before.index()];
-                if chosen.contains(&task.name()) {
+                if chosen.iter().any(|name| names_task(name, task.name())) {
                     return Err(RunsAgain::Chosen);
                 }
                 let names = |needs: &[String]| needs.iter().cloned().collect::<BTreeSet<_>>();
@@ -176,9 +181,18 @@ impl RetryPlan {
             });
             let runs = |parent: &&TaskId| tasks[parent.index()].is_err();
             let upstream = graph.parents(id).iter().find(runs).copied();
-            tasks.push(match upstream {
+            let kept = match upstream {
                 Some(parent) if kept.is_ok() => Err(RunsAgain::Upstream(parent)),
                 Some(_) | None => kept,
+            };
+            // A completed effect that must not happen twice is repeated only on purpose.
+            let is_once = task.rules().effect == Effect::AtMostOnce;
+            let is_repeated = known.is_some_and(|before| has_result(view, before));
+            tasks.push(match kept {
+                Err(RunsAgain::Upstream(_) | RunsAgain::Changed) if is_once && is_repeated => {
+                    Err(RunsAgain::EffectRepeated)
+                }
+                kept => kept,
             });
         }
         let mut proposers = Vec::new();
@@ -304,6 +318,17 @@ impl RetryPlan {
         }
         Ok(submission)
     }
+}
+
+/// Whether a chosen name means that task: its own name, that of its matrix, or that of the sub-plan that it is
+/// of.
+fn names_task(chosen: &str, task: &str) -> bool {
+    let rest = task.strip_prefix(chosen);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+fn has_result(view: &RunView, task: TaskId) -> bool {
+    view.scheduler.task(task).state().is_completed()
 }
 
 /// The tasks with an attempt whose end is not known: it may have taken effect.

@@ -13,8 +13,9 @@ impl Machine {
         match scope {
             Scope::Task(task) => self.cancel_one(task, CancelWhy::Task),
             Scope::Downstream(task) => self.cancel_downstream(task),
-            Scope::Run if self.open_work == 0 => self.cancel_finalizers(),
-            Scope::Run if self.run.ending.is_some() => InputOutcome::Stale,
+            Scope::Run if self.open_work == 0 || self.run.ending.is_some() => {
+                self.cancel_finalizers()
+            }
             Scope::Run => {
                 self.begin_ending(EndingWhy::Cancel);
                 InputOutcome::Accepted
@@ -52,11 +53,13 @@ impl Machine {
         InputOutcome::Accepted
     }
 
-    /// Cancels what is left of a run whose work has ended.
+    /// Cancels the finalizers of a run whose work has ended or is being stopped.
     fn cancel_finalizers(&mut self) -> InputOutcome {
         let mut outcome = InputOutcome::Stale;
         for task in self.graph.ids() {
-            if self.cancel_one(task, CancelWhy::Run) == InputOutcome::Accepted {
+            if self.is_finalizer(task)
+                && self.cancel_one(task, CancelWhy::Run) == InputOutcome::Accepted
+            {
                 outcome = InputOutcome::Accepted;
             }
         }

@@ -102,7 +102,8 @@ pub enum Scope {
     Task(TaskId),
     /// A task and every unfinished task that depends on it, directly or not.
     Downstream(TaskId),
-    /// The whole run. Finalizers start when the work has ended; when only they are left, this cancels them.
+    /// The whole run. Finalizers start when the work has ended; a cancel of a run that is ending, or
+    /// of which only finalizers are left, cancels them.
     Run,
 }
 

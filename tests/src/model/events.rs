@@ -204,10 +204,11 @@ impl Model {
                 }
                 taken
             }
-            Scope::Run if self.is_work_over() => {
+            Scope::Run if self.is_work_over() || self.ending.is_some() => {
                 let mut taken = false;
                 for task in self.ids() {
-                    taken |= self.cancel_task(task, CancelWhy::Run);
+                    taken |=
+                        self.facts.rules(task).finally && self.cancel_task(task, CancelWhy::Run);
                 }
                 taken
             }

@@ -5,7 +5,7 @@ pub(crate) mod delete;
 pub(crate) mod prune;
 pub(crate) mod transfer;
 
-use zeph_memory::{Fence, ListQuery, RawGraphStore as _, RunRow};
+use zeph_memory::{Fence, ListQuery, RawGraphStore, RunRow};
 use zeph_memory_sqlite::SqliteStore;
 
 use crate::context::{AppContext, now};
@@ -16,7 +16,7 @@ use crate::out;
 const PAGE: u32 = 500;
 
 /// An epoch for the changes of this command.
-async fn claim(store: &SqliteStore, command: &str) -> Result<Fence, CliError> {
+async fn claim(store: &dyn RawGraphStore, command: &str) -> Result<Fence, CliError> {
     let owner = format!("pid {} ({command})", std::process::id());
     Ok(store.claim(&owner, now()).await?)
 }

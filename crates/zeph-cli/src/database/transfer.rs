@@ -1,17 +1,19 @@
 //! `zeph export` and `zeph import`: an ended run as lines of JSON, for another database.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufWriter, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use serde_json::json;
-use zeph_graph::RunId;
-use zeph_memory::{TransferError, Verified, export_run, import_run};
+use zeph_common::escape_terminal;
+use zeph_graph::{RunEnd, RunId};
+use zeph_memory::{MemoryStore, TransferError, Verified, export_run, import_run};
+use zeph_runtime::RunView;
 
 use super::claim;
 use crate::args::{ExportArgs, ImportArgs};
-use crate::context::{AppContext, command, find_run};
+use crate::context::{AppContext, command, find_run, now};
 use crate::exit::{CliError, Exit, is_there};
 use crate::out;
 use crate::read::page::{self, count};
@@ -57,12 +59,15 @@ pub(crate) async fn export(cx: &AppContext, args: &ExportArgs) -> Result<Exit, C
 pub(crate) async fn import(cx: &AppContext, args: &ImportArgs) -> Result<Exit, CliError> {
     let store = cx.open_store().await?;
     let fence = claim(&store, "import").await?;
-    let (run, imported) = if args.file == Path::new(STANDARD) {
-        import_run(&store, fence, &mut BufReader::new(io::stdin())).await?
+    // The file is read twice: first into memory, where it has to be a run as this program would read it.
+    let text = if args.file == Path::new(STANDARD) {
+        read_all(&mut io::stdin())
     } else {
-        let file = File::open(&args.file).map_err(|error| unusable(&args.file, &error))?;
-        import_run(&store, fence, &mut BufReader::new(file)).await?
+        File::open(&args.file).and_then(|mut file| read_all(&mut file))
     };
+    let text = text.map_err(|error| unusable(&args.file, &error))?;
+    check_run(&text).await?;
+    let (run, imported) = import_run(&store, fence, &mut text.as_slice()).await?;
     let show = command(&["show", run.as_str()]);
     let line = format!(
         "run {run} is imported: {}; `{show}` shows it",
@@ -70,6 +75,40 @@ pub(crate) async fn import(cx: &AppContext, args: &ImportArgs) -> Result<Exit, C
     );
     let json = || to_json(&run, &imported);
     Ok(page::print(cx, json, |page| page.line(line)))
+}
+
+/// The most bytes of a file that is imported.
+const MAX_BYTES: u64 = 4 << 30;
+
+fn read_all(from: &mut dyn io::Read) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    if from.take(MAX_BYTES).read_to_end(&mut text)? as u64 == MAX_BYTES {
+        return Err(io::Error::other("it has more than 4 GiB"));
+    }
+    Ok(text)
+}
+
+/// Refuses a file whose hashes are right and whose records are not those of a run that ended as it says.
+async fn check_run(text: &[u8]) -> Result<(), CliError> {
+    let memory = MemoryStore::new();
+    let fence = claim(&memory, "import").await?;
+    let mut lines = text;
+    let (run, _) = import_run(&memory, fence, &mut lines).await?;
+    let refused = |why: String| {
+        let text = format!("run {run} of the file is not imported: {why}");
+        CliError::new(Exit::Store, text).code("damaged")
+    };
+    let view = RunView::load(&memory, &run).await;
+    let view = view.map_err(|error| refused(error.to_string()))?;
+    let end = view.scheduler.end().map(RunEnd::word);
+    if end != Some(view.status.state.as_str()) {
+        let state = escape_terminal(&view.status.state).into_owned();
+        return Err(refused(format!("its records do not end as {state:?}")));
+    }
+    if view.created_at.max(view.updated_at) > now() {
+        return Err(refused("it is of the future".to_owned()));
+    }
+    Ok(())
 }
 
 fn words(verified: &Verified) -> String {

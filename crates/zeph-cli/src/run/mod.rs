@@ -224,8 +224,14 @@ pub(crate) async fn finish(
         began.elapsed(),
     )
     .await;
-    for failure in hooks.finish().await {
-        out::warn(escape_terminal(&failure.to_string()));
+    let mut signals = listen()?;
+    tokio::select! {
+        failures = hooks.finish() => {
+            for failure in failures {
+                out::warn(escape_terminal(&failure.to_string()));
+            }
+        }
+        () = signals.next() => out::warn("a hook was still running; it is stopped"),
     }
     end
 }

@@ -283,3 +283,47 @@ fn a_run_that_has_not_ended_is_not_retried() {
         assert!(refused.err.contains(wanted), "{wanted}: {refused:?}");
     }
 }
+
+#[test]
+fn a_completed_effect_is_not_repeated_without_a_word() {
+    let scene = Scene::new(
+        r#"
+        [tasks.migrate]
+        when = "${{ run.id == 'never' }}"
+        run = ["true"]
+        [tasks.deploy]
+        needs = ["migrate"]
+        after = "none_failed"
+        effect = "at_most_once"
+        shell = "echo deploy >> log"
+        [tasks.notify]
+        needs = ["deploy"]
+        shell = "test -e fixed"
+        "#,
+    );
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 3, "{run:?}");
+    scene.file("fixed", "");
+    let again = scene.zeph(&["retry", "one"]);
+    assert_eq!(code(&again), 2, "{again:?}");
+    assert!(again.err.contains("deploy took effect"), "{again:?}");
+    assert_eq!(scene.log(), ["deploy"]);
+    let again = scene.zeph(&["retry", "one", "--rerun-interrupted"]);
+    assert_eq!(code(&again), 0, "{again:?}");
+}
+
+#[test]
+fn the_name_of_a_matrix_means_all_of_its_tasks() {
+    let scene = Scene::new(
+        r#"
+        [tasks.build]
+        matrix = { os = ["linux", "mac"] }
+        shell = "echo build >> log"
+        "#,
+    );
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    let again = scene.zeph(&["retry", "one", "--from", "build"]);
+    assert_eq!(code(&again), 0, "{again:?}");
+    assert_eq!(scene.log().len(), 4, "{again:?}");
+}

@@ -242,3 +242,23 @@ fn a_condition_is_one_expression_that_is_true_or_false() {
         "{run:?}"
     );
 }
+
+#[test]
+fn a_killed_run_is_cancelled_without_its_finalizers() {
+    let scene = Scene::new(
+        r#"
+        [tasks.work]
+        shell = "kill -9 $PPID; sleep 60"
+        [tasks.clean]
+        finally = true
+        retry = 3
+        shell = "echo clean >> log"
+        "#,
+    );
+    scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    let cancel = scene.zeph(&["cancel", "one"]);
+    assert_eq!(code(&cancel), 0, "{cancel:?}");
+    let shown = scene.zeph(&["show", "one"]);
+    assert!(shown.out.contains("2 canceled"), "{shown:?}");
+    assert!(scene.log().is_empty(), "nothing runs");
+}

@@ -178,6 +178,14 @@ pub fn read_json(
     }
     let mut tolerated = Vec::new();
     let start = skip_front(text, &mut tolerated)?;
+    // A text that is one string may hold what looks like the beginning of an object.
+    let whole = text[start..].trim_end();
+    if whole.starts_with('"')
+        && let Ok(value) = serde_json::from_str(whole)
+        && usable(&value)
+    {
+        return Ok(ReadJson { value, tolerated });
+    }
     let scan = Scan::of(text, start)?;
     let index = match (scan.preferred(&usable), scan.broken()) {
         (Some(index), _) => Some(index),

@@ -269,6 +269,12 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn a_string_with_a_brace_is_a_string() {
+    let value = Value::from("{");
+    assert_eq!(accepted(&value.to_string()), (value, vec![]));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused_at_a_place(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

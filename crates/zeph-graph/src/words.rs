@@ -4,9 +4,9 @@
 ///
 /// # Examples
 /// ```
-/// use zeph_graph::Trigger;
-/// let error = "all_finished".parse::<Trigger>().unwrap_err();
-/// assert_eq!(error.to_string(), r#""all_finished" is not one of all_success, all_done"#);
+/// use zeph_graph::OverBudget;
+/// let error = "abort".parse::<OverBudget>().unwrap_err();
+/// assert_eq!(error.to_string(), r#""abort" is not one of ask, partial"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is not one of {}", .expected.join(", "))]

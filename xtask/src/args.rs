@@ -9,7 +9,7 @@ Usage: cargo xtask COMMAND
   mutants [--runs N] [NUMBER...]
                           let the simulator find mutants of the scheduler, in 20000 runs each
   crash-loop [--kills N]  kill the real binary N times (500) and check what is lost
-  soak                    the long forms: a million simulated runs, 500 kills, many property cases
+  soak                    the long forms: a million simulated runs, 10,000 kills, damages and losses of power
   bench                   every benchmark
   test-wire               check the model client against two third-party servers and a scripted one; fetches 96 MB once
   test-llm                run goals with a real model on this machine; fetches 176 MB once

@@ -180,17 +180,14 @@ pub fn read_json(
     let start = skip_front(text, &mut tolerated)?;
     // A text that is one string may hold what looks like the beginning of an object.
     let whole = text[start..].trim_end();
-    if whole.starts_with('"')
-        && let Ok(value) = serde_json::from_str(whole)
-        && usable(&value)
-    {
-        return Ok(ReadJson { value, tolerated });
-    }
+    let string = whole.starts_with('"').then(|| serde_json::from_str(whole));
+    let string: Option<Value> = string.and_then(Result::ok);
     let scan = Scan::of(text, start)?;
-    let index = match (scan.preferred(&usable), scan.broken()) {
-        (Some(index), _) => Some(index),
-        (None, Some(error)) => return Err(error),
-        (None, None) => scan.preferred(|_| true),
+    let index = match (scan.preferred(&usable), string, scan.broken()) {
+        (Some(index), ..) => Some(index),
+        (None, Some(value), _) => return Ok(ReadJson { value, tolerated }),
+        (None, None, Some(error)) => return Err(error),
+        (None, None, None) => scan.preferred(|_| true),
     };
     match index {
         Some(index) => Ok(scan.take(text, start, index, tolerated)),

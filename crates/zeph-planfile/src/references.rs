@@ -180,31 +180,10 @@ pub(crate) fn replace_members(
     root: &str,
     mut replacement: impl FnMut(&str) -> Option<String>,
 ) -> String {
-    let mut lexer = Lexer {
-        text: expression,
-        at: 0,
-    };
-    let (mut tokens, mut spans) = (Vec::new(), Vec::new());
-    while let Some((token, start)) = lexer.next() {
-        tokens.push(token);
-        spans.push(start..lexer.at);
-    }
-    let (mut made, mut copied) = (String::new(), 0);
-    for (at, token) in tokens.iter().enumerate() {
-        if *token != Token::Name(root) || !is_variable(&tokens, at) {
-            continue;
-        }
-        let Some((name, used)) = step(&tokens[at + 1..]) else {
-            continue;
-        };
-        if let Some(text) = replacement(&name) {
-            made.push_str(&expression[copied..spans[at].start]);
-            made.push_str(&text);
-            copied = spans[at + used].end;
-        }
-    }
-    made.push_str(&expression[copied..]);
-    made
+    replace_variables(expression, root, |rest| {
+        let (name, used) = step(rest)?;
+        Some((replacement(&name)?, used))
+    })
 }
 
 /// The expression with each `tasks.NAME.NEXT` as `tasks["NAME.NEXT"]` for which `joined` gives that name, and
@@ -212,6 +191,26 @@ pub(crate) fn replace_members(
 pub(crate) fn replace_tasks(
     expression: &str,
     joined: impl Fn(&str, &str) -> Option<String>,
+) -> String {
+    replace_variables(expression, "tasks", |rest| {
+        let (mut name, first) = step(rest)?;
+        let mut used = first;
+        while let Some((next, more)) = step(&rest[used..])
+            && let Some(longer) = joined(&name, &next)
+        {
+            (name, used) = (longer, used + more);
+        }
+        let text = format!("tasks[{}]", serde_json::Value::from(name));
+        (used > first).then_some((text, used))
+    })
+}
+
+/// The expression with each use of the variable replaced for which `replacement` gives a text. It gets the
+/// tokens behind the variable, and says how many of them the text replaces, too.
+fn replace_variables(
+    expression: &str,
+    variable: &str,
+    mut replacement: impl FnMut(&[Token<'_>]) -> Option<(String, usize)>,
 ) -> String {
     let mut lexer = Lexer {
         text: expression,
@@ -224,21 +223,12 @@ pub(crate) fn replace_tasks(
     }
     let (mut made, mut copied) = (String::new(), 0);
     for (at, token) in tokens.iter().enumerate() {
-        if *token != Token::Name("tasks") || !is_variable(&tokens, at) {
-            continue;
-        }
-        let Some((mut name, mut used)) = step(&tokens[at + 1..]) else {
-            continue;
-        };
-        let first = used;
-        while let Some((next, more)) = step(&tokens[at + 1 + used..])
-            && let Some(longer) = joined(&name, &next)
+        if *token == Token::Name(variable)
+            && is_variable(&tokens, at)
+            && let Some((text, used)) = replacement(&tokens[at + 1..])
         {
-            (name, used) = (longer, used + more);
-        }
-        if used > first {
             made.push_str(&expression[copied..spans[at].start]);
-            made.push_str(&format!("tasks[{}]", serde_json::Value::from(name)));
+            made.push_str(&text);
             copied = spans[at + used].end;
         }
     }

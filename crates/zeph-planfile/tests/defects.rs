@@ -175,6 +175,10 @@ fn tasks() {
             ("[tasks.a]\nrun = ['x']\noutput = 'yaml'", "bad_value"),
             ("[tasks.a]\nrun = ['x']\nok_codes = []", "bad_value"),
             ("[tasks.a]\nrun = ['x']\nok_codes = [256]", "bad_value"),
+            (
+                "[tasks.a]\nrun = ['x']\nskip_codes = [9]\nretry_codes = [75, 9]",
+                "bad_value",
+            ),
             ("[tasks.a]\nstdin = 'x'", "misplaced_key"),
             (
                 "[tasks.a]\nask = 'x'\nretry = 3\nenv = { A = 'b' }",

@@ -413,3 +413,22 @@ fn a_plan_without_a_folder_and_a_file_that_others_can_write_are_refused() {
         "{errors}"
     );
 }
+
+#[test]
+fn a_file_outside_of_the_plans_folder_is_not_quoted() {
+    let folder = folder(&[
+        ("key.toml", "aws_secret_access_key = AKIAsecret"),
+        ("plans/include.toml", "include = ['../key.toml']\n[tasks.a]"),
+        ("plans/sub.toml", "[tasks.a]\nplan = '../key.toml'"),
+        ("plans/link.toml", "include = ['link']\n[tasks.a]"),
+    ]);
+    let plans = folder.path().join("plans");
+    std::os::unix::fs::symlink("../key.toml", plans.join("link")).unwrap();
+    for name in ["include.toml", "sub.toml", "link.toml"] {
+        let errors = load(&plans, name).unwrap_err().to_string();
+        assert!(errors.contains("outside of the plan's folder"), "{errors}");
+        for hidden in ["aws", "AKIA"] {
+            assert!(!errors.contains(hidden), "{name}: {errors}");
+        }
+    }
+}

@@ -68,9 +68,18 @@ pub(super) fn read(
         Stdout::Json => params.insert("output".to_owned(), "json".into()),
         Stdout::None => params.insert("output".to_owned(), "none".into()),
     };
+    let mut known: Vec<(i32, &str)> = Vec::new();
     for key in ["ok_codes", "skip_codes", "retry_codes"] {
         if let Some(node) = fields.get(key) {
-            params.insert(key.to_owned(), exit_codes(key, node, problems));
+            let codes = exit_codes(key, node, problems);
+            let of_another = |code: &&i32| known.iter().find(|(other, _)| other == *code);
+            if let Some((code, other)) = codes.iter().find_map(|code| of_another(&code)) {
+                let message = format!("the exit code {code} is in `{other}` and in `{key}`");
+                let one = Diagnostic::new(code::BAD_VALUE, message).at(node.span);
+                problems.push(one.help("it means one of them: remove it from the other"));
+            }
+            known.extend(codes.iter().map(|code| (*code, key)));
+            params.insert(key.to_owned(), json!(codes));
         }
     }
     draft.spec.idle_timeout_us =
@@ -230,7 +239,7 @@ pub(super) fn cwd(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) 
     Some(text.to_owned())
 }
 
-fn exit_codes(key: &str, node: &Node, problems: &mut Diagnostics) -> Json {
+fn exit_codes(key: &str, node: &Node, problems: &mut Diagnostics) -> Vec<i32> {
     let items = node.list(&format!("`{key}`"), problems);
     if items.is_some_and(<[Node]>::is_empty) {
         problems.push(
@@ -241,6 +250,5 @@ fn exit_codes(key: &str, node: &Node, problems: &mut Diagnostics) -> Json {
     }
     let items = items.unwrap_or_default().iter();
     let codes = items.filter_map(|item| item.integer("an exit code", 0..=255, problems));
-    let codes: Vec<i32> = codes.collect();
-    json!(codes)
+    codes.collect()
 }

@@ -42,7 +42,7 @@ impl Waiting {
 
     /// Counts a parent that ended in this state.
     pub(crate) const fn parent_ended(&mut self, state: TaskState) {
-        debug_assert!(self.open() > 0, "no parent is open");
+        debug_assert!(self.open() > 0 && state.is_end(), "no parent has ended");
         let end = match state {
             TaskState::Completed { .. } => Self::COMPLETED,
             TaskState::Skipped { .. } => Self::SKIPPED,

@@ -140,6 +140,16 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::{OutputFolder, lines, object};
     use serde_json::{Value, json};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn the_folder_is_for_its_owner_only() {
+        let folder = OutputFolder::default();
+        let file = folder.file().expect("there is a place for temporary files");
+        let folder = file.path().parent().expect("it is in a folder");
+        let mode = std::fs::metadata(folder).map(|about| about.permissions().mode() & 0o777);
+        assert_eq!(mode.ok(), Some(0o700));
+    }
 
     #[test]
     fn a_value_is_everything_behind_the_first_equals_sign() {

@@ -43,7 +43,7 @@ pub(crate) struct ForkArgs {
 pub(crate) struct AgainArgs {
     #[command(flatten)]
     pub(crate) params: ParamArgs,
-    /// Run at-most-once tasks again whose effect is not known
+    /// Run at-most-once tasks again that took effect, or may have
     #[arg(long)]
     pub(crate) rerun_interrupted: bool,
     /// Show what would be kept and what would run, and run nothing

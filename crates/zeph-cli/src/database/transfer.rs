@@ -150,3 +150,54 @@ impl From<TransferError> for CliError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zeph_graph::Timestamp;
+    use zeph_memory::{Chain, Commit, NewRun, RawGraphStore as _, Row, RunStatus};
+
+    use super::{MemoryStore, check_run, claim, export_run, now};
+
+    /// The export of a run without tasks, with these records and that state. Its hashes are right.
+    async fn exported(created_at: Timestamp, records: &[&str], state: &str) -> Vec<u8> {
+        let store = MemoryStore::new();
+        let fence = claim(&store, "test").await.expect("it is in memory");
+        let run = "r1".parse().expect("a name");
+        let header = zeph_graph::wire::encode_header(&zeph_graph::Header {
+            graph: zeph_graph::TaskGraph::new(),
+            policy: zeph_graph::Policy::default(),
+        });
+        let new = NewRun::new(run, "A title", created_at, header);
+        let mut chain = Chain::genesis(&new);
+        let rows = records.iter().map(|record| Row::new(created_at, *record));
+        let append = chain.seal(rows.collect(), RunStatus::ended(state));
+        let commit = Commit::one(append.creating(new));
+        store.commit(&commit, fence).await.expect("it is in memory");
+        let mut lines = Vec::new();
+        let exported = export_run(&store, chain.run(), &mut lines).await;
+        exported.expect("it has ended");
+        lines
+    }
+
+    const OPENED: &str = r#"{"type":"opened"}"#;
+    const ENDED: &str = r#"{"type":"ended","end":"completed"}"#;
+
+    #[tokio::test]
+    async fn only_a_run_that_ended_as_it_says_is_imported() {
+        let past = Timestamp::from_micros(7);
+        let whole = exported(past, &[OPENED, ENDED], "completed").await;
+        assert!(check_run(&whole).await.is_ok());
+        let later = now().after(std::time::Duration::from_secs(3_600));
+        for (at, records, state) in [
+            (past, &[OPENED, ENDED][..], "failed"),
+            (past, &[OPENED, ENDED], "no such state"),
+            (past, &[OPENED], "completed"),
+            (past, &[OPENED, "garbage"], "completed"),
+            (past, &[ENDED, OPENED], "completed"),
+            (later, &[OPENED, ENDED], "completed"),
+        ] {
+            let forged = exported(at, records, state).await;
+            assert!(check_run(&forged).await.is_err(), "{records:?} {state}");
+        }
+    }
+}

@@ -215,6 +215,8 @@ pub(crate) async fn finish(
         prompt: None,
     };
     let followed = Box::pin(session.follow()).await?;
+    // From the end of the run on, a signal stops the hooks that still run.
+    let mut signals = listen()?;
     let end = end::print(
         cx,
         orchestrator,
@@ -224,7 +226,6 @@ pub(crate) async fn finish(
         began.elapsed(),
     )
     .await;
-    let mut signals = listen()?;
     tokio::select! {
         failures = hooks.finish() => {
             for failure in failures {

@@ -97,6 +97,31 @@ fn the_hooks_of_a_project_count_only_after_trust() {
 }
 
 #[test]
+fn a_signal_stops_a_hook_that_hangs() {
+    let scene = scene("[hooks]\nended = ['sh', '-c', 'read line < gate-1']\ntimeout = '1h'");
+    scene.gates(1);
+    scene.file("plan.toml", "[tasks.a]\nrun = ['true']");
+    let mut run = scene.start(&["run", "plan.toml"]);
+    // The hook reads from the gate.
+    let gate = scene.open_gate(1);
+    run.signal("TERM");
+    let run = run.wait();
+    assert_eq!(code(&run), 0, "the run had ended: {run:?}");
+    assert!(run.err.contains("a hook was still running"), "{run:?}");
+    drop(gate);
+}
+
+#[test]
+fn a_project_does_not_shorten_the_hooks_of_the_user() {
+    let scene = scene("[hooks]\nended = ['sh', '-c', 'cat > ended.json']");
+    scene.file("plan.toml", "[tasks.a]\nrun = ['true']");
+    scene.file("zeph.toml", "[hooks]\ntimeout = '1ms'");
+    let run = scene.zeph(&["run", "plan.toml"]);
+    assert!(run.err.contains("hooks.timeout"), "{run:?}");
+    assert_eq!(json(&scene, "ended.json")["state"], "completed");
+}
+
+#[test]
 fn the_examples_of_the_guide_run() {
     let guide = include_str!("../../../../docs/src/guide.md");
     let (_, section) = guide.split_once("### Hooks").unwrap();

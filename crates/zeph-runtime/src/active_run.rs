@@ -9,8 +9,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 use zeph_executor::{Stop, TaskOutput};
 use zeph_graph::{
-    AskWhy, Attempt, ContentId, Entry, Output, Record, Seq, SkipWhy, TaskId, TaskState, Timestamp,
-    wire,
+    Attempt, ContentId, Entry, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
 };
 use zeph_memory::{Append, Chain, Draft, NewRun, RequestId, Row, RunStatus, RunSummary};
 use zeph_scheduler::{Batch, EventLog, Scheduler};
@@ -114,27 +113,7 @@ impl ActiveRun {
     /// The error text for the event of a record. The end of a task also drops its text.
     fn error_of(&mut self, entry: &Entry) -> Option<Arc<str>> {
         let task = entry.record.task()?;
-        let shows_error = matches!(
-            entry.record,
-            Record::AttemptFailed { .. }
-                | Record::BackedOff { .. }
-                | Record::Failed { .. }
-                | Record::Skipped {
-                    why: SkipWhy::Executor,
-                    ..
-                }
-                | Record::Completed {
-                    output: Output::Definition,
-                    ..
-                }
-                | Record::Asked {
-                    why: AskWhy::Failure(_),
-                    ..
-                }
-        );
-        let text = shows_error
-            .then(|| self.errors.get(task).cloned())
-            .flatten();
+        let text = self.errors.of_event(&entry.record).cloned();
         if entry.record.task_end().is_some() {
             self.errors.forget(task);
         }

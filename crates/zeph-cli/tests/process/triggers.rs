@@ -158,6 +158,8 @@ fn exit_codes_decide_about_retries_and_skips() {
     assert_eq!(counted, [4, 1, 1, 1], "{run:?}");
     assert!(run.out.contains("skipped nothing"), "{run:?}");
     assert!(run.out.contains("no changes"), "{run:?}");
+    let watched = scene.zeph(&["watch", "one", "--from-start"]);
+    assert!(watched.out.contains("no changes"), "{watched:?}");
     let shown = scene.zeph(&["show", "one", "nothing"]);
     assert!(shown.out.contains("nothing to do"), "{shown:?}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use zeph_common::{Boundary, truncate};
-use zeph_graph::{AskWhy, Entry, Output, Record, RunId, RunState, TaskGraph, TaskId, Timestamp};
+use zeph_graph::{AskWhy, Entry, Record, RunId, RunState, TaskGraph, TaskId, Timestamp};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::driver::LastErrors;
 use zeph_runtime::{Owners, QuestionView, RunEvent, RunView, RuntimeError};
@@ -199,7 +199,7 @@ impl Watcher {
             let (seq, at, record) = (event.seq, event.at, event.record);
             let entry = Entry { seq, at, record };
             self.errors.note(&entry, self.view.graph(), text);
-            let error = self.error_of(&record);
+            let error = self.errors.of_event(&record).cloned();
             let question = self.question_of(&record, error.clone());
             self.due.push_back(RunEvent::Saved {
                 event,
@@ -208,26 +208,6 @@ impl Watcher {
             });
         }
         Ok(())
-    }
-
-    /// The error text that the event of a record shows, as in the process that works on the run.
-    fn error_of(&self, record: &Record) -> Option<Arc<str>> {
-        let shows_error = matches!(
-            record,
-            Record::AttemptFailed { .. }
-                | Record::BackedOff { .. }
-                | Record::Failed { .. }
-                | Record::Completed {
-                    output: Output::Definition,
-                    ..
-                }
-                | Record::Asked {
-                    why: AskWhy::Failure(_),
-                    ..
-                }
-        );
-        let task = record.task().filter(|_| shows_error)?;
-        self.errors.get(task).cloned()
     }
 
     /// The question of a record, if it is still open.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use zeph_graph::{CutWhy, Entry, Fault, Record, TaskGraph, TaskId};
+use zeph_graph::{AskWhy, CutWhy, Entry, Fault, Output, Record, SkipWhy, TaskGraph, TaskId};
 
 /// The latest error text of each task.
 ///
@@ -79,6 +79,31 @@ impl LastErrors {
     #[must_use]
     pub fn latest(&self, task: TaskId) -> Option<&Arc<str>> {
         self.0.get(&task).map(|error| &error.text)
+    }
+
+    /// The text that the event of a record shows: that of its task, if the record is a failure, follows from
+    /// one, or is a skip by the executor.
+    #[must_use]
+    pub fn of_event(&self, record: &Record) -> Option<&Arc<str>> {
+        let shows_error = matches!(
+            record,
+            Record::AttemptFailed { .. }
+                | Record::BackedOff { .. }
+                | Record::Failed { .. }
+                | Record::Skipped {
+                    why: SkipWhy::Executor,
+                    ..
+                }
+                | Record::Completed {
+                    output: Output::Definition,
+                    ..
+                }
+                | Record::Asked {
+                    why: AskWhy::Failure(_),
+                    ..
+                }
+        );
+        self.get(record.task().filter(|_| shows_error)?)
     }
 
     /// Drops the text of a task.

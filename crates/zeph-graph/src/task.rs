@@ -54,7 +54,7 @@ pub enum Work {
 pub struct Rules {
     /// When the task may start, depending on its parents. Default: all of them completed.
     pub trigger: Trigger,
-    /// Whether the task is a finalizer: it starts when every task that is none has ended, also after an
+    /// Whether the task is a finalizer: it starts when every other task has ended, also after an
     /// abort, a run time-out or a cancel of the run. Only finalizers may depend on it. Default: no.
     pub finally: bool,
     /// How often and how soon a failed attempt is repeated. Default: never.

@@ -163,7 +163,7 @@ impl RetryPlan {
                 if task.rules().finally {
                     return Err(RunsAgain::Finally);
                 }
-                // It completed under another trigger: now it waits for a failure.
+                // The failure that it waited for is one of the earlier run.
                 let waits_for_failure = task.rules().trigger == Trigger::AnyFailed;
                 if waits_for_failure && !graph.parents(id).is_empty() {
                     return Err(RunsAgain::WaitsForFailure);

@@ -21,7 +21,7 @@ pub enum Explanation {
     },
     /// The task is a finalizer, and other work is open.
     Finally {
-        /// The number of tasks that are no finalizers and have not ended.
+        /// The number of unfinished tasks other than finalizers.
         open: u32,
     },
     /// The task is ready and not started yet.

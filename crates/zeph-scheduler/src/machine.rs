@@ -82,7 +82,7 @@ pub(crate) struct Machine {
     pub(crate) ready: Ready,
     pub(crate) timers: Timers,
     pub(crate) counts: Counts,
-    // The number of tasks that are no finalizers and have not ended.
+    // The number of unfinished tasks other than finalizers.
     pub(crate) open_work: u32,
     pub(crate) run: Run,
 

@@ -36,9 +36,19 @@ const STRAY: [(&str, &str); 4] = [
     ),
 ];
 
-const INBOX: &str = "SELECT id, at, body, hash, run FROM inbox NOT INDEXED ORDER BY id";
+/// The rows of a page of [`INBOX`] and [`DRAFTS`], each of which may have a megabyte and more.
+const PAGE: i64 = 16;
 
-const DRAFTS: &str = "SELECT key, at, bytes, hash, run FROM drafts NOT INDEXED ORDER BY rowid";
+const INBOX: &str = "
+SELECT id, at, body, hash, run, id FROM inbox NOT INDEXED
+WHERE id > ?1 ORDER BY id LIMIT ?2";
+
+const DRAFTS: &str = "
+SELECT key, at, bytes, hash, run, rowid FROM drafts NOT INDEXED
+WHERE rowid > ?1 ORDER BY rowid LIMIT ?2";
+
+/// The column of the row's number in a page.
+const NUMBER: usize = 5;
 
 /// Reads every page and every index. An unreadable part is a finding, and the rest is still checked.
 pub(crate) async fn check(connection: &mut SqliteConnection) -> FileCheck {
@@ -67,27 +77,12 @@ pub(crate) async fn check(connection: &mut SqliteConnection) -> FileCheck {
             ));
         }
     }
-    for row in check.rows(connection, "the inbox", INBOX).await {
-        let run: Option<RunId> = row
-            .try_get::<String, _>(4)
-            .ok()
-            .and_then(|run| run.parse().ok());
-        let request: Option<Request> = run.and_then(|run| reader::request(&run, &row).ok());
-        if request.is_none_or(|request| request.body.is_none()) {
-            let id: i64 = row.try_get(0).unwrap_or_default();
-            (check.findings).push(format!("request {id} is not as it was posted"));
-        }
-    }
-    for row in check.rows(connection, "the drafts", DRAFTS).await {
-        let run: String = row.try_get(4).unwrap_or_default();
-        let draft = run.parse().ok().map(|run| drafts::draft(&run, &row));
-        if draft.as_ref().is_none_or(|draft| draft.bytes.is_none()) {
-            let key = draft.map(|draft| draft.key).unwrap_or_default();
-            (check.findings).push(format!(
-                "draft {key:?} of run {run:?} is not as it was written"
-            ));
-        }
-    }
+    check
+        .pages(connection, "the inbox", INBOX, request_damage)
+        .await;
+    check
+        .pages(connection, "the drafts", DRAFTS, draft_damage)
+        .await;
     let sql =
         "SELECT run, epoch FROM runs NOT INDEXED WHERE epoch NOT IN (SELECT epoch FROM claims)";
     for row in check.rows(connection, "the owners", sql).await {
@@ -96,6 +91,27 @@ pub(crate) async fn check(connection: &mut SqliteConnection) -> FileCheck {
         (check.findings).push(format!("run {run:?} names owner {epoch}, which is missing"));
     }
     check
+}
+
+/// What is wrong with a row of [`INBOX`].
+fn request_damage(row: &SqliteRow) -> Option<String> {
+    let run: Option<RunId> = row
+        .try_get::<String, _>(4)
+        .ok()
+        .and_then(|run| run.parse().ok());
+    let request: Option<Request> = run.and_then(|run| reader::request(&run, row).ok());
+    let is_damaged = request.is_none_or(|request| request.body.is_none());
+    let id: i64 = row.try_get(0).unwrap_or_default();
+    is_damaged.then(|| format!("request {id} is not as it was posted"))
+}
+
+/// What is wrong with a row of [`DRAFTS`].
+fn draft_damage(row: &SqliteRow) -> Option<String> {
+    let run: String = row.try_get(4).unwrap_or_default();
+    let draft = run.parse().ok().map(|run| drafts::draft(&run, row));
+    let is_damaged = draft.as_ref().is_none_or(|draft| draft.bytes.is_none());
+    let key = draft.map(|draft| draft.key).unwrap_or_default();
+    is_damaged.then(|| format!("draft {key:?} of run {run:?} is not as it was written"))
 }
 
 impl FileCheck {
@@ -112,6 +128,36 @@ impl FileCheck {
                     .push(format!("{what} cannot be read: {error}"));
                 Vec::new()
             }
+        }
+    }
+
+    /// Reads a table page by page, in the order of its rows' numbers, and notes the damage of each row.
+    async fn pages(
+        &mut self,
+        connection: &mut SqliteConnection,
+        what: &str,
+        sql: &'static str,
+        damage: impl Fn(&SqliteRow) -> Option<String>,
+    ) {
+        let mut last = i64::MIN;
+        loop {
+            let page = sqlx::query(sql).bind(last).bind(PAGE);
+            let rows = match page.fetch_all(&mut *connection).await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    (self.findings).push(format!("{what} cannot be read: {error}"));
+                    return;
+                }
+            };
+            self.findings.extend(rows.iter().filter_map(&damage));
+            let Some(end) = rows.last() else { return };
+            let number = end.try_get(NUMBER).unwrap_or(i64::MIN);
+            if number <= last {
+                // A damaged table could lead in a circle.
+                (self.findings).push(format!("{what} cannot be read: its order is damaged"));
+                return;
+            }
+            last = number;
         }
     }
 }

@@ -276,6 +276,36 @@ async fn a_damaged_request_is_shown_without_its_text_and_touches_no_other() {
     }
 }
 
+#[tokio::test]
+async fn damage_to_drafts_is_found_on_every_page_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = sample(folder.path()).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let fence = store.claim("test", fixtures::at(0)).await.unwrap();
+    let chain = fixtures::create(&store, fence, "four", 1).await;
+    let draft = |number: usize| zeph_memory::Draft {
+        run: chain.run().clone(),
+        key: format!("log/{number}"),
+        at: fixtures::at(1),
+        bytes: Some(format!("line {number}").into()),
+    };
+    let commit = zeph_memory::Commit {
+        drafts: (1..=40).map(draft).collect(),
+        ..Default::default()
+    };
+    store.commit(&commit, fence).await.unwrap();
+    assert_eq!(store.check().await.unwrap().findings, Vec::<String>::new());
+    store.close().await.unwrap();
+
+    // The ends of the first two pages, the beginning of the second one, and the last row.
+    let damage = "UPDATE drafts SET bytes = x'00' WHERE key IN ('log/1', 'log/16', 'log/17', 'log/32', 'log/40')";
+    tamper(&path, damage).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let expected = [1, 16, 17, 32, 40]
+        .map(|number| format!("draft \"log/{number}\" of run \"four\" is not as it was written"));
+    assert_eq!(store.check().await.unwrap().findings, expected);
+}
+
 /// The index of the list loses the run `one`.
 const DAMAGE_INDEX: &str = "PRAGMA writable_schema = ON;
     UPDATE sqlite_schema SET sql = sql || ' WHERE run <> ''one''' WHERE name = 'runs_newest';

@@ -5,6 +5,7 @@
 //! `tracer` follows the process by ptrace, and `call` decodes its calls.
 
 mod call;
+mod compare;
 mod disk;
 mod session;
 mod tracer;

@@ -129,7 +129,7 @@ impl Recording {
             &["resume", "mixed"],
             End::Code(0),
         )?;
-        Ok(Self::of("many commands", session))
+        Self::of("many commands", session)
     }
 
     /// Runs with contents of megabytes, so that the log is written back and begins anew.
@@ -157,10 +157,11 @@ impl Recording {
             &["delete", "large"],
             End::Code(0),
         )?;
-        Ok(Self::of("large contents", session))
+        Self::of("large contents", session)
     }
 
-    fn of(name: &'static str, session: Session) -> Self {
+    fn of(name: &'static str, session: Session) -> Result<Self, String> {
+        session.compare()?;
         let changes = session.changes().to_vec();
         let mut points: Vec<usize> = Vec::new();
         for (at, change) in changes.iter().enumerate() {
@@ -172,14 +173,14 @@ impl Recording {
         points.push(changes.len());
         points.sort_unstable();
         points.dedup();
-        Self {
+        Ok(Self {
             name,
             changes,
             acknowledged: session.acknowledged,
             commands: session.commands,
             points,
             folder: session.folder,
-        }
+        })
     }
 
     /// The size of the recording in words.
@@ -207,9 +208,9 @@ impl Recording {
         self.changes.is_empty()
     }
 
-    /// Builds the state of that number in a folder and reads it. Numbers from [`len`](Self::len) on repeat
-    /// the points, and another seed gives other random losses. Returns how many acknowledgements were looked
-    /// up.
+    /// Builds the state of that number in a folder, reads it, opens it for writing and reads it again. Numbers
+    /// from [`len`](Self::len) on repeat the points, and another seed gives other random losses. Returns how
+    /// many acknowledgements were looked up.
     ///
     /// # Errors
     /// What was acknowledged and is not there, or why the database cannot be read.
@@ -235,7 +236,10 @@ impl Recording {
             .enable_all()
             .build()
             .map_err(|error| format!("there is no runtime: {error}"))?;
-        let checked = runtime.block_on(check(&database, &known));
+        let checked = runtime.block_on(async {
+            check(&database, &known).await?;
+            check_opened(&database, &known).await
+        });
         checked.map_err(|error| {
             let mut commands = self.commands.iter().rev();
             let command = commands.find(|(before, _)| *before < point);
@@ -300,21 +304,43 @@ async fn check(database: &Path, known: &[&Acknowledged]) -> Result<(), String> {
     }
     let store = SqliteStore::open_read_only(database).await;
     let store = store.map_err(|error| error.to_string())?;
+    check_store(&store, known).await?;
+    store.close().await.map_err(|error| error.to_string())
+}
+
+/// Opens the database as the next command does, which creates, recovers and repairs; loads and verifies all
+/// runs, and looks again.
+async fn check_opened(database: &Path, known: &[&Acknowledged]) -> Result<(), String> {
+    let opened = |error: StoreError| format!("opened for writing: {error}");
+    let store = SqliteStore::open(database).await.map_err(opened)?;
+    let checked = check_store(&store, known).await;
+    checked.map_err(|error| format!("opened for writing: {error}"))?;
+    store.close().await.map_err(opened)?;
+    let log = database.with_file_name("runs.db-wal");
+    if log.exists() {
+        return Err("opened for writing: the log is left after the end".to_owned());
+    }
+    Ok(())
+}
+
+async fn check_store(store: &SqliteStore, known: &[&Acknowledged]) -> Result<(), String> {
     let found = store.check().await.map_err(|error| error.to_string())?;
     if let Some(finding) = found.findings.first() {
         return Err(finding.clone());
     }
     for run in &found.runs {
-        let verified = zeph_memory::verify(&store, run).await;
+        let verified = zeph_memory::verify(store, run).await;
         verified.map_err(|error| error.to_string())?;
+        let view = RunView::load(store, run).await;
+        view.map_err(|error| format!("run {run} cannot be loaded: {error}"))?;
     }
     for known in known {
-        let is_there = holds(&store, known).await;
+        let is_there = holds(store, known).await;
         if !is_there.map_err(|error| format!("{known:?}: {error}"))? {
             return Err(format!("it is not there: {known:?}"));
         }
     }
-    store.close().await.map_err(|error| error.to_string())
+    Ok(())
 }
 
 async fn holds(store: &SqliteStore, known: &Acknowledged) -> Result<bool, String> {

@@ -8,6 +8,7 @@ use nix::unistd::Pid;
 use crate::crash::ledger::reported_ends;
 use crate::crash::victim::{Seen, Zeph};
 use crate::trace::call::{Call, CallKind};
+use crate::trace::compare::compare;
 use crate::trace::disk::{Change, FileNumber};
 use crate::trace::is_of_database;
 use crate::trace::tracer::{self, Verdict, Watcher};
@@ -74,6 +75,12 @@ impl Session {
 
     pub(super) fn changes(&self) -> &[Change] {
         &self.recorder.changes
+    }
+
+    /// Compares the recording with the files. A killed process may have written more than was seen, but
+    /// what it left is written anew before a later one ends.
+    pub(super) fn compare(&self) -> Result<(), String> {
+        compare(self.changes(), &self.folder)
     }
 
     /// Executes a command that ends with a code, or is killed after some lines of output.

@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     Internal = 1,
     /// The command line or the plan is wrong.
     Usage = 2,
-    /// The run failed, or was cancelled.
+    /// The run failed, or was canceled.
     Failed = 3,
     /// The run ended with tolerated failures.
     Degraded = 4,

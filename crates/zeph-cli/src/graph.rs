@@ -21,7 +21,7 @@ pub(crate) async fn run(cx: &AppContext, args: &GraphArgs) -> Result<Exit, CliEr
     // file.
     let looks_like_a_file = args.target == "-" || args.target.contains(['.', '/']);
     if looks_like_a_file || path.is_file() {
-        let loaded = plan::load_to_show(cx, path, &Params::read(&args.params)?)?;
+        let loaded = plan::load_to_show(cx, path, &Params::read(&args.params).await?)?;
         let drawn = draw(args.format, &loaded.graph, |_| None);
         if cx.json() {
             out::json(&to_json(args, &drawn, &loaded.graph, None));

@@ -124,7 +124,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         return explain::run(args, global.json);
     }
     if let Command::Trust(args) = &command {
-        return trust::run(args, global.json);
+        return trust::run(args, global.json).await;
     }
     let cx = AppContext::new(global, command.overrides(), only_reads(&command))?;
     let mut ended = match command {
@@ -135,7 +135,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Retry(args) => retry::run(&cx, &args).await,
         Command::Fork(args) => retry::fork(&cx, &args).await,
         Command::Diff(args) => read::diff::run(&cx, &args).await,
-        Command::Validate(args) => validate::run(&cx, &args),
+        Command::Validate(args) => validate::run(&cx, &args).await,
         Command::Graph(args) => graph::run(&cx, &args).await,
         Command::Demo(args) => demo::run(&cx, &args).await,
         Command::List(args) => read::list::run(&cx, &args).await,

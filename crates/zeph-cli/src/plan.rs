@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use inquire::InquireError;
 use zeph_common::escape_terminal;
 use zeph_diagnostics::{quote, suggest};
 use zeph_graph::{Budget, Effect, OnFailure, OverBudget, Policy, Task, TaskGraph, Work};
@@ -19,6 +18,7 @@ use crate::llm;
 use crate::out;
 use crate::place;
 use crate::problems;
+use crate::run::prompt;
 
 /// Reads a plan file to run it, or stdin for `-`, and gives its parameters the values of `-p` and of the
 /// environment.
@@ -227,14 +227,16 @@ impl Params {
     ///
     /// So that no secret has to be on the command line, which others can read, a value may [name its
     /// place](place::read), and a name alone is asked for at the terminal, unseen.
-    pub(crate) fn read(params: &ParamArgs) -> Result<Self, CliError> {
+    pub(crate) async fn read(params: &ParamArgs) -> Result<Self, CliError> {
         let mut read = Self::default();
         for param in &params.param {
             let (name, value) = match param.split_once('=') {
                 Some((name, text)) if !name.is_empty() => {
                     (name, place::read(&format!("the value of {name}"), text)?)
                 }
-                None if out::is_interactive() && !param.is_empty() => (&**param, prompted(param)?),
+                None if out::is_interactive() && !param.is_empty() => {
+                    (&**param, prompted(param).await?)
+                }
                 Some(_) | None => {
                     let text = format!("{:?} is not a parameter", escape_terminal(param));
                     return Err(CliError::new(Exit::Usage, text).code("bad_param").help(
@@ -261,14 +263,11 @@ impl Params {
 }
 
 /// The value that the person at the terminal types, unseen.
-fn prompted(name: &str) -> Result<place::Value, CliError> {
-    let label = format!("{}:", escape_terminal(name));
-    let prompt = inquire::Password::new(&label).without_confirmation();
-    let text = prompt.prompt().map_err(|error| {
-        if let InquireError::OperationInterrupted = error {
-            return CliError::new(Exit::Interrupted, "interrupted");
-        }
-        place::unreadable(&format!("the value of {name}"), "the terminal", &error)
+async fn prompted(name: &str) -> Result<place::Value, CliError> {
+    let typed = prompt::hidden_value(format!("{}?", escape_terminal(name))).await?;
+    let text = typed.ok_or_else(|| {
+        let what = format!("the value of {name}");
+        place::unreadable(&what, "the terminal", &"none was given")
     })?;
     Ok(place::Value {
         text,
@@ -280,8 +279,8 @@ fn prompted(name: &str) -> Result<place::Value, CliError> {
 mod tests {
     use super::{ParamArgs, Params};
 
-    #[test]
-    fn a_secret_comes_from_a_file_or_the_environment() {
+    #[tokio::test]
+    async fn a_secret_comes_from_a_file_or_the_environment() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
         std::fs::write(&path, "hunter2\r\n").expect("written");
@@ -290,13 +289,15 @@ mod tests {
         let params_of = |texts: &[&str]| ParamArgs {
             param: texts.iter().map(|&text| text.to_owned()).collect(),
         };
-        let read = Params::read(&params_of(&params)).expect("all readable");
+        let read = Params::read(&params_of(&params))
+            .await
+            .expect("all readable");
         let values: Vec<&str> = read.values.values().map(String::as_str).collect();
         assert_eq!(values, ["hunter2", "zeph-cli", "@x", "a@b", ""]);
         let secrets = ["a", "b", "z"].into_iter();
         assert_eq!(read.variables_of(secrets), ["CARGO_PKG_NAME"]);
         for wrong in ["a=@/no/such/file", "a=@env:ZEPH_NO_SUCH_VARIABLE", "=x"] {
-            assert!(Params::read(&params_of(&[wrong])).is_err(), "{wrong}");
+            assert!(Params::read(&params_of(&[wrong])).await.is_err(), "{wrong}");
         }
     }
 }

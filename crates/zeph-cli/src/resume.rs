@@ -33,7 +33,7 @@ const SHOWN: usize = 20;
 pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliError> {
     let began = Instant::now();
     // A person may have to type a secret: signals end that, and suspend only the run.
-    let params = Params::read(&args.params)?;
+    let params = Params::read(&args.params).await?;
     run::junit::prepare(args.reports.junit.as_deref())?;
     let store = cx.open_existing_store().await?;
     let signals = run::listen()?;

@@ -69,7 +69,7 @@ async fn start(
     args: &AgainArgs,
 ) -> Result<Exit, CliError> {
     let began = Instant::now();
-    let params = Params::read(&args.params)?;
+    let params = Params::read(&args.params).await?;
     let store = cx.open_existing_store().await?;
     let of = find_run(&store, selection.run, Some(false)).await?;
     let view = RunView::load(&store, &of).await?;

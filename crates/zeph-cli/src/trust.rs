@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use inquire::Confirm;
 use serde_json::json;
 use zeph_config::{Layers, Withheld, WithheldReason};
 
@@ -12,8 +11,9 @@ use crate::out;
 use crate::problems;
 use crate::project::{self, Content, SettingsFile, Trust};
 use crate::read::page::{Page, count};
+use crate::run::prompt;
 
-pub(crate) fn run(args: &TrustArgs, is_json: bool) -> Result<Exit, CliError> {
+pub(crate) async fn run(args: &TrustArgs, is_json: bool) -> Result<Exit, CliError> {
     project::check_home()?;
     if args.list {
         return list(is_json);
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &TrustArgs, is_json: bool) -> Result<Exit, CliError> {
         if is_json {
             return Ok(Exit::Completed);
         }
-        confirm()?;
+        confirm().await?;
     }
     Trust::update(|trust| drop(trust.projects.insert(path, content.hash)))?;
     if !is_json {
@@ -89,18 +89,16 @@ fn render(path: &Path, withheld: &[Withheld], content: &Content) {
     page.print();
 }
 
-fn confirm() -> Result<(), CliError> {
+async fn confirm() -> Result<(), CliError> {
     let not = |text: &str| CliError::new(Exit::Usage, text).code("not_trusted");
     if !out::is_interactive() {
         return Err(not("nothing is trusted: there is no terminal to ask at")
             .help("`zeph trust --yes` trusts it without a question"));
     }
-    match Confirm::new("Trust these files?")
-        .with_default(false)
-        .prompt()
-    {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(not("nothing is trusted")),
+    if prompt::agrees("Trust these files?").await? {
+        Ok(())
+    } else {
+        Err(not("nothing is trusted"))
     }
 }
 

@@ -15,8 +15,8 @@ use crate::read::page::count;
 /// Further tasks of the critical path are counted.
 const PATH_SHOWN: usize = 8;
 
-pub(crate) fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError> {
-    let loaded = plan::load_to_show(cx, &args.plan, &Params::read(&args.params)?)?;
+pub(crate) async fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError> {
+    let loaded = plan::load_to_show(cx, &args.plan, &Params::read(&args.params).await?)?;
     plan::check_agents(cx.config().agents.as_deref(), &loaded)?;
     let warnings = loaded.bound.plan().warnings();
     let graph = &loaded.graph;

@@ -119,7 +119,7 @@ async fn asked(
     {
         out::note_line(escape_terminal_block(&error.message));
     }
-    prompt::ask(question, file).await
+    prompt::ask(&question, file).await
 }
 
 pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, CliError> {
@@ -131,7 +131,7 @@ pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, C
         ""
     };
     let done = format!(
-        "{}run {run} is being cancelled{more}",
+        "{}run {run} is being canceled{more}",
         task.unwrap_or_default()
     );
     if args.task.is_none() {

@@ -18,6 +18,8 @@ const MOST_LINES: usize = 6;
 const MOST_REASONS: usize = 3;
 /// The most bytes of a question that are prepared for the screen.
 const TEXT_BYTES: usize = 4 << 10;
+/// The problem of an empty text, which the next Enter gives.
+const IS_EMPTY: &str = "Enter once more gives an empty answer";
 /// What stands before the answer.
 const LABEL: &str = "  answer: ";
 
@@ -70,6 +72,8 @@ pub(super) struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineForm {
     Text,
+    /// A text that is not shown.
+    Hidden,
     Number,
     Json,
 }
@@ -140,6 +144,29 @@ impl Dialog {
         }
     }
 
+    /// A dialog for a value that is not shown.
+    pub(super) fn hidden(text: String, help: String) -> Self {
+        Self {
+            line: Some(Line {
+                text: None,
+                prefix: "",
+                form: LineForm::Hidden,
+            }),
+            ..Self::new(text, help, Vec::new())
+        }
+    }
+
+    /// A dialog with the answers yes and no.
+    pub(super) fn yes_no(text: String, help: String) -> Self {
+        let choices = Accepts::YesNo.choices().into_iter();
+        Self::new(text, help, choices.map(Choice::answer).collect())
+    }
+
+    /// Whether what is typed is not shown.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.line.is_some_and(|line| line.form == LineForm::Hidden)
+    }
+
     /// With the label of the channel.
     pub(super) fn labelled(mut self, channel: Channel) -> Self {
         self.text = channel.prefixed(&self.text);
@@ -151,7 +178,7 @@ impl Dialog {
         let problem = self.problem.take();
         match key {
             Key::Enter => match self.line {
-                Some(line) => self.write(line, problem.is_some()),
+                Some(line) => self.write(line, problem.as_deref() == Some(IS_EMPTY)),
                 None => self.choose(),
             },
             Key::Escape if self.line.is_some() && !self.choices.is_empty() => {
@@ -159,6 +186,12 @@ impl Dialog {
                 Reaction::None
             }
             Key::Escape => Reaction::Later,
+            Key::Lines => {
+                self.input = Input::default();
+                self.problem =
+                    Some("this takes one line; NAME=@FILE takes several from a file".to_owned());
+                Reaction::None
+            }
             Key::Up | Key::Down if self.line.is_none() => {
                 let last = self.choices.len().saturating_sub(1);
                 self.chosen = Some(match (self.chosen, key) {
@@ -254,10 +287,10 @@ impl Dialog {
             LineForm::Text if text.trim().is_empty() && !line.prefix.is_empty() => {
                 Err("nothing is written yet".to_owned())
             }
-            LineForm::Text if text.is_empty() && !is_confirmed => {
-                Err("Enter once more gives an empty answer".to_owned())
+            LineForm::Text | LineForm::Hidden if text.is_empty() && !is_confirmed => {
+                Err(IS_EMPTY.to_owned())
             }
-            LineForm::Text => Ok(()),
+            LineForm::Text | LineForm::Hidden => Ok(()),
             LineForm::Number => {
                 let number = Question {
                     kind: AnswerKind::Number,
@@ -318,7 +351,12 @@ impl Dialog {
             format!("{} {line}", Tone::Question.paint(mark))
         });
         let mut lines: Vec<String> = question.chain(choices).collect();
-        let (input, column) = self.input.draw(width.saturating_sub(LABEL.len() + 1));
+        let room = width.saturating_sub(LABEL.len() + 1);
+        let (input, column) = if self.is_hidden() {
+            self.input.masked().draw(room)
+        } else {
+            self.input.draw(room)
+        };
         let cursor = Some((lines.len(), LABEL.len() + column));
         lines.push(format!("{LABEL}{input}"));
         lines.append(&mut end);

@@ -60,7 +60,8 @@ pub(crate) struct Session {
     pub(super) view: View,
     pub(super) lines: EventFormatter,
     pub(super) signals: Signals,
-    pub(super) prompt: Option<Prompt>,
+    /// The question that is on the terminal, by its number.
+    pub(super) prompt: Option<(u32, Prompt)>,
     pub(super) hooks: Hooks,
 }
 
@@ -198,8 +199,8 @@ impl Session {
             self.show_plan(plan);
         }
         let number = question.id;
-        match Prompt::start(question, file, self.options.channel, &mut self.view) {
-            Ok(prompt) => self.prompt = Some(prompt),
+        match Prompt::start(&question, file, self.options.channel, &mut self.view) {
+            Ok(prompt) => self.prompt = Some((number, prompt)),
             Err(error) => self.not_asked(number, &error.to_string()),
         }
     }
@@ -270,20 +271,20 @@ impl Session {
     }
 
     async fn close_prompt(&mut self) {
-        if let Some(prompt) = self.prompt.take() {
+        if let Some((_, prompt)) = self.prompt.take() {
             prompt.cancel(&mut self.view).await;
         }
     }
 
     /// Handles a step of the person who is asked.
     async fn step(&mut self, step: Step) {
-        let Some(prompt) = &mut self.prompt else {
+        let Some((question, prompt)) = &mut self.prompt else {
             return;
         };
+        let question = *question;
         let Some(outcome) = prompt.handle(step, &mut self.view) else {
             return;
         };
-        let question = prompt.question.id;
         self.prompt = None;
         match outcome {
             Outcome::Answer(text) => {
@@ -308,9 +309,9 @@ impl Session {
 }
 
 /// The next step of the prompt; pending for ever without a prompt.
-async fn step(prompt: &mut Option<Prompt>) -> Step {
+async fn step(prompt: &mut Option<(u32, Prompt)>) -> Step {
     match prompt {
-        Some(prompt) => prompt.step().await,
+        Some((_, prompt)) => prompt.step().await,
         None => std::future::pending().await,
     }
 }

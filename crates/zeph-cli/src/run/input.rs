@@ -58,7 +58,7 @@ impl Input {
                 self.remove(start.map_or(0, |start| start + 1));
             }
             Key::DeleteLine => *self = Self::default(),
-            Key::Delete | Key::Enter | Key::Escape | Key::Up | Key::Down => {}
+            Key::Delete | Key::Enter | Key::Lines | Key::Escape | Key::Up | Key::Down => {}
         }
     }
 
@@ -66,6 +66,14 @@ impl Input {
     fn remove(&mut self, from: usize) {
         self.text.drain(from..self.at);
         self.at = from;
+    }
+
+    /// The same line with a mark for each character.
+    pub(super) fn masked(&self) -> Self {
+        Self {
+            text: vec!['*'; self.text.len()],
+            at: self.at,
+        }
     }
 
     /// The part around the cursor that fits, and the column of the cursor in it.

@@ -9,43 +9,100 @@ use nix::fcntl::OFlag;
 use nix::sys::termios::{self, FlushArg, LocalFlags, SetArg, SpecialCharacterIndices, Termios};
 use nix::unistd::{getpgrp, tcgetpgrp, ttyname};
 use tokio::net::unix::pipe::Receiver;
+use tokio::time::timeout;
 
 /// A job in the background does not read: the system would stop its process. No signal comes when the
 /// shell moves it to the foreground.
 const BACKGROUND_POLL: Duration = Duration::from_millis(200);
 
-/// The mode of a terminal that shows no typed characters and does not wait for Enter. Ctrl-C, Ctrl-\ and
-/// Ctrl-Z stay signals. The mode before is set again when this is dropped.
+/// A hidden value that goes on so soon after a line break was pasted. It is shorter than the time between two
+/// pictures of a view, which interrupts the waiting.
+const PASTE_GAP: Duration = Duration::from_millis(40);
+
+/// How keys are typed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Typing {
+    /// They are read one by one, and the program shows them.
+    #[default]
+    Keys,
+    /// They are read one by one, and are no line for another program afterwards.
+    HiddenKeys,
+    /// The terminal edits the line, and does not show it.
+    HiddenLine,
+}
+
+impl Typing {
+    pub(super) const fn is_hidden(self) -> bool {
+        matches!(self, Self::HiddenKeys | Self::HiddenLine)
+    }
+
+    /// What the terminal does not do.
+    fn removed(self) -> LocalFlags {
+        match self {
+            Self::Keys | Self::HiddenKeys => LocalFlags::ICANON | LocalFlags::ECHO,
+            Self::HiddenLine => LocalFlags::ECHO,
+        }
+    }
+}
+
+/// The mode of a terminal that shows no typed characters and, unless it is for a line, does not wait for
+/// Enter. Ctrl-C, Ctrl-\ and Ctrl-Z stay signals. The mode before is set again when this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct KeyMode {
+    typing: Typing,
     before: Option<Termios>,
 }
 
 impl KeyMode {
+    /// From the next [`renew`](Self::renew) on keys are typed so.
+    pub(super) fn of(typing: Typing) -> Self {
+        Self {
+            typing,
+            before: None,
+        }
+    }
+
+    pub(super) const fn typing(&self) -> Typing {
+        self.typing
+    }
+
     /// Sets the mode if another process, such as a shell after Ctrl-Z, left the terminal in another one.
     /// Returns whether it did.
     pub(super) fn renew(&mut self) -> bool {
         let Ok(mut mode) = termios::tcgetattr(io::stdin()) else {
             return false;
         };
-        let cooked = LocalFlags::ICANON | LocalFlags::ECHO;
-        if !mode.local_flags.intersects(cooked) || !is_in_foreground() {
+        let removed = self.typing.removed();
+        if !mode.local_flags.intersects(removed) || !is_in_foreground() {
             return false;
         }
         self.before.get_or_insert_with(|| mode.clone());
-        mode.local_flags.remove(cooked | LocalFlags::IEXTEN);
-        mode.control_chars[SpecialCharacterIndices::VMIN as usize] = 1;
-        mode.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
+        mode.local_flags.remove(removed);
+        if removed.contains(LocalFlags::ICANON) {
+            mode.local_flags.remove(LocalFlags::IEXTEN);
+            mode.control_chars[SpecialCharacterIndices::VMIN as usize] = 1;
+            mode.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
+        }
         termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &mode).is_ok()
+    }
+
+    /// Sets the mode before again. What was typed meanwhile for a hidden value reaches no other program.
+    pub(super) fn restore(&mut self) {
+        if let Some(before) = self.before.take().filter(|_| is_in_foreground()) {
+            let when = if self.typing.is_hidden() {
+                SetArg::TCSAFLUSH
+            } else {
+                SetArg::TCSANOW
+            };
+            // If this fails, there is no other way to restore the terminal.
+            let _ = termios::tcsetattr(io::stdin(), when, &before);
+        }
     }
 }
 
 impl Drop for KeyMode {
     fn drop(&mut self) {
-        if let Some(before) = self.before.take().filter(|_| is_in_foreground()) {
-            // If this fails, there is no other way to restore the terminal.
-            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &before);
-        }
+        self.restore();
     }
 }
 
@@ -60,6 +117,8 @@ fn is_in_foreground() -> bool {
 pub(super) enum Key {
     Char(char),
     Enter,
+    /// Several lines at once, which a hidden value cannot have. Their text is dropped.
+    Lines,
     Escape,
     Up,
     Down,
@@ -81,12 +140,16 @@ pub(super) struct Keyboard {
     /// tokio has no other safe type for a file that it polls; for reading, a terminal is like a pipe.
     terminal: Receiver,
     pending: Vec<u8>,
+    /// A line that goes on behind its end is [`Key::Lines`].
+    is_hidden: bool,
+    /// The rest of several lines is dropped as it comes.
+    is_dropping: bool,
 }
 
 impl Keyboard {
     /// Opens the terminal once more: a mode of this file without waiting does not change stdin, which other
     /// processes share. Keys that were pressed before are no answer, so they are removed.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(super) fn open(is_hidden: bool) -> io::Result<Self> {
         let open = |path| {
             let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
             let mut options = OpenOptions::new();
@@ -101,31 +164,69 @@ impl Keyboard {
         Ok(Self {
             terminal: Receiver::from_file_unchecked(terminal)?,
             pending: Vec::new(),
+            is_hidden,
+            is_dropping: false,
         })
     }
 
     /// The next key. A terminal at its end counts as Esc. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> io::Result<Key> {
         loop {
+            if self.is_dropping {
+                self.pending.clear();
+                if self.goes_on().await? {
+                    continue;
+                }
+                self.is_dropping = false;
+                return Ok(Key::Lines);
+            }
             if let Some((key, used)) = parse(&self.pending) {
+                if key == Some(Key::Enter) && self.is_hidden {
+                    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+                    if !self.pending.iter().all(is_break) {
+                        self.is_dropping = true;
+                    } else if !self.goes_on().await? {
+                        self.pending.clear();
+                        return Ok(Key::Enter);
+                    }
+                    continue;
+                }
                 self.pending.drain(..used);
                 match key {
                     Some(key) => return Ok(key),
                     None => continue,
                 }
             }
+            if self.read().await? == 0 {
+                return Ok(Key::Escape);
+            }
+        }
+    }
+
+    /// Whether more is typed at once.
+    async fn goes_on(&mut self) -> io::Result<bool> {
+        match timeout(PASTE_GAP, self.read()).await {
+            Ok(read) => Ok(read? > 0),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Reads what is typed; returns the number of bytes, 0 at the end of the terminal.
+    async fn read(&mut self) -> io::Result<usize> {
+        loop {
             self.terminal.readable().await?;
             while !is_in_foreground() {
                 tokio::time::sleep(BACKGROUND_POLL).await;
             }
             let mut bytes = [0; 1024];
-            let count = match self.terminal.try_read(&mut bytes) {
-                Ok(0) => return Ok(Key::Escape),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            match self.terminal.try_read(&mut bytes) {
+                Ok(count) => {
+                    self.pending.extend_from_slice(&bytes[..count]);
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
-            };
-            self.pending.extend_from_slice(&bytes[..count]);
+            }
         }
     }
 }

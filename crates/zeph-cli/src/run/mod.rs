@@ -42,7 +42,7 @@ use view::View;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliError> {
     if args.dry_run {
-        let plan = plan::load_to_show(cx, &args.plan, &Params::read(&args.params)?)?;
+        let plan = plan::load_to_show(cx, &args.plan, &Params::read(&args.params).await?)?;
         plan::check_agents(cx.config().agents.as_deref(), &plan)?;
         let orchestrator = llm::base_builder(cx).build()?;
         dry::show(
@@ -52,7 +52,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
         );
         return Ok(Exit::Completed);
     }
-    let params = Params::read(&args.params)?;
+    let params = Params::read(&args.params).await?;
     let plan = plan::load(cx, &args.plan, &params)?;
     plan::check_agents(cx.config().agents.as_deref(), &plan)?;
     let naming = Naming::of(&args.start)?;

@@ -26,7 +26,6 @@ pub(crate) enum Outcome {
 /// A question on the terminal: its dialog is part of the view.
 #[derive(Debug)]
 pub(super) struct Prompt {
-    pub(super) question: QuestionView,
     source: Source,
     /// The plan that the question is about, as the next editor opens it.
     plan: String,
@@ -49,21 +48,28 @@ pub(super) enum Step {
 impl Prompt {
     /// Shows a question, which is about a plan if there is one.
     pub(super) fn start(
-        question: QuestionView,
+        question: &QuestionView,
         plan: Option<String>,
         channel: Channel,
         view: &mut View,
     ) -> io::Result<Self> {
         let dialog = match plan {
             Some(_) => confirm::dialog(&question.text),
-            None => Dialog::of(&question),
+            None => Dialog::of(question),
         };
-        let keyboard = Keyboard::open()?;
-        view.ask(dialog.labelled(channel));
+        Self::show(dialog.labelled(channel), plan.unwrap_or_default(), view)
+    }
+
+    fn show(dialog: Dialog, plan: String, view: &mut View) -> io::Result<Self> {
+        let is_hidden = dialog.is_hidden();
+        if is_hidden {
+            view.hide();
+        }
+        let keyboard = Keyboard::open(is_hidden).inspect_err(|_| view.end_dialog())?;
+        view.ask(dialog);
         Ok(Self {
-            question,
             source: Source::Keyboard(keyboard),
-            plan: plan.unwrap_or_default(),
+            plan,
         })
     }
 
@@ -120,7 +126,7 @@ impl Prompt {
                     view.line(&line);
                 }
                 self.plan = plan;
-                match Keyboard::open() {
+                match Keyboard::open(false) {
                     Ok(keyboard) => {
                         self.source = Source::Keyboard(keyboard);
                         None
@@ -143,13 +149,40 @@ impl Prompt {
 
 /// Asks one question, outside of a followed run. The error is a signal that ended the prompt.
 pub(crate) async fn ask(
-    question: QuestionView,
+    question: &QuestionView,
     plan: Option<String>,
+) -> Result<Result<Outcome, Exit>, CliError> {
+    ask_with(|channel, view| Prompt::start(question, plan, channel, view)).await
+}
+
+/// Asks for a value that is not shown while it is typed; `None` if the person gives none.
+pub(crate) async fn hidden_value(text: String) -> Result<Option<String>, CliError> {
+    ask_dialog(Dialog::hidden(text, "Esc: no value".to_owned())).await
+}
+
+/// Asks a question that is answered by yes or no. Everything else but yes is no.
+pub(crate) async fn agrees(text: &str) -> Result<bool, CliError> {
+    let dialog = Dialog::yes_no(text.to_owned(), "Esc: no".to_owned());
+    Ok(ask_dialog(dialog).await?.as_deref() == Some("yes"))
+}
+
+async fn ask_dialog(dialog: Dialog) -> Result<Option<String>, CliError> {
+    let asked = ask_with(|_, view| Prompt::show(dialog, String::new(), view)).await?;
+    match asked {
+        Ok(Outcome::Answer(text)) => Ok(Some(text)),
+        Ok(Outcome::Later) => Ok(None),
+        Ok(Outcome::Broken(why)) => Err(CliError::new(Exit::Internal, why)),
+        Err(signal) => Err(CliError::new(signal, "interrupted")),
+    }
+}
+
+async fn ask_with(
+    start: impl FnOnce(Channel, &mut View) -> io::Result<Prompt>,
 ) -> Result<Result<Outcome, Exit>, CliError> {
     let mut signals = signals::listen()?;
     let channel = Channel::default();
     let mut view = View::without_events(channel);
-    let prompt = Prompt::start(question, plan, channel, &mut view);
+    let prompt = start(channel, &mut view);
     let mut prompt = prompt.map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     loop {
         let step = tokio::select! {

@@ -14,7 +14,7 @@ use crate::context::{self, AppContext};
 use crate::out::{self, Channel, Tone};
 use crate::run::dialog::{Dialog, Reaction};
 use crate::run::footer::{Drawing, Footer, Size, fit};
-use crate::run::keys::{Key, KeyMode};
+use crate::run::keys::{Key, KeyMode, Typing};
 use crate::run::signals::{stop_key, stop_process};
 
 /// The time between two pictures of the live view.
@@ -46,7 +46,7 @@ pub(crate) struct View {
     channel: Channel,
     has_colours: bool,
     mode: KeyMode,
-    /// Ctrl-Z, in the live view.
+    /// Ctrl-Z, in the live view and while a hidden value is typed.
     stop_key: Option<Signal>,
     footer: Footer,
     /// What the footer shows, at that width.
@@ -215,7 +215,11 @@ impl View {
                 if is_drawn {
                     self.erase();
                 }
+                self.mode.restore();
                 stop_process();
+                if self.mode.typing() == Typing::HiddenLine {
+                    self.mode.renew();
+                }
                 self.draw(None);
             }
         }
@@ -230,13 +234,25 @@ impl View {
         self.draw(None);
     }
 
+    /// Hides what is typed from here on, up to the end of the dialog.
+    pub(super) fn hide(&mut self) {
+        if self.form == Form::Live {
+            self.mode = KeyMode::of(Typing::HiddenKeys);
+        } else {
+            self.mode = KeyMode::of(Typing::HiddenLine);
+            self.stop_key = stop_key();
+        }
+        self.mode.renew();
+    }
+
     /// Handles a key of the person who is asked.
     pub(super) fn press(&mut self, key: Key) -> Reaction {
         let Some(dialog) = &mut self.dialog else {
             return Reaction::None;
         };
         let reaction = dialog.press(key);
-        let has_said = matches!(key, Key::Enter | Key::Escape) && reaction == Reaction::None;
+        let is_entered = matches!(key, Key::Enter | Key::Lines | Key::Escape);
+        let has_said = is_entered && reaction == Reaction::None;
         if self.form != Form::Live && has_said {
             out::note_line(dialog.plain());
             dialog.clear_input();
@@ -249,6 +265,9 @@ impl View {
     pub(super) fn end_dialog(&mut self) {
         if self.dialog.take().is_some() {
             self.draw(None);
+        }
+        if self.mode.typing().is_hidden() {
+            self.mode = KeyMode::default();
         }
     }
 
@@ -285,7 +304,7 @@ impl View {
         let bytes = self.footer.erase(Size::of_terminal().width);
         write(&bytes);
         self.drawn = (Drawing::default(), 0);
-        self.mode = KeyMode::default();
+        self.mode.restore();
     }
 
     /// Draws the live view, with lines above it.

@@ -14,6 +14,7 @@ mod early;
 mod environment;
 mod gate;
 mod goal;
+mod hidden_values;
 mod hooks;
 mod inputs;
 mod json_page;

@@ -4,8 +4,10 @@ use std::io::{BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 use std::{fs, thread};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::termios::{Termios, tcgetattr};
 
@@ -13,9 +15,12 @@ use crate::support::{Scene, code};
 
 const ASKING: &str = "[tasks.t]\napprove = 'Go on?'\nrun = ['true']\n";
 
+/// A screen that shows nothing new for so long will not.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A `zeph` whose stdin and stderr are a terminal.
-struct AtTerminal {
-    child: Child,
+pub(crate) struct AtTerminal {
+    pub(crate) child: Child,
     keyboard: fs::File,
     screen: Receiver<u8>,
     terminal: OwnedFd,
@@ -23,13 +28,13 @@ struct AtTerminal {
 }
 
 impl AtTerminal {
-    fn start(scene: &Scene, args: &[&str]) -> Self {
+    pub(crate) fn start(scene: &Scene, args: &[&str]) -> Self {
         let mut command = scene.command(args);
         command.env("TERM", "xterm");
         Self::of(command)
     }
 
-    fn of(mut command: Command) -> Self {
+    pub(crate) fn of(mut command: Command) -> Self {
         let pty = openpty(None, None).unwrap();
         let before = tcgetattr(&pty.slave).unwrap();
         let end = || Stdio::from(pty.slave.try_clone().unwrap());
@@ -52,23 +57,41 @@ impl AtTerminal {
         }
     }
 
-    /// Waits until the screen has shown that text.
-    fn until(&self, text: &str) {
+    /// Waits until the screen has shown that text, and returns what it has shown.
+    pub(crate) fn until(&self, text: &str) -> String {
         let mut shown = Vec::new();
         while !shown.ends_with(text.as_bytes()) {
-            shown.push(self.screen.recv().unwrap());
+            let Ok(byte) = self.screen.recv_timeout(PATIENCE) else {
+                panic!("no {text:?} in {:?}", String::from_utf8_lossy(&shown));
+            };
+            shown.push(byte);
         }
+        String::from_utf8_lossy(&shown).into_owned()
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
     /// Waits for the end, and returns the exit code. The terminal must be as it was before.
-    fn wait(mut self) -> Option<i32> {
+    pub(crate) fn wait(self) -> Option<i32> {
+        self.end().0
+    }
+
+    /// As [`wait`](Self::wait), with the rest of the screen, and the lines that were typed and that `zeph` has
+    /// left for the next program.
+    pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
         let status = self.child.wait().unwrap();
         assert_eq!(tcgetattr(&self.terminal).unwrap(), self.before);
-        status.code()
+        fcntl(&self.terminal, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        let (mut terminal, mut left) = (fs::File::from(self.terminal), Vec::new());
+        // The error is that no more is there.
+        let _ = terminal.read_to_end(&mut left);
+        drop(terminal);
+        // The screen has ended when no process has the terminal.
+        let shown: Vec<u8> = self.screen.iter().collect();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (status.code(), text(&shown), text(&left))
     }
 }
 

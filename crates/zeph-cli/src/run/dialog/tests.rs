@@ -110,3 +110,21 @@ fn a_dialog_fits_into_a_narrow_terminal_and_is_inert() {
         assert!(lines.len() < height, "{lines:?}");
     }
 }
+
+#[test]
+fn a_hidden_value_is_one_line_that_is_never_drawn() {
+    let mut dialog = Dialog::hidden("token?".to_owned(), "Esc: no value".to_owned());
+    press(&mut dialog, "hüntEr2");
+    assert_eq!(
+        drawn(&dialog, 60, 24),
+        ["? token?", "  answer: *******", "  Esc: no value"]
+    );
+    assert_eq!(dialog.press(Key::Lines), Reaction::None);
+    let lines = drawn(&dialog, 80, 24);
+    assert_eq!(lines[1], "  answer: ");
+    assert!(lines[2].contains("takes one line"), "{lines:?}");
+    assert!(!dialog.plain().contains("hünt"));
+    assert_eq!(press(&mut dialog, "\r"), Reaction::None);
+    assert_eq!(press(&mut dialog, "\r"), answer(""));
+    assert_eq!(press(&mut dialog, "\u{1b}"), Reaction::Later);
+}

@@ -28,7 +28,7 @@ const CHUNK: usize = 64 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// Whether it was cancelled before it ended.
+    /// Whether it was canceled before it ended.
     pub(crate) stopped: bool,
 }
 
@@ -107,7 +107,7 @@ impl<F: Future<Output = ()>> Pipes<'_, F> {
     }
 }
 
-/// Waits for the command itself, and signals the group when the attempt is cancelled or killed.
+/// Waits for the command itself, and signals the group when the attempt is canceled or killed.
 async fn wait<F: Future<Output = ()>>(
     cx: &TaskContext,
     child: &mut Child,

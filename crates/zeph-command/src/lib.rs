@@ -21,10 +21,10 @@
 //! may have up to a quarter of the limit of a value; then, or if it is neither, the error is `bad_outputs`.
 //! Without a folder for temporary files the variable is not set.
 //!
-//! **Stopping.** When an attempt is cancelled, the executor sends SIGTERM to the whole group, and
+//! **Stopping.** When an attempt is canceled, the executor sends SIGTERM to the whole group, and
 //! SIGKILL after the grace period; when it is killed, SIGKILL at once. Dropping the attempt's future
 //! kills the group. When the command itself has ended, other processes of the group have one second to
-//! finish their output (within the grace period when the attempt was cancelled); then the executor
+//! finish their output (within the grace period when the attempt was canceled); then the executor
 //! kills them. A process that must outlive its task leaves the group with `setsid`, and redirects its
 //! output. A command that did not exit by itself after the request, but was ended by a signal, is
 //! `Interrupted`.

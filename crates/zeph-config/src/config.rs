@@ -41,7 +41,7 @@ pub struct OrchestrationConfig {
     ///
     /// Open questions count, so a run that waits for people needs a time-out of days, or none.
     pub run_timeout: Option<Duration>,
-    /// The time a cancelled attempt has to stop before it is killed. Default 5 s, up to one day.
+    /// The time a canceled attempt has to stop before it is killed. Default 5 s, up to one day.
     ///
     /// With zero an attempt cannot clean up; a long grace occupies a slot and delays the retry.
     pub cancel_grace: Duration,

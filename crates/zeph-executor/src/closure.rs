@@ -27,7 +27,7 @@ use crate::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
 /// An executor from a closure that takes the task's parameters as a type.
 ///
 /// Parameters that do not fit are a permanent error with the code `invalid_params` and the path of
-/// the misfit. The closure's future is dropped when the attempt is cancelled, unless it ends first;
+/// the misfit. The closure's future is dropped when the attempt is canceled, unless it ends first;
 /// a closure that must clean up uses [`action_with`].
 pub fn action<T, U, F, Fut>(body: F) -> Arc<dyn Executor>
 where

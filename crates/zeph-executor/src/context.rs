@@ -44,7 +44,7 @@ struct Inner {
 impl TaskContext {
     /// Starts to build a context. The driver does this for each attempt; tests do it themselves.
     ///
-    /// Defaults: the attempt is never cancelled, the grace period is 5 s, logs have the default size,
+    /// Defaults: the attempt is never canceled, the grace period is 5 s, logs have the default size,
     /// progress is ignored, and there is [no journal](NoJournal).
     pub fn builder(
         run: RunId,
@@ -99,12 +99,12 @@ impl TaskContext {
         format!("{}/{}", self.0.run, self.0.name)
     }
 
-    /// Resolves when the attempt is cancelled or killed. Cancel-safe.
+    /// Resolves when the attempt is canceled or killed. Cancel-safe.
     pub async fn cancelled(&self) {
         self.cancel_token().cancelled().await;
     }
 
-    /// Whether the attempt is cancelled or killed.
+    /// Whether the attempt is canceled or killed.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancel_token().is_cancelled()
@@ -174,7 +174,7 @@ impl fmt::Debug for TaskContext {
 pub struct TaskContextBuilder(Inner);
 
 impl TaskContextBuilder {
-    /// Sets the cancellation of the attempt. Default: never cancelled.
+    /// Sets the cancellation of the attempt. Default: never canceled.
     pub fn stop(mut self, stop: &Stop) -> Self {
         self.0.stop = stop.clone();
         self

@@ -73,7 +73,7 @@ impl Step {
         Self::ending(End::Panic(message.into()))
     }
 
-    /// Waits until the attempt is cancelled.
+    /// Waits until the attempt is canceled.
     #[must_use]
     pub fn hang() -> Self {
         Self::ok(TaskOutput::null()).after(&Gate::new())
@@ -323,7 +323,7 @@ impl Executor for ScriptedExecutor {
             key: cx.idempotency_key(),
         };
         let result = step.play(cx).await;
-        // The driver may discard the output of a cancelled attempt, and then the task is not completed.
+        // The driver may discard the output of a canceled attempt, and then the task is not completed.
         if result.is_ok() && !cx.is_cancelled() {
             running.edit(|task| task.completed = true);
         }

@@ -29,7 +29,7 @@ pub enum ErrorClass {
     Retryable,
     /// Another attempt would fail in the same way.
     Permanent,
-    /// The attempt stopped because it was cancelled.
+    /// The attempt stopped because it was canceled.
     Cancelled,
     /// The work was ended by force in its middle, so what it did is unknown. The effect class decides.
     Interrupted,
@@ -44,7 +44,7 @@ pub enum ErrorClass {
 impl ErrorClass {
     /// The fault that the journal records for an error of this class.
     ///
-    /// An attempt that ends as cancelled although the scheduler has not cancelled it has failed like
+    /// An attempt that ends as canceled although the scheduler has not canceled it has failed like
     /// any other.
     #[must_use]
     pub const fn fault(self) -> Fault {
@@ -140,7 +140,7 @@ impl TaskError {
         }))
     }
 
-    /// The attempt stopped because it was cancelled. Code `cancelled`.
+    /// The attempt stopped because it was canceled. Code `cancelled`.
     #[must_use]
     pub fn cancelled(message: impl Into<String>) -> Self {
         Self::new(ErrorClass::Cancelled, message)

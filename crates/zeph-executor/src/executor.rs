@@ -162,7 +162,7 @@ pub enum ParentState {
     Failed,
     /// It never ran, by a trigger, a condition or an answer.
     Skipped,
-    /// It was cancelled.
+    /// It was canceled.
     Canceled,
     /// It had not ended when the attempt started, which a trigger such as `any_success` allows.
     Unfinished,

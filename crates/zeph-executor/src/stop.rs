@@ -22,7 +22,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Tokens of an attempt that is not cancelled.
+    /// Tokens of an attempt that is not canceled.
     #[must_use]
     pub fn new() -> Self {
         let kill = CancellationToken::new();

@@ -215,7 +215,7 @@ const _: () = assert!(size_of::<Record>() <= 24);
 pub enum EndingWhy {
     /// This task failed, and its strategy or a person's answer is to abort.
     Abort(TaskId),
-    /// The run was cancelled.
+    /// The run was canceled.
     Cancel,
     /// The run exceeded its time-out.
     Timeout,

@@ -99,7 +99,7 @@ impl Default for Retry {
 /// The failure strategy of a task, applied when its last attempt has failed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum OnFailure {
-    /// Nothing new starts, running work is cancelled, the rest ends Canceled.
+    /// Nothing new starts, running work is canceled, the rest ends Canceled.
     #[default]
     Abort,
     /// The task stays Failed, triggers decide for its dependants, all other tasks continue.

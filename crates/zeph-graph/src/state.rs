@@ -33,7 +33,7 @@ use crate::{Attempt, ContentId, QuestionId, Rules, TaskId, Timestamp};
 /// | Asking | Completed | an answer that is the result |
 /// | Asking | Skipped | no to an approval |
 /// | Asking | Failed | "skip" or "abort" to a failure |
-/// | any that is not final | Canceled | the task or the run is cancelled, the run is aborted or timed out; a Running task is Canceling first |
+/// | any that is not final | Canceled | the task or the run is canceled, the run is aborted or timed out; a Running task is Canceling first |
 ///
 /// Every task begins as Pending, when its run starts or when a patch adds it; parents that have ended
 /// before count at once. An attempt that a budget stops has failed; the run's policy then decides whether the
@@ -279,7 +279,7 @@ words! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CutWhy {
-    /// The task is cancelled.
+    /// The task is canceled.
     Cancel(CancelWhy),
     /// The attempt took too long.
     AttemptTimeout,
@@ -378,11 +378,11 @@ words! {
     RunEnd {
         /// Every task completed, or was skipped because a person declined it.
         Completed = "completed" => "completed",
-        /// A task failed or was cancelled, and the rest of the run continued.
+        /// A task failed or was canceled, and the rest of the run continued.
         Degraded = "degraded" => "degraded",
         /// A failure aborted the run.
         Failed = "failed" => "failed",
-        /// The run was cancelled.
+        /// The run was canceled.
         Canceled = "canceled" => "canceled",
         /// The run exceeded its time-out.
         TimedOut = "timed_out" => "timed out",

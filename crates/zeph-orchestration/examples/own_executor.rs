@@ -16,7 +16,7 @@ use zeph_orchestration::{
     TaskOutput,
 };
 
-/// Counts down in steps of some milliseconds, and stops when it is cancelled.
+/// Counts down in steps of some milliseconds, and stops when it is canceled.
 struct Countdown;
 
 #[derive(serde::Deserialize)]

@@ -1,4 +1,4 @@
-//! Cancelling a run from any process, also one that no process works on.
+//! Canceling a run from any process, also one that no process works on.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::view::RunView;
 /// Cancels a run: through its owner, or, if no process works on it, by taking it over until it has ended.
 ///
 /// A run that is taken over starts nothing, so its executors, secrets, models and folder are not needed: a run
-/// that lost one of them can still be ended. Its finalizers, which would need them, are cancelled, too. The
+/// that lost one of them can still be ended. Its finalizers, which would need them, are canceled, too. The
 /// owner of a run runs its finalizers.
 ///
 /// # Errors
@@ -47,7 +47,7 @@ pub async fn cancel_run(
     for (_, task) in view.graph().tasks() {
         if let Work::Action { name, .. } = task.work() {
             let executor =
-                from_fn(|_, _| async { Err(TaskError::cancelled("the run is cancelled")) });
+                from_fn(|_, _| async { Err(TaskError::cancelled("the run is canceled")) });
             // Several tasks may have the same action.
             let _ = registry.register(&**name, executor);
         }

@@ -208,7 +208,7 @@ impl Core {
         }
     }
 
-    /// The journal cannot be written: nothing new starts, and running attempts are cancelled.
+    /// The journal cannot be written: nothing new starts, and running attempts are canceled.
     fn close(&mut self, error: &StoreError, committing: Vec<Pending>) {
         let reason = error.to_string();
         tracing::error!(%reason, "the journal cannot be written; all runs are suspended");

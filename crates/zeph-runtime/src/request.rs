@@ -25,7 +25,7 @@ pub enum Request {
         /// The task's name; none for the run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<String>,
-        /// Whether every unfinished task that depends on it is cancelled too.
+        /// Whether every unfinished task that depends on it is canceled too.
         #[serde(default)]
         downstream: bool,
     },

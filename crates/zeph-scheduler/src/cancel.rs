@@ -67,7 +67,7 @@ impl Machine {
     }
 
     /// Cancels `root` and every unfinished task that depends on it, in the order of their numbers. Finalizers
-    /// run whatever happened before, so only those that depend on a cancelled finalizer are included.
+    /// run whatever happened before, so only those that depend on a canceled finalizer are included.
     ///
     /// Cost: the dependents and their dependencies, each with a logarithm of their number.
     fn cancel_downstream(&mut self, root: TaskId) -> InputOutcome {
@@ -96,7 +96,7 @@ impl Machine {
         self.actions.push(Action::Cancel { task, attempt });
     }
 
-    /// Ends the run: running attempts are asked to stop, all other unfinished tasks are cancelled, and then
+    /// Ends the run: running attempts are asked to stop, all other unfinished tasks are canceled, and then
     /// the finalizers run.
     pub(crate) fn begin_ending(&mut self, why: EndingWhy) {
         if self.run.ending.is_some() {
@@ -116,7 +116,7 @@ impl Machine {
                 TaskState::Running { attempt, .. } => {
                     self.stop(task, attempt, CutWhy::Cancel(why));
                 }
-                // The attempt is being stopped already; when it ends, its task is cancelled with the run.
+                // The attempt is being stopped already; when it ends, its task is canceled with the run.
                 TaskState::Canceling { .. } => {}
                 TaskState::Completed { .. }
                 | TaskState::Failed { .. }

@@ -67,7 +67,7 @@ impl Scheduler {
     /// a result takes precedence over a time-out of the same moment. After a recovery the time does
     /// not advance until [`Input::Resume`], so that no clock runs while no process works on the run.
     ///
-    /// Cost: the number of dependents of the task, plus a logarithm of the live timers; cancelling or
+    /// Cost: the number of dependents of the task, plus a logarithm of the live timers; canceling or
     /// resuming a run costs a pass over its tasks.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> InputOutcome {
         let resumes = matches!(input, Input::Resume);

@@ -1,4 +1,4 @@
-//! Large: a chain of a million tasks and a wide graph, built, grown, run, cancelled and recovered on a small
+//! Large: a chain of a million tasks and a wide graph, built, grown, run, canceled and recovered on a small
 //! stack.
 
 use zeph_graph::wire::{GraphSpec, TaskSpec};
@@ -50,7 +50,7 @@ fn wide(tasks: u32) -> TaskGraph {
     graph
 }
 
-/// Runs with no-op work; after `cancel_after` results the run is cancelled and the rest reports late.
+/// Runs with no-op work; after `cancel_after` results the run is canceled and the rest reports late.
 fn drive(graph: TaskGraph, cancel_after: Option<usize>) -> (Vec<Entry>, Scheduler) {
     let mut machine = Scheduler::new(graph, Policy::default());
     let mut journal = Vec::new();

@@ -109,7 +109,7 @@ struct Canceled {
     touched: BTreeSet<String>,
     /// The whole run.
     run: bool,
-    /// Tasks that must end cancelled, for their request was accepted while they were open.
+    /// Tasks that must end canceled, for their request was accepted while they were open.
     must: BTreeSet<String>,
 }
 

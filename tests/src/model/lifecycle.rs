@@ -100,7 +100,7 @@ pub enum TaskEnd {
     NothingToDo,
     /// Skipped because a person refused the approval.
     Declined,
-    /// Cancelled.
+    /// Canceled.
     Canceled(CancelWhy),
 }
 

@@ -87,7 +87,7 @@ impl World {
             self.tell(Input::Tick)?;
             return Ok(());
         }
-        // A task that waits until `Timestamp::MAX` can only be cancelled.
+        // A task that waits until `Timestamp::MAX` can only be canceled.
         let stuck = self.lockstep.machine().stuck();
         match stuck.first() {
             Some(_) => self.tell(Input::Cancel(Scope::Run))?,

@@ -52,11 +52,11 @@ pub enum Kind {
     Nonsense,
     /// An attempt is lost.
     Lose,
-    /// A task is cancelled.
+    /// A task is canceled.
     CancelTask,
-    /// A task and its descendants are cancelled.
+    /// A task and its descendants are canceled.
     CancelCone,
-    /// The run is cancelled.
+    /// The run is canceled.
     CancelRun,
     /// The run is paused or unpaused.
     Pause,

@@ -1,4 +1,4 @@
-//! Commands that are cancelled, killed or dropped: none of their processes remains.
+//! Commands that are canceled, killed or dropped: none of their processes remains.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn a_cancel_lets_a_command_clean_up() {
     watched.printed("up").await;
     watched.stop.cancel();
     let error = end(work).await.unwrap_err();
-    // The command exits with 0, but it was cancelled.
+    // The command exits with 0, but it was canceled.
     assert_eq!(error.class(), ErrorClass::Cancelled);
     assert!(error.message().contains("exited with code 0"), "{error}");
     let trace = watched.logs.take();

@@ -101,16 +101,16 @@ impl AttemptContext {
         self.inputs.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Whether the attempt is cancelled: by a request, by a time-out, or because the scheduler was dropped.
-    /// It stays cancelled.
+    /// Whether the attempt is canceled: by a request, by a time-out, or because the scheduler was dropped.
+    /// It stays canceled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancel.is_raised()
     }
 
-    /// Waits that long, or until the attempt is cancelled; returns whether it is. For bodies that poll
+    /// Waits that long, or until the attempt is canceled; returns whether it is. For bodies that poll
     /// something outside.
-    #[must_use = "a body must return when its attempt is cancelled"]
+    #[must_use = "a body must return when its attempt is canceled"]
     pub fn wait_cancelled(&self, at_most: Duration) -> bool {
         self.cancel.wait(at_most)
     }

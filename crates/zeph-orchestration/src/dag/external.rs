@@ -24,8 +24,8 @@ impl DagScheduler {
     /// decision. A loop that reports what `started` returns never sees that; a loop that reports later
     /// must do something else when it is idle, or it spins.
     ///
-    /// Report a cancelled attempt ([`AttemptContext::is_cancelled`]) too, in either way. An attempt
-    /// that is cancelled before `started` returns it is never returned.
+    /// Report a canceled attempt ([`AttemptContext::is_cancelled`]) too, in either way. An attempt
+    /// that is canceled before `started` returns it is never returned.
     ///
     /// # Examples
     /// ```

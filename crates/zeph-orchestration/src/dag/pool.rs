@@ -111,7 +111,7 @@ fn run(job: &Job) -> AttemptReport {
     let context = &job.context;
     let attempt = || {
         if context.is_cancelled() {
-            return Err(TaskError::cancelled("cancelled before it started"));
+            return Err(TaskError::cancelled("canceled before it started"));
         }
         (job.body)(context)
     };

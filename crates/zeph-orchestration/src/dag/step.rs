@@ -212,7 +212,7 @@ impl DagScheduler {
         let same = |cx: &AttemptContext| cx.task == task && cx.attempt == attempt;
         if let Some(at) = self.started.iter().position(same) {
             self.started.remove(at);
-            let error = TaskError::cancelled("cancelled before it started");
+            let error = TaskError::cancelled("canceled before it started");
             self.post_failure(task, attempt, error);
         }
     }

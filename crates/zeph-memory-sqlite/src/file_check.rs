@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use zeph_graph::RunId;
 use zeph_memory::Request;
 
-use crate::{drafts, reader};
+use crate::{drafts, inbox};
 
 /// What a check of the file found, apart from the chains of its runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,7 +99,7 @@ fn request_damage(row: &SqliteRow) -> Option<String> {
         .try_get::<String, _>(4)
         .ok()
         .and_then(|run| run.parse().ok());
-    let request: Option<Request> = run.and_then(|run| reader::request(&run, row).ok());
+    let request: Option<Request> = run.and_then(|run| inbox::request(&run, row).ok());
     let is_damaged = request.is_none_or(|request| request.body.is_none());
     let id: i64 = row.try_get(0).unwrap_or_default();
     is_damaged.then(|| format!("request {id} is not as it was posted"))

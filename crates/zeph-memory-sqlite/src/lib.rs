@@ -42,6 +42,7 @@ mod create;
 mod database_file;
 mod drafts;
 mod file_check;
+mod inbox;
 mod last_commit;
 mod options;
 mod reader;

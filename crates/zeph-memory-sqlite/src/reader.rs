@@ -6,8 +6,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 use zeph_memory::{
-    ChainCheck, ChainHash, Content, ContentKind, ListQuery, NewRun, Outline, Request, RequestId,
-    RowOutline, RunRow, RunStatus, StoreError, StoredRow, StoredRun, StoredStatus, contents_hash,
+    Chain, ChainCheck, ChainHash, Content, ContentKind, ListQuery, NewRun, Outline, RowOutline,
+    RunRow, RunStatus, StoreError, StoredRow, StoredRun, StoredStatus, StoredTail, contents_hash,
 };
 
 use crate::append::signed;
@@ -108,6 +108,44 @@ pub(crate) async fn load(
         head: hash(&row, 9).map_err(damaged)?,
         status_hash: hash(&row, 10).map_err(damaged)?,
     };
+    let rows = read_rows(connection, run, &mut check).await?;
+    Ok(StoredRun {
+        status: end.status.clone(),
+        updated_at: end.updated_at,
+        rows,
+        chain: check.finish(&end)?,
+        new,
+    })
+}
+
+/// Reads the rows that follow a chain, and verifies that they continue it.
+pub(crate) async fn load_after(
+    connection: &mut SqliteConnection,
+    chain: &Chain,
+) -> Result<StoredTail, StoreError> {
+    let run = chain.run();
+    let damaged = |error| sqlite_error::reading(run, None, error);
+    let query = sqlx::query(GET).bind(run.as_str());
+    let found = query.fetch_optional(&mut *connection).await;
+    let line = found.map_err(damaged)?;
+    let line = line.ok_or_else(|| StoreError::NotFound { run: run.clone() })?;
+    let end = line_end(&line).map_err(damaged)?;
+    let mut check = ChainCheck::after(chain.clone());
+    let rows = read_rows(connection, run, &mut check).await?;
+    Ok(StoredTail {
+        status: end.status.clone(),
+        updated_at: end.updated_at,
+        rows,
+        chain: check.finish(&end)?,
+    })
+}
+
+/// Reads and checks the rows from the place of the check on.
+async fn read_rows(
+    connection: &mut SqliteConnection,
+    run: &RunId,
+    check: &mut ChainCheck,
+) -> Result<Vec<StoredRow>, StoreError> {
     let mut rows = Vec::new();
     loop {
         let next = check.next_seq();
@@ -118,19 +156,12 @@ pub(crate) async fn load(
         let page = query.fetch_all(&mut *connection).await;
         let page = page.map_err(|error| sqlite_error::reading(run, Some(next), error))?;
         for row in &page {
-            rows.push(check_row(run, &mut check, row)?);
+            rows.push(check_row(run, check, row)?);
         }
         if page.len() < PAGE.unsigned_abs() as usize {
-            break;
+            return Ok(rows);
         }
     }
-    Ok(StoredRun {
-        status: end.status.clone(),
-        updated_at: end.updated_at,
-        rows,
-        chain: check.finish(&end)?,
-        new,
-    })
 }
 
 fn check_row(
@@ -407,34 +438,6 @@ pub(crate) async fn find(
     let rows = query.fetch_all(connection).await.map_err(failed)?;
     let name = |row: &SqliteRow| row.try_get::<String, _>(0).ok()?.parse().ok();
     Ok(rows.iter().filter_map(name).collect())
-}
-
-/// The requests to a run, oldest first.
-pub(crate) async fn inbox(
-    connection: &mut SqliteConnection,
-    run: &RunId,
-) -> Result<Vec<Request>, StoreError> {
-    let failed = |error| sqlite_error::io("reading the inbox", error);
-    let sql = "SELECT id, at, body, hash FROM inbox WHERE run = ?1 ORDER BY id";
-    let query = sqlx::query(sql).bind(run.as_str());
-    let rows = query.fetch_all(connection).await.map_err(failed)?;
-    let requests = rows.iter().map(|row| request(run, row));
-    requests.collect::<Result<_, _>>().map_err(failed)
-}
-
-/// A request to a run, without its body if that is not as it was posted.
-pub(crate) fn request(run: &RunId, row: &SqliteRow) -> Result<Request, sqlx::Error> {
-    let id = RequestId::new(row.try_get::<i64, _>(0)?.cast_unsigned());
-    let at = time(row, 1).unwrap_or_default();
-    let body: Option<String> = row.try_get(2).ok();
-    let known = hash(row, 3).ok();
-    let is_sound = |body: &String| Some(Request::hash(id, run, at, body)) == known;
-    Ok(Request {
-        id,
-        run: run.clone(),
-        at,
-        body: body.filter(is_sound),
-    })
 }
 
 async fn exists(connection: &mut SqliteConnection, run: &RunId) -> Result<(), StoreError> {

@@ -12,8 +12,8 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 use tokio::sync::Mutex;
 use zeph_graph::{ContentId, RunId, Timestamp};
 use zeph_memory::{
-    Commit, Content, Draft, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId, RunRow,
-    StoreError, StoredRun,
+    Chain, Commit, Content, Draft, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId,
+    RunRow, StoreError, StoredRun, StoredTail,
 };
 
 use crate::append::Statements;
@@ -22,7 +22,7 @@ use crate::file_check::{self, FileCheck};
 use crate::last_commit::LastCommit;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::writer::Writer;
-use crate::{backup, connect, create, drafts, reader, schema, sqlite_error};
+use crate::{backup, connect, create, drafts, inbox, reader, schema, sqlite_error};
 
 /// The future of a job, boxed because it borrows the writer.
 type WriterFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -305,6 +305,12 @@ impl RawGraphStore for SqliteStore {
         reader::load(&mut snapshot, run).await
     }
 
+    async fn load_after(&self, chain: &Chain) -> Result<StoredTail, StoreError> {
+        let mut connection = self.reader().await?;
+        let mut snapshot = self.snapshot(&mut connection).await?;
+        reader::load_after(&mut snapshot, chain).await
+    }
+
     async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
         let mut connection = self.reader().await?;
         let mut snapshot = self.snapshot(&mut connection).await?;
@@ -340,7 +346,7 @@ impl RawGraphStore for SqliteStore {
 
     async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
         let mut connection = self.reader().await?;
-        reader::inbox(&mut connection, run).await
+        inbox::read(&mut connection, run).await
     }
 
     async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
@@ -348,9 +354,12 @@ impl RawGraphStore for SqliteStore {
         drafts::read(&mut connection, run, prefix).await
     }
 
-    async fn delete(&self, run: &RunId, _fence: Fence) -> Result<(), StoreError> {
-        let run = run.clone();
-        self.write(move |writer| Box::pin(async move { writer.delete(&run).await }))
+    async fn delete_all(&self, runs: &[RunId], _fence: Fence) -> Result<Vec<RunId>, StoreError> {
+        if runs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let runs = runs.to_vec();
+        self.write(move |writer| Box::pin(async move { writer.delete(&runs).await }))
             .await
     }
 }

@@ -1,5 +1,7 @@
 //! The one connection that writes: atomic transactions, and none after a write with an unknown outcome.
 
+use std::collections::BTreeMap;
+
 use sqlx::{Connection as _, Row, SqliteConnection};
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{Fence, Request, RequestId, StoreError};
@@ -101,11 +103,15 @@ impl Writer {
         self.end_with(result, |id| Some(Saved::Request(*id))).await
     }
 
-    pub(crate) async fn delete(&mut self, run: &RunId) -> Result<(), StoreError> {
+    pub(crate) async fn delete(&mut self, runs: &[RunId]) -> Result<Vec<RunId>, StoreError> {
         self.begin().await?;
-        let result = delete_run(&mut self.connection, run).await;
-        let saved = |id: &RequestId| Some(Saved::Deleted(run.clone(), *id));
-        self.end_with(result, saved).await.map(drop)
+        let result = delete_runs(&mut self.connection, runs).await;
+        let saved = |(deleted, id): &(Vec<RunId>, RequestId)| {
+            let last = deleted.last()?;
+            Some(Saved::Deleted(last.clone(), *id))
+        };
+        let (deleted, _) = self.end_with(result, saved).await?;
+        Ok(deleted)
     }
 
     /// Rewrites the file without its free pages, if they are many; returns the bytes that it needs less.
@@ -279,41 +285,60 @@ async fn adopt(
     query.execute(connection).await.map(drop).map_err(writing)
 }
 
-/// Deletes a run. The deletion takes a number of the inbox, which it returns.
-async fn delete_run(
+/// The runs of a list that are there, and whether they are open.
+const FIND_ALL: &str = "SELECT run, open FROM runs WHERE run IN (SELECT value FROM json_each(?1))";
+
+/// The statements that delete the runs of a list.
+const DELETE_ALL: [&str; 5] = [
+    "DELETE FROM contents WHERE run IN (SELECT value FROM json_each(?1))",
+    "DELETE FROM journal WHERE run IN (SELECT value FROM json_each(?1))",
+    "DELETE FROM inbox WHERE run IN (SELECT value FROM json_each(?1))",
+    "DELETE FROM drafts WHERE run IN (SELECT value FROM json_each(?1))",
+    "DELETE FROM runs WHERE run IN (SELECT value FROM json_each(?1))",
+];
+
+/// Deletes runs; returns those that were there. The deletion takes a number of the inbox, which it returns.
+async fn delete_runs(
     connection: &mut SqliteConnection,
-    run: &RunId,
-) -> Result<RequestId, StoreError> {
-    let query = sqlx::query("SELECT open FROM runs WHERE run = ?1").bind(run.as_str());
-    let found = query
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(writing)?;
-    let row = found.ok_or_else(|| StoreError::NotFound { run: run.clone() })?;
-    if row.try_get::<bool, _>(0).map_err(writing)? {
-        return Err(StoreError::Open { run: run.clone() });
+    runs: &[RunId],
+) -> Result<(Vec<RunId>, RequestId), StoreError> {
+    let query = sqlx::query(FIND_ALL).bind(list(runs));
+    let found = query.fetch_all(&mut *connection).await.map_err(writing)?;
+    let mut is_open: BTreeMap<String, bool> = BTreeMap::new();
+    for row in found {
+        let name = row.try_get(0).map_err(writing)?;
+        is_open.insert(name, row.try_get(1).map_err(writing)?);
     }
+    let mut deleted: Vec<RunId> = Vec::with_capacity(is_open.len());
+    for run in runs {
+        match is_open.remove(run.as_str()) {
+            Some(true) => return Err(StoreError::Open { run: run.clone() }),
+            Some(false) => deleted.push(run.clone()),
+            None => {}
+        }
+    }
+    let Some(last) = deleted.last() else {
+        return Ok((deleted, RequestId::new(0)));
+    };
     let sql = "INSERT INTO inbox (run, at, body, hash) VALUES (?1, 0, '', x'')";
     let number = sqlx::query(sql)
-        .bind(run.as_str())
+        .bind(last.as_str())
         .execute(&mut *connection)
         .await
         .map_err(writing)?;
-    for sql in [
-        "DELETE FROM contents WHERE run = ?1",
-        "DELETE FROM journal WHERE run = ?1",
-        "DELETE FROM inbox WHERE run = ?1",
-        "DELETE FROM drafts WHERE run = ?1",
-        "DELETE FROM runs WHERE run = ?1",
-    ] {
-        sqlx::query(sql)
-            .bind(run.as_str())
-            .execute(&mut *connection)
-            .await
-            .map_err(writing)?;
+    let number = RequestId::new(number.last_insert_rowid().unsigned_abs());
+    let list = list(&deleted);
+    for sql in DELETE_ALL {
+        let query = sqlx::query(sql).bind(&*list);
+        query.execute(&mut *connection).await.map_err(writing)?;
     }
-    let number = number.last_insert_rowid().unsigned_abs();
-    Ok(RequestId::new(number))
+    Ok((deleted, number))
+}
+
+/// The names as JSON. They have no characters that JSON escapes.
+fn list(runs: &[RunId]) -> String {
+    let names: Vec<&str> = runs.iter().map(RunId::as_str).collect();
+    format!("[\"{}\"]", names.join("\",\""))
 }
 
 fn writing(error: sqlx::Error) -> StoreError {

@@ -40,7 +40,7 @@ impl StoredStatus {
 /// Recomputes the chain of a run from stored rows and stops at the first damage.
 ///
 /// Stores use it in their `load`: [`ChainCheck::begin`], then [`ChainCheck::row`] for each row in order of
-/// its position, then [`ChainCheck::finish`].
+/// its position, then [`ChainCheck::finish`]; in `load_after` they begin with [`ChainCheck::after`].
 #[derive(Clone, Debug)]
 pub struct ChainCheck {
     chain: Chain,
@@ -62,6 +62,12 @@ impl ChainCheck {
                 "the header, the title or the creation time is not as it was written",
             ))
         }
+    }
+
+    /// Begins behind the end of a chain that was checked before.
+    #[must_use]
+    pub const fn after(chain: Chain) -> Self {
+        Self { chain }
     }
 
     /// Checks one row against its stored hash and its position.

@@ -9,11 +9,12 @@ use async_trait::async_trait;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 use zeph_graph::{ContentId, RunId, Timestamp};
 
+use crate::chain::Chain;
 use crate::draft::Draft;
 use crate::error::StoreError;
 use crate::row::Content;
 use crate::run::{ListQuery, Request, RequestId, RunRow};
-use crate::store::{Commit, Fence, Outline, RawGraphStore, StoredRun};
+use crate::store::{Commit, Fence, Outline, RawGraphStore, StoredRun, StoredTail};
 
 /// One method of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +24,7 @@ pub enum Op {
     Adopt,
     Commit,
     Load,
+    LoadAfter,
     Contents,
     Outline,
     Get,
@@ -31,7 +33,7 @@ pub enum Op {
     Post,
     Inbox,
     Drafts,
-    Delete,
+    DeleteAll,
 }
 
 /// How a call fails. A store is atomic, so no fault leaves a part of a commit behind.
@@ -253,6 +255,11 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
         self.call(Op::Load, self.inner.load(run)).await
     }
 
+    async fn load_after(&self, chain: &Chain) -> Result<StoredTail, StoreError> {
+        let tail = self.inner.load_after(chain);
+        self.call(Op::LoadAfter, tail).await
+    }
+
     async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
         self.call(Op::Contents, self.inner.contents(run, ids)).await
     }
@@ -285,8 +292,9 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
         self.call(Op::Drafts, self.inner.drafts(run, prefix)).await
     }
 
-    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
-        self.call(Op::Delete, self.inner.delete(run, fence)).await
+    async fn delete_all(&self, runs: &[RunId], fence: Fence) -> Result<Vec<RunId>, StoreError> {
+        let delete = self.inner.delete_all(runs, fence);
+        self.call(Op::DeleteAll, delete).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 
-use crate::chain::{Append, SealedRow};
+use crate::chain::{Append, Chain, SealedRow};
 use crate::chain_check::{ChainCheck, StoredStatus};
 use crate::conformance::Tamper;
 use crate::draft::Draft;
@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::hash::ChainHash;
 use crate::row::{Content, StoredRow};
 use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow};
-use crate::store::{Commit, Fence, Outline, RawGraphStore, RowOutline, StoredRun};
+use crate::store::{Commit, Fence, Outline, RawGraphStore, RowOutline, StoredRun, StoredTail};
 
 /// A store in memory. Clones share their data, which is dropped with the last of them.
 ///
@@ -125,6 +125,10 @@ impl RawGraphStore for MemoryStore {
         self.state().run(run)?.load()
     }
 
+    async fn load_after(&self, chain: &Chain) -> Result<StoredTail, StoreError> {
+        self.state().run(chain.run())?.load_after(chain)
+    }
+
     async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
         let state = self.state();
         let stored = state.run(run)?;
@@ -218,15 +222,24 @@ impl RawGraphStore for MemoryStore {
         Ok(found.map(|(_, draft)| draft.clone()).collect())
     }
 
-    async fn delete(&self, run: &RunId, _fence: Fence) -> Result<(), StoreError> {
+    async fn delete_all(&self, runs: &[RunId], _fence: Fence) -> Result<Vec<RunId>, StoreError> {
         let mut state = self.state();
-        if state.run(run)?.end.status.open {
+        let is_open = |run: &&RunId| state.run(run).is_ok_and(|run| run.end.status.open);
+        if let Some(run) = runs.iter().find(is_open) {
             return Err(StoreError::Open { run: run.clone() });
         }
-        state.runs.remove(run);
-        state.inbox.retain(|_, request| request.run != *run);
-        state.drafts.retain(|(of, _), _| of != run);
-        Ok(())
+        let mut deleted = Vec::new();
+        for run in runs {
+            if state.runs.remove(run).is_some() {
+                deleted.push(run.clone());
+            }
+        }
+        let gone: BTreeSet<&RunId> = deleted.iter().collect();
+        state
+            .inbox
+            .retain(|_, request| !gone.contains(&request.run));
+        state.drafts.retain(|(of, _), _| !gone.contains(of));
+        Ok(deleted)
     }
 }
 
@@ -343,6 +356,24 @@ impl RunState {
             status: self.end.status.clone(),
             updated_at: self.end.updated_at,
             rows: self.rows.iter().map(|row| row.row.clone()).collect(),
+            chain: check.finish(&self.end)?,
+        })
+    }
+
+    fn load_after(&self, chain: &Chain) -> Result<StoredTail, StoreError> {
+        let mut check = ChainCheck::after(chain.clone());
+        // Rows that are missing before leave the positions of the others as they are.
+        let new = self
+            .rows
+            .partition_point(|row| row.row.seq < chain.next_seq());
+        let new = &self.rows[new..];
+        for JournalRow { row, outline } in new {
+            check.row(row, outline.content_hash, outline.hash)?;
+        }
+        Ok(StoredTail {
+            status: self.end.status.clone(),
+            updated_at: self.end.updated_at,
+            rows: new.iter().map(|row| row.row.clone()).collect(),
             chain: check.finish(&self.end)?,
         })
     }

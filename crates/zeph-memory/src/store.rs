@@ -1,6 +1,7 @@
 //! `RawGraphStore`: the port that a store of runs implements, in rows and bytes.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
@@ -90,6 +91,19 @@ pub struct StoredRun {
     pub chain: Chain,
 }
 
+/// The part of a journal that follows a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTail {
+    /// The status of the run after the last commit.
+    pub status: RunStatus,
+    /// The time of its last row, or of its creation when there is none.
+    pub updated_at: Timestamp,
+    /// The rows behind the end of the earlier chain, without gaps.
+    pub rows: Vec<StoredRow>,
+    /// The chain after the last row, ready to continue.
+    pub chain: Chain,
+}
+
 /// The contents that each row of a run added, without their bytes. [`verify`](crate::verify) uses it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
@@ -157,6 +171,16 @@ pub trait RawGraphStore: Send + Sync {
     /// [`StoreError::NotFound`]; [`StoreError::Damaged`] with the first row that is not as written.
     async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError>;
 
+    /// Reads the rows that follow a chain, which an earlier [`load`](Self::load) or this call returned, and
+    /// verifies that they continue it.
+    ///
+    /// Cost: the rows that are new, however long the journal before them is.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Damaged`] with the first row that is not as written, also
+    /// when the run does not continue the chain, because it was deleted and begun again.
+    async fn load_after(&self, chain: &Chain) -> Result<StoredTail, StoreError>;
+
     /// All parts of these contents, verified, in the order of `ids`; the parts of one id as written.
     ///
     /// An id that is given twice is answered once.
@@ -217,5 +241,20 @@ pub trait RawGraphStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Open`].
-    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError>;
+    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+        let deleted = self.delete_all(slice::from_ref(run), fence).await?;
+        if deleted.is_empty() {
+            return Err(StoreError::NotFound { run: run.clone() });
+        }
+        Ok(())
+    }
+
+    /// Deletes ended runs as [`delete`](Self::delete) does, all of them or none; returns those that were
+    /// there.
+    ///
+    /// Cost: one commit. Other writers wait for it, so a caller with many runs passes some hundred at a time.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] if one of them has not ended; nothing is deleted then.
+    async fn delete_all(&self, runs: &[RunId], fence: Fence) -> Result<Vec<RunId>, StoreError>;
 }

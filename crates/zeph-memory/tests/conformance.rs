@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Timestamp};
 use zeph_memory::conformance::{Harness, Outcome, Tamper, run_all};
 use zeph_memory::{
-    Commit, Content, Draft, FaultyStore, Fence, ListQuery, MemoryStore, Outline, RawGraphStore,
-    Request, RequestId, RunRow, StoreError, StoredRun,
+    Chain, Commit, Content, Draft, FaultyStore, Fence, ListQuery, MemoryStore, Outline,
+    RawGraphStore, Request, RequestId, RunRow, StoreError, StoredRun, StoredTail,
 };
 
 type Wrap = Box<dyn Fn(MemoryStore) -> Arc<dyn RawGraphStore> + Send + Sync>;
@@ -84,6 +84,10 @@ enum Break {
     Backwards,
     /// Reports success for a refused delete.
     Careless,
+    /// Deletes some of many runs before it refuses the others.
+    Piecemeal,
+    /// Reads all rows where those after a chain are asked for.
+    Whole,
     /// Ignores the filter.
     Unfiltered,
     /// Loses the order of contents.
@@ -148,6 +152,18 @@ impl RawGraphStore for Broken {
     async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
         self.inner.load(run).await
     }
+    async fn load_after(&self, chain: &Chain) -> Result<StoredTail, StoreError> {
+        if self.how == Break::Whole {
+            let all = self.inner.load(chain.run()).await?;
+            return Ok(StoredTail {
+                status: all.status,
+                updated_at: all.updated_at,
+                rows: all.rows,
+                chain: all.chain,
+            });
+        }
+        self.inner.load_after(chain).await
+    }
     async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
         let mut parts = self.inner.contents(run, ids).await?;
         if self.how == Break::Shuffled {
@@ -200,10 +216,21 @@ impl RawGraphStore for Broken {
         }
         self.inner.drafts(run, prefix).await
     }
-    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
-        let result = self.inner.delete(run, fence).await;
+    async fn delete_all(&self, runs: &[RunId], fence: Fence) -> Result<Vec<RunId>, StoreError> {
+        if self.how == Break::Piecemeal {
+            let mut deleted = Vec::new();
+            for run in runs {
+                deleted.extend(
+                    self.inner
+                        .delete_all(std::slice::from_ref(run), fence)
+                        .await?,
+                );
+            }
+            return Ok(deleted);
+        }
+        let result = self.inner.delete_all(runs, fence).await;
         if self.how == Break::Careless {
-            Ok(())
+            Ok(runs.to_vec())
         } else {
             result
         }
@@ -227,6 +254,11 @@ async fn stores_that_break_the_contract_fail_the_suite() {
         (Break::Prefixless, "drafts_are_replaced_and_removed"),
         (Break::Backwards, "newest_first"),
         (Break::Careless, "delete_ended_runs_only"),
+        (
+            Break::Piecemeal,
+            "many_runs_are_deleted_together_or_not_at_all",
+        ),
+        (Break::Whole, "the_rows_after_a_chain"),
         (Break::Unfiltered, "open_filter"),
         (Break::Shuffled, "parts_keep_their_order"),
         (Break::Unlimited, "names_are_found_by_prefix"),

@@ -1,12 +1,16 @@
 //! Pruning: which ended runs are deleted, by age, number and end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use zeph_graph::Timestamp;
+use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore, RunRow, StoreError};
 
 /// The runs that are read at a time.
 const PAGE: u32 = 500;
+
+/// The runs that are deleted in one commit: other writers wait for it.
+const DELETED_AT_ONCE: usize = 100;
 
 /// Which ended runs to delete: those that all fields select.
 ///
@@ -89,7 +93,8 @@ impl Prune {
 }
 
 impl Pruned {
-    /// Deletes the runs. Afterwards `runs` has those that were deleted, also after an error.
+    /// Deletes the runs, a hundred in each commit. Afterwards `runs` has those that were deleted, also after
+    /// an error.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -104,13 +109,13 @@ impl Pruned {
         }
         let owner = format!("pid {} (prune)", std::process::id());
         let fence = store.claim(&owner, now).await?;
-        for row in selected {
-            match store.delete(&row.run, fence).await {
-                Ok(()) => self.runs.push(row),
-                // Another process has deleted it.
-                Err(StoreError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
+        for rows in selected.chunks(DELETED_AT_ONCE) {
+            let runs: Vec<RunId> = rows.iter().map(|row| row.run.clone()).collect();
+            // Another process may have deleted some of them.
+            let gone = store.delete_all(&runs, fence).await?;
+            let gone: BTreeSet<RunId> = gone.into_iter().collect();
+            let deleted = rows.iter().filter(|row| gone.contains(&row.run));
+            self.runs.extend(deleted.cloned());
         }
         Ok(())
     }

@@ -64,6 +64,49 @@ pub(super) async fn append_and_reopen(place: Place<'_>) -> Checked {
     Ok(Outcome::Passed)
 }
 
+pub(super) async fn the_rows_after_a_chain(place: Place<'_>) -> Checked {
+    let claimed = place.open().await?;
+    let mut chain = claimed.create("followed", 0).await?;
+    let mut read = chain.clone();
+    for (first, count) in [(1, 1), (2, 0), (2, 3), (5, 5_000)] {
+        let rows = (first..first + count).map(row).collect();
+        let append = chain.seal(rows, RunStatus::open(format!("state {first}")));
+        done("append", claimed.append(append).await)?;
+        let tail = done("load after", claimed.store.load_after(&read).await)?;
+        let whole = claimed.load(chain.run()).await?;
+        let new = whole.rows.len() - count as usize;
+        same("the rows after a chain", &tail.rows[..], &whole.rows[new..])?;
+        same("the chain", &tail.chain, &whole.chain)?;
+        let (status, updated_at) = (&tail.status, tail.updated_at);
+        same("the status", status, &whole.status)?;
+        same("updated at", updated_at, whole.updated_at)?;
+        read = tail.chain;
+    }
+    let ended = chain.seal(vec![row(9)], RunStatus::ended("completed"));
+    done("end", claimed.append(ended).await)?;
+    done(
+        "delete",
+        claimed.store.delete(chain.run(), claimed.fence).await,
+    )?;
+    let gone = claimed.store.load_after(&read).await;
+    refused("the rows after a chain of no run", "not_found", gone)?;
+    // Another run of that name is not its continuation, whether it is shorter or longer.
+    for rows in [1, 5_010] {
+        let mut again = claimed
+            .create_at("followed", 2, rows, RunStatus::open("new"))
+            .await?;
+        let other = claimed.store.load_after(&read).await;
+        refused("the rows after a chain of another run", "damaged", other)?;
+        let ended = again.seal(vec![row(9)], RunStatus::ended("completed"));
+        done("end", claimed.append(ended).await)?;
+        done(
+            "delete",
+            claimed.store.delete(again.run(), claimed.fence).await,
+        )?;
+    }
+    Ok(Outcome::Passed)
+}
+
 pub(super) async fn two_appends_of_one_run_are_refused(place: Place<'_>) -> Checked {
     let claimed = place.open().await?;
     let mut chain = claimed.create("twice", 1).await?;

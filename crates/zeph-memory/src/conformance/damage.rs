@@ -87,6 +87,38 @@ pub(super) async fn damage_is_named(place: Place<'_>) -> Checked {
     Ok(Outcome::Passed)
 }
 
+pub(super) async fn damage_after_a_chain_is_found(place: Place<'_>) -> Checked {
+    let claimed = place.open().await?;
+    for (damage, seq, word, is_seen) in damages()? {
+        let name = damage.run().as_str();
+        let read = claimed.create(name, 1).await?;
+        let mut chain = read.clone();
+        let second = row(2).with(output(1, "first")?);
+        let third = row(3).with(output(2, "second")?);
+        let rows = vec![second, third, row(4)];
+        claimed.write(&mut chain, rows).await?;
+        match place.tamper(&damage).await {
+            None => return Ok(Outcome::Skipped),
+            Some(done) => holds(&format!("{damage:?} has something to damage"), done)?,
+        }
+        // The header comes before every chain, and contents are no rows.
+        let is_seen = is_seen && !matches!(damage, Tamper::Header { .. });
+        match claimed.store.load_after(&read).await {
+            Ok(_) => holds(&format!("{damage:?} is seen after a chain"), !is_seen)?,
+            Err(StoreError::Damaged {
+                seq: named, what, ..
+            }) => {
+                holds(&format!("{damage:?} is not seen: {what}"), is_seen)?;
+                same(&format!("the place of {damage:?}"), named, seq)?;
+                let names_it = what.contains(word);
+                holds(&format!("{what:?} for {damage:?} says {word:?}"), names_it)?;
+            }
+            Err(error) => return Err(format!("{damage:?}: {error}")),
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
 /// The damage, the row and the word that the error must name, and whether a load detects it.
 type Damage = (Tamper, Option<Seq>, &'static str, bool);
 

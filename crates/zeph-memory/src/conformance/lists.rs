@@ -1,6 +1,6 @@
 //! Cases: runs are listed, paged and deleted.
 
-use super::fixtures::{Place, at, done, output, refused, row, same};
+use super::fixtures::{Place, at, done, output, refused, row, run_id, same};
 use super::{Checked, Outcome};
 use crate::run::{ListQuery, RunRow, RunStatus, RunSummary};
 use crate::store::Commit;
@@ -128,6 +128,52 @@ pub(super) async fn delete_ended_runs_only(place: Place<'_>) -> Checked {
     // The name is free again, and no data of the old run is visible.
     let again = claimed.create("away", 1).await?;
     claimed.has(&again).await?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn many_runs_are_deleted_together_or_not_at_all(place: Place<'_>) -> Checked {
+    let claimed = place.open().await?;
+    let mut runs = Vec::new();
+    for number in 0..150 {
+        let (name, status) = (format!("ended-{number}"), RunStatus::ended("completed"));
+        let chain = claimed.create_at(&name, 1, 2, status).await?;
+        claimed.post(chain.run(), 1, "{}").await?;
+        runs.push(chain.run().clone());
+    }
+    let mut open = claimed.create("open", 2).await?;
+    let unknown = run_id("unknown")?;
+    let (store, fence) = (&claimed.store, claimed.fence);
+    let mut with_open = runs.clone();
+    with_open.insert(100, open.run().clone());
+    let refusal = store.delete_all(&with_open, fence).await;
+    refused("delete of many with an open run", "open", refusal)?;
+    let kept = claimed
+        .list(ListQuery {
+            limit: 200,
+            ..ListQuery::default()
+        })
+        .await?;
+    same("the runs after a refusal", kept.len(), 151)?;
+
+    let mut asked = runs.clone();
+    asked.insert(3, unknown);
+    let deleted = done("delete of many", store.delete_all(&asked, fence).await)?;
+    same("the deleted runs", &deleted, &runs)?;
+    let again = done("delete again", store.delete_all(&asked, fence).await)?;
+    same("the runs that are deleted again", &again[..], &[])?;
+    same(
+        "delete of none",
+        done("delete", store.delete_all(&[], fence).await)?,
+        Vec::new(),
+    )?;
+    for run in [&runs[0], &runs[149]] {
+        refused("load", "not_found", store.load(run).await)?;
+        same("requests left", claimed.inbox(run).await?.len(), 0)?;
+    }
+    // The others are as before.
+    claimed.has(&open).await?;
+    claimed.write(&mut open, vec![row(3)]).await?;
+    claimed.verify(open.run()).await?;
     Ok(Outcome::Passed)
 }
 

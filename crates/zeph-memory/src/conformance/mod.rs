@@ -174,6 +174,7 @@ const CASES: &[Case] = cases![
     commits::create_and_load,
     commits::create_without_rows,
     commits::append_and_reopen,
+    commits::the_rows_after_a_chain,
     commits::two_appends_of_one_run_are_refused,
     commits::status_without_rows,
     commits::group_commit_is_atomic,
@@ -201,6 +202,7 @@ const CASES: &[Case] = cases![
     lists::open_filter,
     lists::names_are_found_by_prefix,
     lists::delete_ended_runs_only,
+    lists::many_runs_are_deleted_together_or_not_at_all,
     lists::an_empty_store,
     inbox::oldest_first_by_run,
     inbox::settled_with_a_commit,
@@ -212,6 +214,7 @@ const CASES: &[Case] = cases![
     damage::verify_a_sound_run,
     damage::an_earlier_head,
     damage::damage_is_named,
+    damage::damage_after_a_chain_is_found,
 ];
 
 /// Runs every case, each in a place of its own, and reports on all of them.

@@ -19,7 +19,7 @@ pub(crate) enum Line {
     Adopt(String, u64),
     Commit(u64, Vec<AppendLine>, Vec<u64>, Vec<DraftLine>),
     Post(String, u64, String),
-    Delete(String, u64),
+    Delete(Vec<String>, u64),
 }
 
 impl Line {

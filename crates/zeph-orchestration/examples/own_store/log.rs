@@ -136,7 +136,13 @@ impl Log {
             Line::Post(run, time, body) => {
                 self.state.post(&run.parse()?, at(time), &body).await?;
             }
-            Line::Delete(run, epoch) => self.delete(&run.parse()?, Fence { epoch }).await?,
+            Line::Delete(runs, epoch) => {
+                let runs: Vec<RunId> = runs
+                    .iter()
+                    .map(|run| run.parse())
+                    .collect::<Result<_, _>>()?;
+                self.delete(&runs, Fence { epoch }).await?;
+            }
         }
         Ok(())
     }
@@ -180,11 +186,17 @@ impl Log {
         Ok(())
     }
 
-    pub(crate) async fn delete(&mut self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
-        self.state.delete(run, fence).await?;
-        self.chains.remove(run);
-        self.damaged.remove(run);
-        Ok(())
+    pub(crate) async fn delete(
+        &mut self,
+        runs: &[RunId],
+        fence: Fence,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let deleted = self.state.delete_all(runs, fence).await?;
+        for run in &deleted {
+            self.chains.remove(run);
+            self.damaged.remove(run);
+        }
+        Ok(deleted)
     }
 
     pub(crate) fn check_sound(&self, run: &RunId) -> Result<(), StoreError> {

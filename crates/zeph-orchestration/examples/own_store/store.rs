@@ -7,8 +7,8 @@ use zeph_orchestration::executor::async_trait;
 use zeph_orchestration::graph::RunId;
 use zeph_orchestration::journal::{ContentId, Timestamp};
 use zeph_orchestration::store::{
-    Commit, Content, Draft, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId, RunRow,
-    StoreError, StoredRun,
+    Chain, Commit, Content, Draft, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId,
+    RunRow, StoreError, StoredRun, StoredTail,
 };
 
 use crate::line::Line;
@@ -59,6 +59,11 @@ impl RawGraphStore for FileStore {
         log.check_sound(run)?;
         log.state.load(run).await
     }
+    async fn load_after(&self, chain: &Chain) -> Result<StoredTail, StoreError> {
+        let log = self.look().await?;
+        log.check_sound(chain.run())?;
+        log.state.load_after(chain).await
+    }
     async fn contents(&self, run: &RunId, ids: &[ContentId]) -> Result<Vec<Content>, StoreError> {
         let log = self.look().await?;
         log.check_sound(run)?;
@@ -92,10 +97,12 @@ impl RawGraphStore for FileStore {
     async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
         self.look().await?.state.drafts(run, prefix).await
     }
-    async fn delete(&self, run: &RunId, fence: Fence) -> Result<(), StoreError> {
+    async fn delete_all(&self, runs: &[RunId], fence: Fence) -> Result<Vec<RunId>, StoreError> {
         let mut log = self.0.lock().await;
         let file = log.enter_to_write().await?;
-        log.delete(run, fence).await?;
-        log.write(&file, &Line::Delete(run.to_string(), fence.epoch))
+        let deleted = log.delete(runs, fence).await?;
+        let names = deleted.iter().map(RunId::to_string).collect();
+        log.write(&file, &Line::Delete(names, fence.epoch))?;
+        Ok(deleted)
     }
 }

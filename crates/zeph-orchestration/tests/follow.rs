@@ -1,12 +1,18 @@
 //! The follower of a run: questions that are asked, withdrawn and answered.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use zeph_orchestration::executor::double::Gate;
+use zeph_orchestration::executor::{TaskContext, TaskInput, TaskOutput, closure};
 use zeph_orchestration::follow::Update;
 use zeph_orchestration::journal::Record;
-use zeph_orchestration::{Orchestrator, Question, RunEvent, RuntimeError, Task, TaskGraph, Work};
+use zeph_orchestration::store::{FaultyStore, MemoryStore, Op};
+use zeph_orchestration::{
+    Orchestrator, Question, Registry, RunEvent, RuntimeError, Task, TaskGraph, Work,
+};
 
 /// The question of a canceled task is withdrawn, the next one is asked, and a late answer is reported.
 #[tokio::test]
@@ -83,4 +89,47 @@ async fn what_follows_from_an_event_comes_after_it() {
         }
     }
     assert_eq!(updates, ["event 1", "event 2", "ask 1", "ask 2", "waiting"]);
+}
+
+/// A watcher reads the whole journal once; later it reads what is new.
+#[tokio::test]
+async fn a_watcher_reads_each_record_once() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let gates = [Gate::new(), Gate::new(), Gate::new()];
+    let bodies = gates.clone();
+    let held = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
+        let gate = bodies[cx.name().parse::<usize>().unwrap()].clone();
+        async move {
+            gate.opened().await;
+            Ok(TaskOutput::null())
+        }
+    });
+    let mut actions = Registry::new();
+    actions.register("held", held).unwrap();
+    let builder = Orchestrator::builder().store(store.clone());
+    let orchestrator = builder.actions(actions).build().unwrap();
+    let mut graph = TaskGraph::new();
+    for name in ["0", "1", "2"] {
+        graph.add_task(Task::new(name).action("held"), []);
+    }
+    let run = orchestrator.submit(graph).await.unwrap();
+    let mut watcher = orchestrator.watch(run.id()).await.unwrap().from_start();
+    let loads = store.calls(Op::Load);
+    let mut seqs = Vec::new();
+    let mut gates = gates.iter();
+    while let Some(event) = watcher.next().await.unwrap() {
+        if let RunEvent::Saved { event, .. } = event {
+            seqs.push(event.seq.get());
+            // The next read follows after the event of the last one.
+            if seqs.len() == watcher.view().entries.len()
+                && let Some(gate) = gates.next()
+            {
+                gate.open();
+            }
+        }
+    }
+    let whole = watcher.view().entries.len() as u64;
+    assert_eq!(seqs, (1..=whole).collect::<Vec<_>>());
+    assert_eq!(store.calls(Op::Load), loads, "the journal was read again");
+    assert!(store.calls(Op::LoadAfter) >= 2);
 }

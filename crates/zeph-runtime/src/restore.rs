@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zeph_executor::{TaskErrorRecord, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{AskWhy, ContentId, Entry, Header, Record, RunId, TaskGraph, TaskId, wire};
-use zeph_memory::{Chain, Content, RawGraphStore, StoredRun};
+use zeph_memory::{Chain, Content, RawGraphStore, StoredRow, StoredRun};
 use zeph_scheduler::{EventLog, Patches, Scheduler};
 
 use crate::content::{ContentParts, read_output};
@@ -62,7 +62,7 @@ pub(crate) async fn read(
 ) -> Result<(StoredRun, Header, Vec<Entry>), RuntimeError> {
     let stored = store.load(run).await;
     let stored = stored.map_err(|error| RuntimeError::store(run, error))?;
-    let (header, entries) = (read_header(&stored)?, read_entries(&stored)?);
+    let (header, entries) = (read_header(&stored)?, read_entries(run, &stored.rows)?);
     Ok((stored, header, entries))
 }
 
@@ -74,20 +74,21 @@ fn read_header(stored: &StoredRun) -> Result<Header, RuntimeError> {
     })
 }
 
-fn read_entries(stored: &StoredRun) -> Result<Vec<Entry>, RuntimeError> {
-    let read = |row: &zeph_memory::StoredRow| match wire::decode(&row.payload) {
+/// Decodes the rows of a run.
+pub(crate) fn read_entries(run: &RunId, rows: &[StoredRow]) -> Result<Vec<Entry>, RuntimeError> {
+    let read = |row: &StoredRow| match wire::decode(&row.payload) {
         Ok(record) => Ok(Entry {
             seq: row.seq,
             at: row.at,
             record,
         }),
         Err(source) => Err(RuntimeError::Record {
-            run: stored.new.run.clone(),
+            run: run.clone(),
             seq: row.seq,
             source: Arc::new(source),
         }),
     };
-    stored.rows.iter().map(read).collect()
+    rows.iter().map(read).collect()
 }
 
 /// The number after the last one that the journal refers to.
@@ -103,6 +104,22 @@ pub(crate) async fn recover(
     header: Header,
     entries: &[Entry],
 ) -> Result<(Scheduler, Patches), RuntimeError> {
+    let patches = read_patches(store, run, entries).await?;
+    let entries = entries.iter().copied();
+    let scheduler = Scheduler::recover(header, entries, &patches);
+    let scheduler = scheduler.map_err(|source| RuntimeError::Corrupt {
+        run: run.clone(),
+        source,
+    })?;
+    Ok((scheduler, patches))
+}
+
+/// The patches that these records name.
+pub(crate) async fn read_patches(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    entries: &[Entry],
+) -> Result<Patches, RuntimeError> {
     let mut ids: Vec<ContentId> = Vec::new();
     for entry in entries {
         if let Record::Amended { content, .. } = entry.record {
@@ -113,13 +130,7 @@ pub(crate) async fn recover(
     for part in contents(store, run, &ids).await? {
         patches.insert(part.id, read_patch(run, &part)?);
     }
-    let entries = entries.iter().copied();
-    let scheduler = Scheduler::recover(header, entries, &patches);
-    let scheduler = scheduler.map_err(|source| RuntimeError::Corrupt {
-        run: run.clone(),
-        source,
-    })?;
-    Ok((scheduler, patches))
+    Ok(patches)
 }
 
 fn read_patch(run: &RunId, part: &Content) -> Result<GraphSpec, RuntimeError> {

@@ -9,7 +9,7 @@ use zeph_graph::{
     Attempt, AttemptOutcome, ContentId, CutWhy, Entry, Header, Output, Record, RunId, TaskGraph,
     TaskId, TaskState, Timestamp,
 };
-use zeph_memory::{Content, RawGraphStore, RequestId, RunStatus};
+use zeph_memory::{Chain, Content, RawGraphStore, RequestId, RunStatus, StoreError};
 use zeph_scheduler::{Patches, Scheduler};
 
 use crate::driver::{self, LastErrors};
@@ -17,7 +17,9 @@ use crate::error::RuntimeError;
 use crate::inbox::{PostedRequest, posted_requests};
 use crate::question::QuestionView;
 use crate::report::RunReport;
-use crate::restore::{closest, contents, last_errors, output, read, recover};
+use crate::restore::{
+    closest, contents, last_errors, output, read, read_entries, read_patches, recover,
+};
 use crate::snapshot::{RunSnapshot, question_views};
 
 /// A stored run. Reading one needs no ownership and does not disturb the owner.
@@ -43,6 +45,8 @@ pub struct RunView {
     pub head: String,
     /// The requests in its inbox, which its next owner will apply, oldest first. None if it has ended.
     pub requests: Vec<PostedRequest>,
+    /// The end of what was read.
+    chain: Chain,
 }
 
 /// One attempt of a task.
@@ -111,12 +115,53 @@ impl RunView {
             updated_at: stored.updated_at,
             status: stored.status,
             head: stored.chain.head().to_string(),
+            chain: stored.chain,
             entries,
             scheduler,
             patches,
             requests,
         };
         Ok((view, header))
+    }
+
+    /// Reads what was saved since this view was read, and applies it. If another run of that name has taken
+    /// its place, the view becomes one of that run. Dropping the future changes nothing.
+    ///
+    /// Cost: the new records, however long the journal before them is.
+    ///
+    /// # Errors
+    /// If the run was deleted, or cannot be read. The view must not be used after an error.
+    pub async fn refresh(&mut self, store: &dyn RawGraphStore) -> Result<(), RuntimeError> {
+        let tail = match store.load_after(&self.chain).await {
+            Ok(tail) => tail,
+            Err(StoreError::Damaged { .. }) => {
+                // Reading all of it tells damage from another run.
+                *self = Self::load(store, &self.run).await?;
+                return Ok(());
+            }
+            Err(error) => return Err(RuntimeError::store(&self.run, error)),
+        };
+        let new = read_entries(&self.run, &tail.rows)?;
+        let mut patches = read_patches(store, &self.run, &new).await?;
+        let requests = if tail.status.open {
+            posted_requests(store, &self.run).await?
+        } else {
+            Vec::new()
+        };
+        // From here on nothing waits, so a dropped future leaves the view as it was.
+        self.patches.append(&mut patches);
+        let applied = self.scheduler.catch_up(new.iter().copied(), &self.patches);
+        applied.map_err(|source| RuntimeError::Corrupt {
+            run: self.run.clone(),
+            source,
+        })?;
+        self.entries.extend(new);
+        self.requests = requests;
+        self.status = tail.status;
+        self.updated_at = tail.updated_at;
+        self.head = tail.chain.head().to_string();
+        self.chain = tail.chain;
+        Ok(())
     }
 
     /// The graph.

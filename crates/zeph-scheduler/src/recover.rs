@@ -71,8 +71,26 @@ impl Scheduler {
         patches: &Patches,
     ) -> Result<Self, Corrupt> {
         let mut scheduler = Self::from_header(header);
-        let machine = &mut scheduler.machine;
-        machine.awaiting_resume = true;
+        scheduler.machine.awaiting_resume = true;
+        scheduler.catch_up(journal, patches)?;
+        Ok(scheduler)
+    }
+
+    /// Applies the next records of the same journal to a scheduler that was [recovered](Self::recover) and
+    /// not resumed: afterwards it is as if it had been recovered from all of them. For readers that follow a
+    /// journal.
+    ///
+    /// Cost: applying each of these records and patches once.
+    ///
+    /// # Errors
+    /// [`Corrupt`] at the first record that is not allowed. The records before it are applied.
+    pub fn catch_up(
+        &mut self,
+        journal: impl IntoIterator<Item = Entry>,
+        patches: &Patches,
+    ) -> Result<(), Corrupt> {
+        debug_assert!(self.awaits_resume(), "only a reader follows a journal");
+        let machine = &mut self.machine;
         for entry in journal {
             let Entry { seq, at, record } = entry;
             if seq != machine.run.next_seq {
@@ -100,7 +118,7 @@ impl Scheduler {
             machine.apply(&entry);
         }
         machine.now = machine.run.last_at;
-        Ok(scheduler)
+        Ok(())
     }
 
     /// Whether the scheduler was recovered and waits for [`Input::Resume`](crate::Input::Resume).

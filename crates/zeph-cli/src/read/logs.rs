@@ -28,11 +28,12 @@ pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliErr
         LogFormat::Pipe
     };
     let mut printer = Printer::new(format, args.follow);
+    let mut selection = Selection::default();
     loop {
         let has_owner = cx.owner_of(&store, &view.run).await?.is_some();
         // After the owner is known to be gone nothing changes any more.
         if store.get(&view.run).await?.last_seq.get() != view.entries.len() as u64 {
-            view = RunView::load(&store, &view.run).await?;
+            view.refresh(&store).await?;
         }
         // An id belongs to the graph of its view.
         let only = args.of.task.as_deref().map(|name| view.task(name));
@@ -40,11 +41,12 @@ pub(crate) async fn run(cx: &AppContext, args: &LogsArgs) -> Result<Exit, CliErr
         let is_over =
             !has_owner || only.is_some_and(|task| view.scheduler.task(task).state().is_end());
         let drafts = view.log_drafts(&store, only).await?;
-        let logs = select(&view, only, args.attempt, drafts)?;
-        printer.print(&store, &view, &logs).await?;
+        let logs = selection.next(&view, only, args.attempt, drafts)?;
+        let is_alone = selection.count + logs.drafts == 1;
+        printer.print(&store, &view, &logs.logs, is_alone).await?;
         if !args.follow || is_over {
             if format != LogFormat::Json {
-                render_missing(&view, only, &logs);
+                render_missing(&view, only, &selection.tasks);
             }
             return Ok(Exit::Completed);
         }
@@ -77,58 +79,90 @@ enum LogFormat {
     Json,
 }
 
-/// The selected logs: tasks in the order of their first start, each with its attempts in order. Linear in
-/// the journal.
-fn select(
-    view: &RunView,
-    only: Option<TaskId>,
-    attempt: Option<u32>,
-    drafts: Vec<LogDraft>,
-) -> Result<Vec<Log>, CliError> {
-    // The position of each task's first start, and its last attempt so far.
-    let mut started = vec![(usize::MAX, 0); view.graph().len()];
-    let (mut logs, mut is_known) = (Vec::new(), attempt.is_none());
-    for (position, entry) in view.entries.iter().enumerate() {
-        if let Record::Started { task, attempt: of } = entry.record {
-            let (first, last) = &mut started[task.index()];
-            (*first, *last) = (position.min(*first), of.get());
-            is_known |= only.is_none_or(|only| only == task) && attempt == Some(*last);
+/// The logs to print next.
+struct NextLogs {
+    /// Tasks in the order of their first start, each with its attempts in order.
+    logs: Vec<Log>,
+    /// How many of them are drafts.
+    drafts: usize,
+}
+
+/// Selects the logs of a run that may grow. Each log of an ended attempt is selected once.
+#[derive(Default)]
+struct Selection {
+    /// The number of records that were read.
+    read: usize,
+    /// The position of each task's first start, and its last attempt so far.
+    started: BTreeMap<TaskId, (usize, u32)>,
+    /// The attempts whose final log was selected.
+    ended: BTreeSet<(TaskId, u32)>,
+    /// The number of final logs that were selected.
+    count: usize,
+    /// The tasks of which a log was selected.
+    tasks: BTreeSet<TaskId>,
+    /// Whether the attempt that is asked for has started.
+    is_known: bool,
+}
+
+impl Selection {
+    /// Linear in the records that are new, and in the logs of running attempts.
+    fn next(
+        &mut self,
+        view: &RunView,
+        only: Option<TaskId>,
+        attempt: Option<u32>,
+        drafts: Vec<LogDraft>,
+    ) -> Result<NextLogs, CliError> {
+        let mut logs = Vec::new();
+        let new = view.entries.iter().enumerate().skip(self.read);
+        for (position, entry) in new {
+            if let Record::Started { task, attempt: of } = entry.record {
+                let (_, last) = self.started.entry(task).or_insert((position, 0));
+                *last = of.get();
+                self.is_known |= only.is_none_or(|only| only == task) && attempt == Some(*last);
+            }
+            if let Some(end) = entry.record.attempt_end()
+                && let Some(content) = end.log
+            {
+                let started = self.started.get(&end.task);
+                logs.push(Log {
+                    task: end.task,
+                    attempt: started.map_or(0, |(_, last)| *last),
+                    place: Place::Content(content),
+                });
+            }
         }
-        if let Some(end) = entry.record.attempt_end()
-            && let Some(content) = end.log
-        {
-            let (task, attempt) = (end.task, started[end.task.index()].1);
-            logs.push(Log {
-                task,
-                attempt,
-                place: Place::Content(content),
-            });
+        self.read = view.entries.len();
+        if let Some(wanted) = attempt.filter(|_| !self.is_known) {
+            return Err(no_attempt(view, only, wanted));
         }
-    }
-    if let Some(wanted) = attempt.filter(|_| !is_known) {
-        return Err(no_attempt(view, only, wanted));
-    }
-    for draft in drafts {
-        let (task, attempt) = (draft.task, draft.attempt.get());
-        // The end of the attempt may have been saved after the drafts were read.
-        let is_final = |log: &Log| (log.task, log.attempt) == (task, attempt);
-        if !logs
-            .iter()
-            .any(|log| is_final(log) && matches!(log.place, Place::Content(_)))
-        {
-            logs.push(Log {
+        let is_wanted = |log: &Log| {
+            only.is_none_or(|only| only == log.task)
+                && attempt.is_none_or(|wanted| wanted == log.attempt)
+        };
+        logs.retain(is_wanted);
+        self.count += logs.len();
+        self.ended
+            .extend(logs.iter().map(|log| (log.task, log.attempt)));
+        let final_logs = logs.len();
+        for draft in drafts {
+            let (task, attempt) = (draft.task, draft.attempt.get());
+            let log = Log {
                 task,
                 attempt,
                 place: Place::Draft(draft.stream, draft.bytes),
-            });
+            };
+            // The end of the attempt may have been saved after the drafts were read.
+            if is_wanted(&log) && !self.ended.contains(&(task, attempt)) {
+                logs.push(log);
+            }
         }
+        let drafts = logs.len() - final_logs;
+        self.tasks.extend(logs.iter().map(|log| log.task));
+        let first = |log: &Log| self.started.get(&log.task).map(|(first, _)| *first);
+        logs.sort_by_key(|log| (first(log), log.attempt));
+        Ok(NextLogs { logs, drafts })
     }
-    logs.retain(|log| {
-        only.is_none_or(|only| only == log.task)
-            && attempt.is_none_or(|wanted| wanted == log.attempt)
-    });
-    logs.sort_by_key(|log| (started[log.task.index()].0, log.attempt));
-    Ok(logs)
 }
 
 /// Prints logs; when it follows them, only what is new.
@@ -137,8 +171,6 @@ struct Printer {
     follows: bool,
     /// What was printed of each stream of a running attempt, when it follows.
     printed: BTreeMap<StreamOf, Bytes>,
-    /// The logs of ended attempts that were printed, when it follows.
-    done: BTreeSet<ContentId>,
     /// The stream that was printed last.
     last: Option<StreamOf>,
 }
@@ -152,7 +184,6 @@ impl Printer {
             format,
             follows,
             printed: BTreeMap::new(),
-            done: BTreeSet::new(),
             last: None,
         }
     }
@@ -162,24 +193,23 @@ impl Printer {
         store: &dyn RawGraphStore,
         view: &RunView,
         logs: &[Log],
+        is_alone: bool,
     ) -> Result<(), CliError> {
         for log in logs {
             let streams = match &log.place {
-                Place::Content(id) if self.done.contains(id) => continue,
                 Place::Content(id) => view.logs(store, *id).await?,
                 Place::Draft(stream, bytes) => vec![(stream.clone(), bytes.clone())],
             };
-            let is_alone = logs.len() == 1 && streams.len() == 1;
+            let is_alone = is_alone && streams.len() == 1;
             for (stream, bytes) in streams {
                 self.print_stream(view, log, stream, &bytes, is_alone);
             }
-            if let Place::Content(id) = log.place
+            if let Place::Content(_) = log.place
                 && self.follows
             {
                 let of = (explain::name(view, log.task), log.attempt);
                 self.printed
                     .retain(|(task, attempt, _), _| (&**task, *attempt) != of);
-                self.done.insert(id);
             }
         }
         Ok(())
@@ -261,10 +291,8 @@ fn what_is_new(before: &Bytes, now: &Bytes) -> Bytes {
 }
 
 /// Reports on stderr why logs are missing.
-fn render_missing(view: &RunView, only: Option<TaskId>, logs: &[Log]) {
-    let is_missing = |id: &TaskId| {
-        only.is_none_or(|only| only == *id) && !logs.iter().any(|log| log.task == *id)
-    };
+fn render_missing(view: &RunView, only: Option<TaskId>, logged: &BTreeSet<TaskId>) {
+    let is_missing = |id: &TaskId| only.is_none_or(|only| only == *id) && !logged.contains(id);
     let is_running = view.scheduler.in_flight().any(|id| is_missing(&id));
     let who = only.map_or(format!("run {}", view.run), |task| {
         zeph_common::escape_terminal(explain::name(view, task)).into_owned()
@@ -272,7 +300,7 @@ fn render_missing(view: &RunView, only: Option<TaskId>, logs: &[Log]) {
     if is_running {
         let text = "nothing that a running attempt logged is saved yet";
         out::note_line(format!("{who}: {text}"));
-    } else if logs.is_empty() {
+    } else if logged.is_empty() {
         out::note_line(format!("{who}: nothing was logged"));
     }
 }

@@ -11,6 +11,7 @@ use zeph_runtime::{
 };
 use zeph_scheduler::Event;
 
+use super::watch::EventReader;
 use super::{Orchestrator, OrchestratorError, RunOutcome};
 
 /// Follows a run for a display, and decides when it asks, waits and suspends.
@@ -52,6 +53,8 @@ pub struct Follower {
     /// Updates that are due before the next event.
     due: VecDeque<Update>,
     missed: bool,
+    /// What was read of the store since events were missed for the first time.
+    stored: Option<Box<(RunView, EventReader)>>,
     /// Interrupted tasks' questions to answer with `retry`.
     retries: VecDeque<u32>,
     reruns_interrupted: bool,
@@ -129,6 +132,7 @@ impl Orchestrator {
             last_seq: 0,
             due: VecDeque::new(),
             missed: false,
+            stored: None,
             retries: VecDeque::new(),
             reruns_interrupted: false,
             asking: None,
@@ -263,10 +267,20 @@ impl Follower {
     /// Reads the records of missed events from the store.
     async fn reload(&mut self) -> Result<(), RuntimeError> {
         let store = self.orchestrator.store();
-        let view = RunView::load(&**store, self.handle.id()).await?;
-        let last = self.last_seq;
-        let events = super::watch::events(&view.entries, view.graph());
-        for event in events.filter(|event| event.seq.get() > last) {
+        let stored = match &mut self.stored {
+            Some(stored) => {
+                stored.0.refresh(&**store).await?;
+                stored
+            }
+            none @ None => {
+                let view = RunView::load(&**store, self.handle.id()).await?;
+                none.insert(Box::new((view, EventReader::default())))
+            }
+        };
+        let (view, reader) = &mut **stored;
+        let events = reader.read(view);
+        // Those that were delivered are skipped.
+        for event in events {
             self.take(RunEvent::Saved {
                 event,
                 error: None,

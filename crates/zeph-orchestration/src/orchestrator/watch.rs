@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use zeph_common::{Boundary, truncate};
-use zeph_graph::{AskWhy, Entry, Record, RunId, RunState, TaskGraph, TaskId, Timestamp};
+use zeph_graph::{AskWhy, Entry, Record, RunId, RunState, TaskId, Timestamp};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::driver::LastErrors;
 use zeph_runtime::{Owners, QuestionView, RunEvent, RunView, RuntimeError};
@@ -48,6 +48,9 @@ pub struct Watcher {
     owner: Option<String>,
     /// The number of the last record whose event is due or was delivered.
     last_seq: u64,
+    events: EventReader,
+    /// Events whose error texts are still to be read.
+    undelivered: VecDeque<Event>,
     errors: LastErrors,
     due: VecDeque<RunEvent>,
     /// When the shown logs of running attempts were saved.
@@ -78,6 +81,8 @@ impl Orchestrator {
             last_seq: view.entries.len() as u64,
             view,
             store,
+            events: EventReader::default(),
+            undelivered: VecDeque::new(),
             errors: LastErrors::default(),
             due: VecDeque::new(),
             logs: BTreeMap::new(),
@@ -108,7 +113,7 @@ impl Watcher {
 
     /// The events of all records that were read.
     pub fn history(&self) -> impl Iterator<Item = Event> {
-        events(&self.view.entries, self.view.graph())
+        EventReader::default().read(&self.view).into_iter()
     }
 
     /// The process that works on the run as of the last read, as text for people; `None` if there is none, or
@@ -138,7 +143,8 @@ impl Watcher {
             if let Some(event) = self.due.pop_front() {
                 return Ok(Some(event));
             }
-            if self.last_seq < self.view.entries.len() as u64 {
+            let is_behind = self.last_seq < self.view.entries.len() as u64;
+            if is_behind || !self.undelivered.is_empty() {
                 self.read_events().await?;
                 continue;
             }
@@ -152,7 +158,7 @@ impl Watcher {
         }
     }
 
-    /// Reads the run again if it has new records.
+    /// Reads the new records of the run, if it has any.
     async fn read_state(&mut self) -> Result<(), RuntimeError> {
         let run = &self.view.run;
         let read = async || {
@@ -168,7 +174,7 @@ impl Watcher {
         // After the owner is known to be gone, only a process that has resumed the run writes.
         let row = read().await?;
         if row.last_seq.get() != self.view.entries.len() as u64 {
-            self.view = RunView::load(&*self.store, run).await?;
+            self.view.refresh(&*self.store).await?;
         }
         let state = self.view.scheduler.state();
         let is_at_rest = matches!(state, RunState::Suspended | RunState::Ended(_));
@@ -180,11 +186,11 @@ impl Watcher {
 
     /// Makes the events of the records that are new.
     async fn read_events(&mut self) -> Result<(), RuntimeError> {
-        let new = events(&self.view.entries, self.view.graph());
+        let new = self.events.read(&self.view).into_iter();
         let new = new.filter(|event| event.seq.get() > self.last_seq);
-        let new: Vec<Event> = new.collect();
-        let mut texts = Vec::with_capacity(new.len());
-        for event in &new {
+        self.undelivered.extend(new);
+        self.last_seq = self.view.entries.len() as u64;
+        while let Some(event) = self.undelivered.front() {
             let mut text = None;
             if let Record::AttemptFailed {
                 error: Some(id), ..
@@ -192,10 +198,10 @@ impl Watcher {
             {
                 text = self.view.error(&*self.store, id).await?;
             }
-            texts.push(text.map(|error| Arc::from(error.message)));
-        }
-        for (event, text) in new.into_iter().zip(texts) {
-            self.last_seq = event.seq.get();
+            let text = text.map(|error| Arc::from(error.message));
+            let Some(event) = self.undelivered.pop_front() else {
+                break;
+            };
             let (seq, at, record) = (event.seq, event.at, event.record);
             let entry = Entry { seq, at, record };
             self.errors.note(&entry, self.view.graph(), text);
@@ -247,16 +253,28 @@ impl Watcher {
     }
 }
 
-/// The events of a stored journal.
-pub(super) fn events(entries: &[Entry], graph: &TaskGraph) -> impl Iterator<Item = Event> {
-    let mut log = EventLog::default();
-    let mut entries = entries.iter().peekable();
-    std::iter::from_fn(move || {
-        let entry = entries.next()?;
-        let mut event = log.event(entry, graph);
-        // The store does not keep the ends of commits. Most commits have one time; where they do not, a
-        // display joins fewer or more events than at work.
-        event.ends_commit = entries.peek().is_none_or(|next| next.at != entry.at);
-        Some(event)
-    })
+/// The records of a stored run as events, each once.
+#[derive(Debug, Default)]
+pub(super) struct EventReader {
+    log: EventLog,
+    /// The number of records that were read.
+    count: usize,
+}
+
+impl EventReader {
+    /// The events of the records that the view has got since the last call. Cost: these records.
+    pub(super) fn read(&mut self, view: &RunView) -> Vec<Event> {
+        let new = view.entries.get(self.count..).unwrap_or_default();
+        self.count = view.entries.len();
+        let mut entries = new.iter().peekable();
+        let mut events = Vec::with_capacity(new.len());
+        while let Some(entry) = entries.next() {
+            let mut event = self.log.event(entry, view.graph());
+            // The store does not keep the ends of commits. Most commits have one time; where they do not, a
+            // display joins fewer or more events than at work.
+            event.ends_commit = entries.peek().is_none_or(|next| next.at != entry.at);
+            events.push(event);
+        }
+        events
+    }
 }

@@ -1,6 +1,7 @@
 //! The command line: commands, flags and their help, in one place.
 
 mod again;
+mod control;
 mod database;
 mod models;
 mod read;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use again::{AgainArgs, DiffArgs, ForkArgs, RetryArgs};
+pub(crate) use control::{AnswerArgs, CancelArgs, CompleteArgs, EndArgs, SkipArgs};
 pub(crate) use database::{
     BackupArgs, ConfigArgs, ConfigDo, DeleteArgs, ExportArgs, ImportArgs, PruneArgs,
 };
@@ -101,6 +103,10 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// Answer an open question
     Answer(AnswerArgs),
+    /// Give an unfinished task its result by hand
+    Complete(CompleteArgs),
+    /// Skip an unfinished task
+    Skip(SkipArgs),
     /// Cancel a run or a task
     Cancel(CancelArgs),
     /// Draw a plan file or a run
@@ -315,32 +321,6 @@ pub(crate) struct ResumeArgs {
     pub(crate) max_parallel: Option<String>,
     #[command(flatten)]
     pub(crate) models: ModelArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AnswerArgs {
-    /// The run, or the beginning of its name
-    pub(crate) run: String,
-    /// The question's number, as `zeph status` shows it
-    pub(crate) question: u32,
-    /// The answer; @FILE takes it from a file, @- from stdin, @env:VARIABLE from a variable, @@TEXT is an
-    /// answer that begins with @
-    /// [default: ask at the terminal]
-    pub(crate) text: Option<String>,
-    /// Withdraw an answer that waits for the run to be resumed, and give this one
-    #[arg(long)]
-    pub(crate) replace: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CancelArgs {
-    /// The run, or the beginning of its name
-    pub(crate) run: String,
-    /// The task [default: the whole run]
-    pub(crate) task: Option<String>,
-    /// Also what depends on the task
-    #[arg(long, requires = "task")]
-    pub(crate) downstream: bool,
 }
 
 #[derive(Debug, Args)]

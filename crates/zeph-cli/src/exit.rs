@@ -10,7 +10,7 @@ use zeph_memory::StoreError;
 use zeph_orchestration::OrchestratorError;
 use zeph_runtime::RuntimeError;
 
-use crate::context::{command, no_such_run};
+use crate::context::{command, command_with, no_such_run};
 use crate::out::{self, Tone};
 
 /// The exit code of a command.
@@ -278,6 +278,11 @@ fn of_runtime(error: &RuntimeError) -> CliError {
             command(&["status", run.as_str()])
         )),
         E::BadAnswer { .. } => usage("bad_answer"),
+        E::AlreadyGiven { run, task, .. } => usage("already_given").help(format!(
+            "`{}`, or `complete` with --replace, takes its place",
+            command_with(&["skip", run.as_str(), "--replace"], &[task])
+        )),
+        E::BadResult { .. } => usage("bad_result"),
         E::OwnTask { .. } => usage("own_task"),
         E::Refused { .. } => usage("refused"),
         E::Gone { .. } | E::Random { .. } => CliError::new(Exit::Internal, text),

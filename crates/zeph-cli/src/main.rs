@@ -143,6 +143,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Show(args) => read::show::run(&cx, &args).await,
         Command::Logs(args) => read::logs::run(&cx, &args).await,
         Command::Answer(args) => read::request::answer(&cx, &args).await,
+        Command::Complete(args) => read::by_hand::complete(&cx, &args).await,
+        Command::Skip(args) => read::by_hand::skip(&cx, &args).await,
         Command::Cancel(args) => read::request::cancel(&cx, &args).await,
         Command::Junit(args) => run::junit::run(&cx, &args).await,
         Command::Why(args) => read::why::run(&cx, &args).await,

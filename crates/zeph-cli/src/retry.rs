@@ -19,6 +19,7 @@ use crate::llm::{self, ModelConfig};
 use crate::out::{self, Channel, Tone};
 use crate::place;
 use crate::plan::{self, Params};
+use crate::read::by_hand;
 use crate::read::money::spent_json;
 use crate::read::page::count;
 use crate::read::time::micros;
@@ -147,19 +148,8 @@ fn given_results(
         };
         let text = place::read(&format!("the result of {task}"), text)?.text;
         let text = llm::base_builder(cx).build()?.redacted(&text)?;
-        let parsed: Option<Value> = serde_json::from_str(&text).ok();
-        let is_command = match view.graph().task(view.task(task)?).work() {
-            Work::Action { name, .. } => &**name == "command",
-            Work::Milestone | Work::Question(_) => false,
-        };
-        let value = match parsed {
-            Some(object @ Value::Object(_)) => object,
-            json if is_command => {
-                json!({ "stdout": text, "stderr": "", "exit": 0, "json": json })
-            }
-            Some(value) => value,
-            None => Value::String(text),
-        };
+        let work = view.graph().task(view.task(task)?).work();
+        let value = by_hand::result_of(work, Some(text));
         given.insert(task.to_owned(), value);
     }
     Ok(given)

@@ -37,7 +37,8 @@ pub use links::Links;
 pub use params::Params;
 pub use policy::{Header, OverBudget, Policy, RunLimits};
 pub use record::{
-    Answer, AttemptEnd, AttemptOutcome, EndingWhy, Entry, Record, RunChange, TaskEnd, TaskOutcome,
+    Answer, AttemptEnd, AttemptOutcome, EndingWhy, Entry, ManualEnd, Record, RunChange, TaskEnd,
+    TaskOutcome,
 };
 pub use rules::{
     AnswerKind, Approval, AskFailure, Effect, FailureAnswer, LaneUse, OnFailure, Question, Retry,

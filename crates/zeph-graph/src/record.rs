@@ -108,6 +108,17 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "AnsweredBy::is_unknown")]
         by: AnsweredBy,
     },
+    /// A person gives the task its end. If an attempt is in flight, it is stopped first; otherwise the next
+    /// record of the task is that end.
+    Overridden {
+        /// The task.
+        task: TaskId,
+        /// The end.
+        end: ManualEnd,
+        /// Who gave it.
+        #[serde(default, skip_serializing_if = "AnsweredBy::is_unknown")]
+        by: AnsweredBy,
+    },
     /// The running attempt is asked to stop.
     CancelRequested {
         /// The task.
@@ -247,6 +258,16 @@ pub enum Answer {
     Value(Output),
 }
 
+/// The end that a person gives a task in place of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ManualEnd {
+    /// It completes with this result.
+    Complete(Output),
+    /// It is skipped.
+    Skip,
+}
+
 /// A record with its position and time in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -272,6 +293,7 @@ impl Record {
             | Self::BackedOff { task, .. }
             | Self::Asked { task, .. }
             | Self::Answered { task, .. }
+            | Self::Overridden { task, .. }
             | Self::CancelRequested { task, .. }
             | Self::Failed { task, .. }
             | Self::Skipped { task, .. }
@@ -292,7 +314,7 @@ impl Record {
         }
     }
 
-    /// The contents that it refers to: first output, error, note or patch, then the log or who answered.
+    /// The contents that it refers to: first output, error, note or patch, then the log or who decided.
     pub fn contents(&self) -> impl Iterator<Item = ContentId> {
         let main = if let Self::AttemptFailed { error, .. } = *self {
             error
@@ -303,13 +325,17 @@ impl Record {
         | Self::Answered {
             answer: Answer::Value(output),
             ..
+        }
+        | Self::Overridden {
+            end: ManualEnd::Complete(output),
+            ..
         } = *self
         {
             output.content()
         } else {
             None
         };
-        let second = if let Self::Answered { by, .. } = *self {
+        let second = if let Self::Answered { by, .. } | Self::Overridden { by, .. } = *self {
             by.content()
         } else {
             self.attempt_end().and_then(|end| end.log)

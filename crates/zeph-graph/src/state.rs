@@ -33,6 +33,7 @@ use crate::{Attempt, ContentId, QuestionId, Rules, TaskId, Timestamp};
 /// | Asking | Completed | an answer that is the result |
 /// | Asking | Skipped | no to an approval |
 /// | Asking | Failed | "skip" or "abort" to a failure |
+/// | any that is not final | Completed, Skipped | a person gives the task its end; a Running task is Canceling first |
 /// | any that is not final | Canceled | the task or the run is canceled, the run is aborted or timed out; a Running task is Canceling first |
 ///
 /// Every task begins as Pending, when its run starts or when a patch adds it; parents that have ended
@@ -289,6 +290,8 @@ pub enum CutWhy {
     TaskTimeout,
     /// The run is suspended; the attempt costs no retry.
     Suspend,
+    /// A person has given the task its end.
+    Override,
 }
 
 impl std::fmt::Display for CutWhy {
@@ -299,6 +302,7 @@ impl std::fmt::Display for CutWhy {
             Self::IdleTimeout => Fault::IdleTimeout.fmt(f),
             Self::TaskTimeout => Fault::TaskTimeout.fmt(f),
             Self::Suspend => f.write_str("the run is being suspended"),
+            Self::Override => f.write_str("its end was given by hand"),
         }
     }
 }
@@ -315,6 +319,8 @@ pub enum SkipWhy {
     Declined,
     /// Its executor found nothing to do.
     Executor,
+    /// A person skipped it.
+    Override,
 }
 
 impl std::fmt::Display for SkipWhy {
@@ -325,6 +331,7 @@ impl std::fmt::Display for SkipWhy {
             Self::NoFailure => "no task that it depends on failed",
             Self::Declined => "the answer to its approval was no",
             Self::Executor => "it found nothing to do",
+            Self::Override => "by hand",
         })
     }
 }

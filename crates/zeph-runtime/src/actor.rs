@@ -13,7 +13,7 @@ use crate::request::Request;
 /// The most ancestors of a process that are looked at.
 const MAX_ANCESTORS: usize = 1_000;
 
-/// A process that sends a request, as it is noted with the answer that it gives.
+/// A process that sends a request, as it is noted with the answer or the end of a task that it gives.
 ///
 /// What is not known is absent: a system without `/proc` tells neither user nor terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Actor {
     /// When the request was put into the inbox of a run without an owner; it counted later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posted_at: Option<Timestamp>,
+    /// Why the task was ended by hand. Untrusted text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Actor {
@@ -52,6 +55,7 @@ impl Actor {
                 .and_then(ProcessStat::read)
                 .and_then(|stat| terminal(stat.terminal)),
             posted_at: None,
+            reason: None,
         }
     }
 }
@@ -75,7 +79,11 @@ impl fmt::Display for Actor {
 /// Whether a task of a run may not send that request: it would decide in place of a person.
 pub(crate) const fn is_for_people(request: &Request) -> bool {
     match request {
-        Request::Answer { .. } | Request::Unpause | Request::Budget { .. } => true,
+        Request::Answer { .. }
+        | Request::Complete { .. }
+        | Request::Skip { .. }
+        | Request::Unpause
+        | Request::Budget { .. } => true,
         Request::Cancel { .. } | Request::Pause | Request::Suspend => false,
     }
 }
@@ -174,6 +182,7 @@ mod tests {
             pid: Some(7),
             terminal: Some("pts/3".into()),
             posted_at: None,
+            reason: None,
         };
         assert_eq!(actor.to_string(), "anna (process 7, pts/3)");
         assert_eq!(Actor::default().to_string(), "an unknown user");

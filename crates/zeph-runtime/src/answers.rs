@@ -1,9 +1,11 @@
-//! The answers of a stored run: what was answered, who gave it, and when.
+//! The decisions of persons in a stored run: answers and given ends, who gave them, and when.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use zeph_graph::{Answer, ContentId, Entry, Output, Record, Seq, TaskId, Timestamp};
+use zeph_graph::{
+    Answer, AnsweredBy, ContentId, Entry, ManualEnd, Output, Record, Seq, TaskId, Timestamp,
+};
 use zeph_memory::{Content, RawGraphStore};
 
 use crate::actor::Actor;
@@ -33,7 +35,55 @@ pub struct AnswerView {
     pub by: Option<Actor>,
 }
 
+/// An end that a person gave a task of a stored run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ManualEndView {
+    /// The record.
+    pub seq: Seq,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The task.
+    pub task: TaskId,
+    /// The end.
+    pub end: ManualEnd,
+    /// Who gave it and why, if that is known.
+    pub by: Option<Actor>,
+}
+
 impl RunView {
+    /// The ends that persons gave, oldest first.
+    ///
+    /// # Errors
+    /// If the store cannot read who gave them.
+    pub async fn manual_ends(
+        &self,
+        store: &dyn RawGraphStore,
+    ) -> Result<Vec<ManualEndView>, RuntimeError> {
+        let given = |entry: &Entry| {
+            let Record::Overridden { task, end, by } = entry.record else {
+                return None;
+            };
+            Some((entry.seq, entry.at, task, end, by))
+        };
+        let ids: Vec<ContentId> = (self.entries.iter().filter_map(given))
+            .filter_map(|(.., by)| by.content())
+            .collect();
+        let parts = contents(store, &self.run, &ids).await?;
+        let actor = |id: ContentId| {
+            let part = parts.iter().find(|part| part.id == id)?;
+            serde_json::from_slice(&part.bytes).ok()
+        };
+        let view = |(seq, at, task, end, by): (_, _, _, _, AnsweredBy)| ManualEndView {
+            seq,
+            at,
+            task,
+            end,
+            by: by.content().and_then(actor),
+        };
+        Ok(self.entries.iter().filter_map(given).map(view).collect())
+    }
+
     /// The answers, oldest first.
     ///
     /// # Errors

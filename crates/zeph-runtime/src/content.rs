@@ -56,7 +56,13 @@ impl ContentParts {
         Self::new("answer", vec![(String::new(), bytes)])
     }
 
-    /// Who answered a question.
+    /// A result that a person gives.
+    pub(crate) fn of_given(value: &Value) -> Self {
+        let bytes = Bytes::from(value.to_string());
+        Self::new("output", vec![(String::new(), bytes)])
+    }
+
+    /// Who made a decision.
     pub(crate) fn of_actor(actor: &Actor) -> Self {
         // Plain data: texts and numbers.
         let bytes = Bytes::from(serde_json::to_string(actor).unwrap_or_else(|_| "{}".into()));

@@ -40,29 +40,27 @@ pub async fn ask(
     request: &Request,
     now: Timestamp,
 ) -> Result<Delivery, RuntimeError> {
-    send(store, owners, run, request, now, PostedAnswer::Counts).await
+    send(store, owners, run, request, now, Earlier::Counts).await
 }
 
-/// Answers a question as [`ask`] does, and takes the place of an answer that waits in the inbox.
+/// Sends a request as [`ask`] does, and takes the place of one in the inbox: of another answer to the same
+/// question, or of another end of the same task.
 ///
 /// # Errors
-/// As [`ask`]. An answer that an owner has applied cannot be replaced.
-pub async fn replace_answer(
+/// As [`ask`]. A request that an owner has applied cannot be replaced.
+pub async fn replace(
     store: &dyn RawGraphStore,
     owners: Option<&Owners>,
     run: &RunId,
-    question: u32,
-    text: &str,
+    request: &Request,
     now: Timestamp,
 ) -> Result<Delivery, RuntimeError> {
-    let text = text.to_owned();
-    let request = Request::Answer { question, text };
-    send(store, owners, run, &request, now, PostedAnswer::IsReplaced).await
+    send(store, owners, run, request, now, Earlier::IsReplaced).await
 }
 
-/// What becomes of an answer that is in the inbox when another one to its question is sent.
+/// What becomes of a request in the inbox when another one that decides the same is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum PostedAnswer {
+enum Earlier {
     Counts,
     IsReplaced,
 }
@@ -73,7 +71,7 @@ async fn send(
     run: &RunId,
     request: &Request,
     now: Timestamp,
-    posted_answer: PostedAnswer,
+    earlier: Earlier,
 ) -> Result<Delivery, RuntimeError> {
     if is_for_people(request) && is_in_task_of(run) {
         return Err(RuntimeError::OwnTask { run: run.clone() });
@@ -121,23 +119,16 @@ async fn send(
         view.open_question(store, *question).await?;
     }
     check(&view, request)?;
-    let mut replaces = None;
-    if let Request::Answer { question, text } = request
-        && let Some((id, first)) = view.posted_answer(*question)
+    if let Some(task) = request.ends_task()
+        && !view.scheduler.can_be_given_end(view.task(task)?)
     {
-        if text == first {
-            return Ok(Delivery::Posted(id));
-        }
-        if posted_answer == PostedAnswer::Counts {
-            return Err(RuntimeError::AlreadyAnswered {
-                run: run.clone(),
-                question: *question,
-                answer: first.to_owned(),
-                posted: Some(id),
-            });
-        }
-        replaces = Some(id);
+        return Ok(Delivery::Stale);
     }
+    let replaces = match earlier_decision(&view, request) {
+        Some(earlier) if earlier.is_same => return Ok(Delivery::Posted(earlier.id)),
+        Some(of) if earlier == Earlier::Counts => return Err(of.error),
+        of => of.map(|of| of.id),
+    };
     let signed = AttributedRequest {
         request: request.clone(),
         by: Some(Actor {
@@ -159,6 +150,41 @@ async fn send(
         None => None,
     };
     Ok(applied.unwrap_or(Delivery::Posted(id)))
+}
+
+/// A request in the inbox that decides what a new one decides, too.
+struct EarlierDecision {
+    id: RequestId,
+    is_same: bool,
+    error: RuntimeError,
+}
+
+fn earlier_decision(view: &RunView, request: &Request) -> Option<EarlierDecision> {
+    let run = view.run.clone();
+    if let Request::Answer { question, text } = request {
+        let (id, first) = view.posted_answer(*question)?;
+        return Some(EarlierDecision {
+            id,
+            is_same: text == first,
+            error: RuntimeError::AlreadyAnswered {
+                run,
+                question: *question,
+                answer: first.to_owned(),
+                posted: Some(id),
+            },
+        });
+    }
+    let task = request.ends_task()?;
+    let (id, first) = view.posted_end(task)?;
+    Some(EarlierDecision {
+        id,
+        is_same: request == first,
+        error: RuntimeError::AlreadyGiven {
+            run,
+            task: task.to_owned(),
+            request: first.to_string(),
+        },
+    })
 }
 
 /// A process that resumes the run may have read the inbox just before the request was posted: it is asked to
@@ -203,6 +229,10 @@ fn is_saved(view: &RunView, since: Seq, request: &Request) -> bool {
             matches!(record, Record::Answered { question: answered, by, .. }
                 if answered.get() == *question && !by.is_default())
         }
+        Request::Complete { task: name, .. } | Request::Skip { task: name, .. } => {
+            matches!(record, Record::Overridden { task, .. }
+                if view.graph().task(task).name() == name)
+        }
         Request::Cancel { task: None, .. } => {
             let why = EndingWhy::Cancel;
             record == Record::Ending { why }
@@ -231,7 +261,18 @@ fn check(view: &RunView, request: &Request) -> Result<(), RuntimeError> {
             id.and_then(|id| driver::check_answer(&view.scheduler, id, text))
                 .map_err(|error| RuntimeError::answer(run, *question, error))
         }
-        Request::Cancel {
+        Request::Complete { task, output, .. } => {
+            let id = view.task(task)?;
+            driver::check_result(&view.scheduler, id, output).map_err(|error| {
+                RuntimeError::BadResult {
+                    run,
+                    task: task.clone(),
+                    reason: error.0,
+                }
+            })
+        }
+        Request::Skip { task, .. }
+        | Request::Cancel {
             task: Some(task), ..
         } => view.task(task).map(drop),
         Request::Cancel { task: None, .. }

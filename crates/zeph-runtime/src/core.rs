@@ -13,24 +13,20 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, Id, JoinSet};
 use zeph_executor::{Redact, Registry};
-use zeph_graph::{QuestionId, RunId, RunState, Timestamp};
+use zeph_graph::{RunId, RunState, Timestamp};
 use zeph_memory::{Fence, RawGraphStore, RequestId};
 use zeph_scheduler::{Input, InputOutcome, Scope};
 
 use crate::active_run::ActiveRun;
-use crate::actor::Actor;
 use crate::attempt::JobResult;
 use crate::clock::Clock;
 use crate::commit::{CommitInFlight, committed};
-use crate::content::ContentParts;
-use crate::driver::{self, GivenReply, Reply};
 use crate::error::RuntimeError;
 use crate::growing_log::GrowingLog;
 use crate::in_flight::InFlight;
 use crate::inbox::{PostedRequest, read_inbox, replaced};
 use crate::message::{Ack, AttemptRef, Key, Message, Outcome};
 use crate::request::{self, AttributedRequest, Request};
-use crate::restore::closest;
 use crate::submission::Limits;
 
 /// A timer that fires later than this shows that the process stood still.
@@ -376,6 +372,17 @@ impl Core {
             Request::Answer { question, text } => {
                 return self.answer(key, question, text, by.as_ref());
             }
+            Request::Complete {
+                task,
+                output,
+                reason,
+            } => {
+                let end = (task, Some(output), reason);
+                return self.give_end(key, end, by);
+            }
+            Request::Skip { task, reason } => {
+                return self.give_end(key, (task, None, reason), by);
+            }
             Request::Pause => Input::Pause,
             Request::Unpause => Input::Unpause,
             Request::Budget { tokens, micro_usd } => {
@@ -394,53 +401,16 @@ impl Core {
             Request::Cancel {
                 task: Some(name),
                 downstream,
-            } => match scheduler.graph().find(&name) {
-                Some(task) if downstream => Input::Cancel(Scope::Downstream(task)),
-                Some(task) => Input::Cancel(Scope::Task(task)),
-                None => {
-                    return Err(RuntimeError::NoSuchTask {
-                        run: active.chain.run().clone(),
-                        suggestion: closest(scheduler.graph(), &name),
-                        task: name,
-                    });
-                }
-            },
+            } => {
+                let task = active.find(name)?;
+                Input::Cancel(if downstream {
+                    Scope::Downstream(task)
+                } else {
+                    Scope::Task(task)
+                })
+            }
         };
         Ok(self.handle(key, input))
-    }
-
-    fn answer(
-        &mut self,
-        key: Key,
-        question: u32,
-        text: String,
-        by: Option<&Actor>,
-    ) -> Result<InputOutcome, RuntimeError> {
-        let max_bytes = self.config.limits.max_output_bytes;
-        let text = match &self.config.redact {
-            Some(redact) => String::from_utf8_lossy(&redact.redact(text.as_bytes())).into_owned(),
-            None => text,
-        };
-        let answered = self.update(key, |active, now| {
-            driver::answer(
-                &mut active.scheduler,
-                &mut active.contents,
-                now,
-                GivenReply {
-                    question: QuestionId::new(question).ok_or(driver::AnswerError::NotOpen)?,
-                    reply: Reply::Text(text),
-                    by: by.map(ContentParts::of_actor),
-                },
-                max_bytes,
-                |value| ContentParts::of_value(&value),
-            )
-        });
-        let run = || self.runs.get(&key).map(|active| active.chain.run().clone());
-        match (answered, run()) {
-            (Some(Ok(outcome)), _) => Ok(outcome),
-            (Some(Err(error)), Some(run)) => Err(RuntimeError::answer(run, question, error)),
-            (_, None) | (None, _) => Ok(InputOutcome::Stale),
-        }
     }
 
     /// Passes the deadlines on that are over. A result that was there first wins, also when the process

@@ -172,6 +172,28 @@ pub enum RuntimeError {
         /// The request in the inbox with that answer; `None` if the answer has been applied.
         posted: Option<RequestId>,
     },
+    /// The inbox has another end for the task.
+    #[error(
+        "run {run} has a request for that task already: {request}; it counts when the run is resumed"
+    )]
+    AlreadyGiven {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: String,
+        /// The request in the inbox, in words. Untrusted text.
+        request: String,
+    },
+    /// The task cannot be given that result.
+    #[error("run {run}, task {task:?}: {reason}")]
+    BadResult {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: String,
+        /// The reason.
+        reason: String,
+    },
     /// The text does not answer the question.
     #[error("run {run}, question {question}: {reason}")]
     BadAnswer {
@@ -202,7 +224,7 @@ pub enum RuntimeError {
     },
     /// The request comes from a task of the run itself.
     #[error(
-        "run {run}: a task of the run cannot decide in place of a person; answer, resume, unpause and set the budget from a shell that no task has started, without ZEPH_RUN={run} in its environment"
+        "run {run}: a task of the run cannot decide in place of a person; answer, complete, skip, resume, unpause and set the budget from a shell that no task has started, without ZEPH_RUN={run} in its environment"
     )]
     OwnTask {
         /// The run.

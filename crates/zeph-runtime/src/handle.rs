@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_executor::TaskOutput;
 use zeph_graph::{Budget, Output, RunId, TaskState};
@@ -170,6 +171,38 @@ impl RunHandle {
                 question,
             }),
         }
+    }
+
+    /// Gives an unfinished task its result, which replaces its own; a running attempt is stopped first. The
+    /// outcome is `Stale` if the task has ended, is being canceled or was given an end before.
+    ///
+    /// # Errors
+    /// If there is no such task, it is a question that does not accept the value, the value is too large, or the
+    /// run is unloaded.
+    pub async fn complete(
+        &self,
+        task: impl Into<String>,
+        output: impl Into<Value>,
+    ) -> Result<InputOutcome, RuntimeError> {
+        self.request(Request::Complete {
+            task: task.into(),
+            output: output.into(),
+            reason: None,
+        })
+        .await
+    }
+
+    /// Skips an unfinished task; a running attempt is stopped first. The triggers of its dependants decide
+    /// whether they still start. The outcome is `Stale` as for [`complete`](Self::complete).
+    ///
+    /// # Errors
+    /// If there is no such task, or the run is unloaded.
+    pub async fn skip(&self, task: impl Into<String>) -> Result<InputOutcome, RuntimeError> {
+        self.request(Request::Skip {
+            task: task.into(),
+            reason: None,
+        })
+        .await
     }
 
     /// Cancels a task. The triggers of its dependants decide whether they still start. The outcome is `Stale`

@@ -40,6 +40,13 @@ impl PostedRequest {
             Some(_) | None => None,
         }
     }
+
+    /// The request, if it gives this task its end.
+    #[must_use]
+    pub fn end_of(&self, task: &str) -> Option<&Request> {
+        let request = &self.request.as_ref().ok()?.request;
+        (request.ends_task() == Some(task)).then_some(request)
+    }
 }
 
 /// The requests that the next owner of a run will apply, oldest first.

@@ -20,6 +20,24 @@ pub enum Request {
         /// The text of the answer.
         text: String,
     },
+    /// Give an unfinished task its result. A running attempt is stopped first.
+    Complete {
+        /// The task's name.
+        task: String,
+        /// The result.
+        output: Value,
+        /// Why, in the words of who decides it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Skip an unfinished task. A running attempt is stopped first.
+    Skip {
+        /// The task's name.
+        task: String,
+        /// Why, in the words of who decides it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// Cancel a task, a task with its dependants, or the run.
     Cancel {
         /// The task's name; none for the run.
@@ -53,6 +71,8 @@ impl fmt::Display for Request {
             Self::Answer { question, text } => {
                 write!(f, "answer to question {question}: {text:?}")
             }
+            Self::Complete { task, output, .. } => write!(f, "result of task {task}: {output}"),
+            Self::Skip { task, .. } => write!(f, "skip of task {task}"),
             Self::Cancel { task: None, .. } => f.write_str("cancel of the run"),
             Self::Cancel {
                 task: Some(task),
@@ -71,6 +91,22 @@ impl fmt::Display for Request {
             Self::Budget { tokens, micro_usd } => {
                 write!(f, "budget: {}", Budget::new(*tokens, *micro_usd))
             }
+        }
+    }
+}
+
+impl Request {
+    /// The task that a person ends by hand.
+    #[must_use]
+    pub fn ends_task(&self) -> Option<&str> {
+        match self {
+            Self::Complete { task, .. } | Self::Skip { task, .. } => Some(task),
+            Self::Answer { .. }
+            | Self::Cancel { .. }
+            | Self::Pause
+            | Self::Unpause
+            | Self::Suspend
+            | Self::Budget { .. } => None,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::error::RuntimeError;
 use crate::inbox::{PostedRequest, posted_requests};
 use crate::question::QuestionView;
 use crate::report::RunReport;
+use crate::request::Request;
 use crate::restore::{
     closest, contents, last_errors, output, read, read_entries, read_patches, recover,
 };
@@ -222,6 +223,13 @@ impl RunView {
             let (of, text) = posted.answer()?;
             (of == question).then_some((posted.id, text))
         })
+    }
+
+    /// The request in the inbox that gives this task its end, with its number.
+    #[must_use]
+    pub fn posted_end(&self, task: &str) -> Option<(RequestId, &Request)> {
+        let mut requests = self.requests.iter();
+        requests.find_map(|posted| Some((posted.id, posted.end_of(task)?)))
     }
 
     /// The task of that name.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use zeph_graph::{Question, RunState, Task, TaskGraph, Timestamp};
+use zeph_graph::{Question, RunEnd, RunState, Task, TaskGraph, Timestamp};
 use zeph_memory::{MemoryStore, RawGraphStore};
 use zeph_runtime::{
-    Delivery, Engine, PostedRequest, Request, RunView, RuntimeError, Submission, ask,
-    replace_answer,
+    Delivery, Engine, PostedRequest, Request, RunView, RuntimeError, Submission, ask, replace,
 };
+use zeph_scheduler::InputOutcome;
 
 fn two_questions() -> TaskGraph {
     let mut graph = TaskGraph::new();
@@ -28,7 +28,17 @@ async fn an_answer_in_the_inbox_is_shown_and_can_be_replaced() {
     run.suspend().await.expect("is saved");
     run.wait().await.expect("is suspended");
     let now = Timestamp::from_micros(2);
-    let replace = async |text| replace_answer(&*store, None, run.id(), 2, text, now).await;
+    let replace = async |text: &str| {
+        let (question, text) = (2, text.to_owned());
+        replace(
+            &*store,
+            None,
+            run.id(),
+            &Request::Answer { question, text },
+            now,
+        )
+        .await
+    };
     let view = async || {
         let view = RunView::load(&*store, run.id()).await;
         view.expect("is readable")
@@ -76,4 +86,32 @@ async fn an_answer_in_the_inbox_is_shown_and_can_be_replaced() {
         matches!(&late, RuntimeError::AlreadyAnswered { posted: None, .. }),
         "{late}"
     );
+}
+
+#[tokio::test]
+async fn a_handle_completes_and_skips_tasks() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let engine = Engine::builder(store).start().await.expect("starts");
+    let run = engine.submit(Submission::new(two_questions())).await;
+    let run = run.expect("is saved");
+    let refused = run.complete("b", "perhaps").await;
+    assert!(
+        matches!(refused, Err(RuntimeError::BadResult { .. })),
+        "{refused:?}"
+    );
+    let unknown = run.skip("c").await;
+    assert!(
+        matches!(unknown, Err(RuntimeError::NoSuchTask { .. })),
+        "{unknown:?}"
+    );
+    let given = run.complete("a", "by hand").await.expect("is saved");
+    assert_eq!(given, InputOutcome::Accepted);
+    let again = run.skip("a").await.expect("changes nothing");
+    assert_eq!(again, InputOutcome::Stale);
+    let skipped = run.skip("b").await.expect("is saved");
+    assert_eq!(skipped, InputOutcome::Accepted);
+    let report = run.wait().await.expect("has ended");
+    assert_eq!(report.state, RunState::Ended(RunEnd::Completed));
+    let output = run.output(&report, "a").await.expect("is readable");
+    assert_eq!(output.expect("was given").value, "by hand");
 }

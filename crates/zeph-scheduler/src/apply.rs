@@ -2,8 +2,8 @@
 //! fold of it.
 
 use zeph_graph::{
-    Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Fault, Output, Record, TaskId,
-    TaskState, Timestamp,
+    Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Fault, ManualEnd, Output,
+    Record, TaskId, TaskState, Timestamp,
 };
 
 use crate::machine::{Kind, Machine, OpenQuestion, Phase, TaskFlags, Waiting};
@@ -53,6 +53,7 @@ impl Machine {
                 self.enter(task, TaskState::Asking { question }, at);
             }
             Record::Answered { task, answer, .. } => self.apply_answered(task, answer, at),
+            Record::Overridden { task, end, .. } => self.apply_overridden(task, end, at),
             Record::CancelRequested { task, attempt, why } => {
                 self.enter(task, TaskState::Canceling { attempt, why }, at);
             }
@@ -125,7 +126,7 @@ impl Machine {
                 attempt_counts.failures += 1;
             }
             Some(CutWhy::Suspend) | None => attempt_counts.restarts += 1,
-            Some(_) => {}
+            Some(CutWhy::Cancel(_) | CutWhy::Override) => {}
         }
         if how == CutHow::Abandoned {
             attempt_counts.abandoned += 1;
@@ -191,6 +192,20 @@ impl Machine {
             | Answer::Yes
             | Answer::No
             | Answer::Failure(FailureAnswer::Skip | FailureAnswer::Abort) => {}
+        }
+    }
+
+    fn apply_overridden(&mut self, task: TaskId, end: ManualEnd, at: Timestamp) {
+        self.overrides.insert(task, end);
+        let state = self.state(task);
+        if let TaskState::Asking { question } = state
+            && let Some(open) = self.questions.get(&question)
+            && let (AskWhy::Failure(_), ManualEnd::Complete(_)) = (open.why, end)
+        {
+            self.counts.substituted += 1;
+        }
+        if !has_slot(state) {
+            self.enter(task, TaskState::Pending, at);
         }
     }
 

@@ -36,8 +36,9 @@ impl Machine {
                 self.ended.push_back(task);
             }
             TaskState::Running { attempt, .. } => self.stop(task, attempt, CutWhy::Cancel(why)),
+            // The end of the task is decided.
             TaskState::Canceling {
-                why: CutWhy::Cancel(_),
+                why: CutWhy::Cancel(_) | CutWhy::Override,
                 ..
             } => return InputOutcome::Stale,
             // The executor has been asked to stop already; only the reason changes.

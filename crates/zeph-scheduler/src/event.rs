@@ -99,6 +99,7 @@ impl Event {
             Record::BackedOff { .. } => "task_retrying",
             Record::Asked { .. } => "question_asked",
             Record::Answered { .. } => "question_answered",
+            Record::Overridden { .. } => "task_overridden",
             Record::CancelRequested { .. } => "task_canceling",
             Record::Failed { .. } => "task_failed",
             Record::Skipped { .. } => "task_skipped",

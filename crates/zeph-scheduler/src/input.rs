@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zeph_graph::{Answer, Attempt, Budget, ContentId, Fault, QuestionId, TaskId};
+use zeph_graph::{Answer, Attempt, Budget, ContentId, Fault, ManualEnd, QuestionId, TaskId};
 
 /// An event that the driver reports. Inputs may come in any order and repeatedly; a stale one is a no-op.
 ///
@@ -72,6 +72,18 @@ pub enum Input {
         /// The content that says who answered, if that is known.
         by: Option<ContentId>,
     },
+    /// A person gives an unfinished task its end. An attempt in flight is stopped first.
+    ///
+    /// Stale if the task has ended, is being canceled or has been given an end before. Rejected if the result
+    /// is to be that of the definition, which may have none.
+    Override {
+        /// The task.
+        task: TaskId,
+        /// The end.
+        end: ManualEnd,
+        /// The content that says who gave it, if that is known.
+        by: Option<ContentId>,
+    },
     /// Cancels work.
     Cancel(Scope),
     /// Starts nothing new until [`Input::Unpause`]; running attempts continue.
@@ -114,7 +126,7 @@ pub enum InputOutcome {
     Accepted,
     /// The input refers to something that has ended or never existed. Nothing has changed.
     Stale,
-    /// The question does not accept this answer, or the result comes before that of a parent. Nothing has
-    /// changed.
+    /// The question does not accept this answer, a task cannot be given that result, or the result comes before
+    /// that of a parent. Nothing has changed.
     Rejected,
 }

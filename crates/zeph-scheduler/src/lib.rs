@@ -22,6 +22,7 @@ mod replay;
 mod snapshot;
 
 mod attempt_api;
+mod by_hand;
 mod cancel;
 mod growth;
 mod lifecycle;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use zeph_graph::{
-    AskWhy, Attempt, Effect, EndingWhy, Entry, Links, Output, Policy, QuestionId, Record, RunEnd,
-    Seq, Task, TaskGraph, TaskId, TaskState, Timestamp, Trigger, Work,
+    AskWhy, Attempt, Effect, EndingWhy, Entry, Links, ManualEnd, Output, Policy, QuestionId,
+    Record, RunEnd, Seq, Task, TaskGraph, TaskId, TaskState, Timestamp, Trigger, Work,
 };
 
 use crate::batch::Action;
@@ -76,6 +76,8 @@ pub(crate) struct Machine {
     pub(crate) clocks: BTreeMap<TaskId, Clock>,
     pub(crate) questions: BTreeMap<QuestionId, OpenQuestion>,
     pub(crate) ledger: BudgetLedger,
+    // The ends that persons gave, also of tasks that have ended.
+    pub(crate) overrides: BTreeMap<TaskId, ManualEnd>,
     // The tasks with an accepted patch.
     pub(crate) proposers: BTreeSet<TaskId>,
 
@@ -281,6 +283,7 @@ impl Machine {
             clocks: BTreeMap::new(),
             questions: BTreeMap::new(),
             ledger: BudgetLedger::new(policy.budget),
+            overrides: BTreeMap::new(),
             proposers: BTreeSet::new(),
             ready: Ready::new(&graph, weight),
             timers: Timers::default(),

@@ -154,6 +154,11 @@ impl Machine {
         if how == CutHow::Abandoned {
             self.actions.push(Action::Abandon { task, attempt });
         }
+        if why == Some(CutWhy::Override)
+            && let Some(&end) = self.overrides.get(&task)
+        {
+            return self.end_by_hand(task, end);
+        }
         if let Some(ending) = self.run.ending
             && !self.is_finalizer(task)
         {
@@ -178,10 +183,12 @@ impl Machine {
             Some(CutWhy::AttemptTimeout) => self.after_failure(task, Fault::AttemptTimeout, None),
             Some(CutWhy::IdleTimeout) => self.after_failure(task, Fault::IdleTimeout, None),
             Some(CutWhy::TaskTimeout) => self.after_failure(task, Fault::TaskTimeout, None),
-            Some(CutWhy::Suspend) | None if at_most_once => {
+            Some(CutWhy::Suspend | CutWhy::Override) | None if at_most_once => {
                 self.ask_failure(task, Fault::Interrupted);
             }
-            Some(CutWhy::Suspend) | None => self.record(Record::Readied { task }),
+            Some(CutWhy::Suspend | CutWhy::Override) | None => {
+                self.record(Record::Readied { task });
+            }
         }
     }
 }

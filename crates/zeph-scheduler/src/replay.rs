@@ -198,14 +198,19 @@ impl Cause<'_> {
                 answer,
                 by: by.content(),
             }),
+            Record::Overridden { task, end, by } => {
+                let by = by.content();
+                self.handle(Input::Override { task, end, by });
+            }
             Record::Suspending => self.handle(Input::Suspend),
             Record::CancelRequested { task, attempt, why } => match why {
                 CutWhy::IdleTimeout => self.handle(Input::Idle { task, attempt }),
                 CutWhy::Cancel(why) => self.handle(cancel(task, why)),
                 CutWhy::Suspend if !self.is_due(now) => self.handle(Input::Suspend),
-                CutWhy::Suspend | CutWhy::AttemptTimeout | CutWhy::TaskTimeout => {
-                    self.handle(Input::Tick);
-                }
+                CutWhy::Suspend
+                | CutWhy::AttemptTimeout
+                | CutWhy::TaskTimeout
+                | CutWhy::Override => self.handle(Input::Tick),
             },
             Record::Canceled { task, why } => self.handle(cancel(task, why)),
             Record::Ending {

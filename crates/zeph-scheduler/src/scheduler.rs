@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    Answer, Attempt, Header, Policy, QuestionId, RunEnd, RunState, Seq, TaskGraph, TaskId,
-    TaskState, Timestamp,
+    Answer, Attempt, Header, ManualEnd, Policy, QuestionId, RunEnd, RunState, Seq, TaskGraph,
+    TaskId, TaskState, Timestamp,
 };
 
 use crate::batch::{Action, Batch};
@@ -299,6 +299,7 @@ impl Machine {
                 answer,
                 by,
             } => self.on_answered(question, answer, by),
+            Input::Override { task, end, by } => self.on_override(task, end, by),
             Input::Cancel(scope) => self.on_cancel(scope),
             Input::Pause => self.on_pause(true),
             Input::Unpause => self.on_pause(false),
@@ -332,6 +333,12 @@ impl TaskView<'_> {
     #[must_use]
     pub fn last_attempt(&self) -> Option<Attempt> {
         Attempt::new(self.machine.attempts[self.id.index()])
+    }
+
+    /// The end that a person gave the task, which it has or will have.
+    #[must_use]
+    pub fn manual_end(&self) -> Option<ManualEnd> {
+        self.machine.overrides.get(&self.id).copied()
     }
 
     /// Counts of the failed, repeated and abandoned attempts.

@@ -1,6 +1,8 @@
 //! Snapshot: the state that a fold of the journal must reproduce, as a value.
 
-use zeph_graph::{Budget, ReservationId, RunState, Seq, Spend, TaskId, TaskState, Timestamp};
+use zeph_graph::{
+    Budget, ManualEnd, ReservationId, RunState, Seq, Spend, TaskId, TaskState, Timestamp,
+};
 
 use crate::Scheduler;
 use crate::budget_ledger::Account;
@@ -43,6 +45,8 @@ pub struct Snapshot {
     pub accounts: Vec<(TaskId, Account)>,
     /// The open reservations, by task.
     pub reservations: Vec<(TaskId, ReservationId, Spend)>,
+    /// The ends that persons gave, by task.
+    pub overrides: Vec<(TaskId, ManualEnd)>,
     /// The tasks with an accepted patch.
     pub proposers: Vec<TaskId>,
 }
@@ -53,7 +57,7 @@ impl Scheduler {
     pub fn snapshot(&self) -> Snapshot {
         let machine = &self.machine;
         Snapshot {
-            version: 2,
+            version: 3,
             run: self.state(),
             next_seq: machine.run.next_seq,
             states: machine.state.clone(),
@@ -78,6 +82,9 @@ impl Scheduler {
                 .collect(),
             reservations: (machine.ledger.open.iter())
                 .map(|(&(task, reservation), &most)| (task, reservation, most))
+                .collect(),
+            overrides: (machine.overrides.iter())
+                .map(|(&task, &end)| (task, end))
                 .collect(),
             proposers: machine.proposers.iter().copied().collect(),
         }

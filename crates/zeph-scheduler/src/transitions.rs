@@ -1,12 +1,13 @@
 //! Transitions: the one table of the records that are allowed in a state, live and in recovery.
 
 use zeph_graph::{
-    Answer, AskWhy, CancelWhy, CutWhy, EndingWhy, FailureAnswer, QuestionId, Record, SkipWhy,
-    TaskId, TaskState, Trigger, Work,
+    Answer, AskWhy, Attempt, CancelWhy, CutWhy, EndingWhy, FailureAnswer, ManualEnd, Output,
+    QuestionId, Record, SkipWhy, TaskId, TaskState, Trigger, Work,
 };
 
 use crate::apply::has_slot;
 use crate::machine::{Machine, Phase, Waiting};
+use crate::outcome::InFlight;
 
 impl Machine {
     /// Whether the record may come next. A live scheduler asserts it; recovery rejects a journal that
@@ -36,7 +37,7 @@ impl Machine {
                     && attempt == self.next_attempt(task)
                     && self.ready.has_room(task)
             }
-            Record::Completed { task, .. } => self.allows_completed(task),
+            Record::Completed { task, output, .. } => self.allows_completed(task, output),
             Record::Supplied { task, .. } => self.allows_supplied(task),
             Record::AttemptFailed { task, attempt, .. } => {
                 matches!(self.state(task), TaskState::Running { attempt: a, .. } if a == attempt)
@@ -46,18 +47,11 @@ impl Machine {
                 TaskState::Running { attempt: a, .. } | TaskState::Canceling { attempt: a, .. }
                     if a == attempt
             ),
-            Record::CancelRequested {
-                why: CutWhy::Cancel(why),
-                ..
-            } if !self.is_known_root(why) => false,
+            Record::Overridden { task, end, by } => {
+                !by.is_default() && self.allows_overridden(task, end)
+            }
             Record::CancelRequested { task, attempt, why } => {
-                let state = self.state(task);
-                matches!(state, TaskState::Running { attempt: a, .. } if a == attempt)
-                    || matches!(
-                        state,
-                        TaskState::Canceling { attempt: a, why: before }
-                            if a == attempt && before != why
-                    )
+                self.allows_cancel_requested(task, attempt, why)
             }
             Record::BackedOff { task, .. } => self.is_between_attempts(task),
             Record::Asked {
@@ -104,6 +98,24 @@ impl Machine {
             Record::Budgeted { budget } => budget != self.ledger.budget,
             Record::Ended { .. } => self.counts.ended() == self.counts.total(),
         }
+    }
+
+    /// The attempt is at work, or is being stopped for another reason.
+    fn allows_cancel_requested(&self, task: TaskId, attempt: Attempt, why: CutWhy) -> bool {
+        let has_reason = match why {
+            CutWhy::Override => self.overrides.contains_key(&task),
+            CutWhy::Cancel(why) => self.is_known_root(why),
+            CutWhy::AttemptTimeout
+            | CutWhy::IdleTimeout
+            | CutWhy::TaskTimeout
+            | CutWhy::Suspend => true,
+        };
+        has_reason
+            && match self.in_flight(task, attempt) {
+                Some(InFlight::Running) => true,
+                Some(InFlight::Stopping(before)) => before != why,
+                None => false,
+            }
     }
 
     fn allows_asked(&self, task: TaskId, question: QuestionId, why: AskWhy) -> bool {
@@ -153,13 +165,15 @@ impl Machine {
             && !self.proposers.contains(&task)
     }
 
-    /// A task completes by an attempt, or without one: a milestone, an answer, a substitute value.
-    fn allows_completed(&self, task: TaskId) -> bool {
+    /// A task completes by an attempt, or without one: a milestone, an answer, a substitute value, a result that
+    /// a person gave.
+    fn allows_completed(&self, task: TaskId, output: Output) -> bool {
         match self.state(task) {
             TaskState::Running { .. } | TaskState::Canceling { .. } => true,
             TaskState::Ready | TaskState::BackingOff { .. } => true,
             TaskState::Pending => {
                 self.attempts[task.index()] > 0
+                    || self.overrides.get(&task) == Some(&ManualEnd::Complete(output))
                     || match self.graph.task(task).work() {
                         Work::Milestone | Work::Question(_) => true,
                         Work::Action { .. } => false,
@@ -189,6 +203,7 @@ impl Machine {
             SkipWhy::Upstream(parent) => self.graph.parents(task).contains(&parent),
             SkipWhy::NoFailure | SkipWhy::Declined => true,
             SkipWhy::Executor => self.attempts[task.index()] > 0,
+            SkipWhy::Override => self.overrides.get(&task) == Some(&ManualEnd::Skip),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Ends: of attempts, of questions and of tasks.
 
 use zeph_graph::{
-    Answer, AskWhy, Attempt, CutWhy, Entry, FailureAnswer, Fault, OnFailure, Output, QuestionId,
-    Record, SkipWhy, TaskId, Timestamp, Trigger, Work,
+    Answer, AskWhy, Attempt, CutWhy, Entry, FailureAnswer, Fault, ManualEnd, OnFailure, Output,
+    QuestionId, Record, SkipWhy, TaskId, Timestamp, Trigger, Work,
 };
 
 use super::{Audit, LogEnd, LogState, Required, TaskLog};
@@ -123,6 +123,21 @@ impl Audit {
         let none = |end| !parents.iter().any(|&parent| log_of(parent).ended_as(end));
         let fine = match why {
             SkipWhy::Declined | SkipWhy::Executor => state == LogState::Between,
+            SkipWhy::Override => {
+                let given = self.task_logs[task.index()].manual_end;
+                return match (state, given) {
+                    (LogState::Between, Some(ManualEnd::Skip)) => self.ends(task, LogEnd::Skipped),
+                    (_, _) => {
+                        hold!(
+                            false,
+                            26,
+                            "given_ends_count",
+                            "{task} is skipped from {state:?}"
+                        );
+                        Ok(())
+                    }
+                };
+            }
             SkipWhy::NoFailure => {
                 let is_over = all_ended() && none(LogEnd::Failed);
                 state == LogState::Waiting && rules.trigger == Trigger::AnyFailed && is_over

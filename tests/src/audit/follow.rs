@@ -7,6 +7,7 @@ use zeph_graph::{
     Output, OverBudget, Record, SkipWhy, TaskId, Work,
 };
 
+use super::by_hand::is_given_end;
 use super::{Audit, Required};
 use crate::hold;
 use crate::violation::Check;
@@ -33,6 +34,7 @@ impl Audit {
                 self.after_cut(task, why, how, &record)
             }
             Required::Answer(task, why, answer) => self.after_answer(task, why, answer, &record),
+            Required::Override(task, end) => self.after_override(task, end, &record),
             Required::Ending(task) => {
                 record
                     == Record::Ending {
@@ -54,6 +56,7 @@ impl Audit {
         let (Required::Failure(task, _)
         | Required::Cut(task, ..)
         | Required::Answer(task, ..)
+        | Required::Override(task, _)
         | Required::Ending(task)) = required;
         if self.facts.rules(task).finally {
             return false;
@@ -64,7 +67,7 @@ impl Audit {
                 matches!(self.facts.rules(task).on_failure, OnFailure::Abort)
             }
             Required::Answer(_, _, answer) => answer == Answer::Failure(FailureAnswer::Abort),
-            Required::Ending(_) => false,
+            Required::Override(..) | Required::Ending(_) => false,
         }
     }
 
@@ -127,6 +130,10 @@ impl Audit {
     }
 
     fn after_cut(&self, task: TaskId, why: Option<CutWhy>, how: CutHow, record: &Record) -> bool {
+        if why == Some(CutWhy::Override) {
+            let end = self.task_logs[task.index()].manual_end;
+            return end.is_some_and(|end| is_given_end(task, end, record));
+        }
         if let Some(ending) = self.ending
             && !self.facts.rules(task).finally
         {
@@ -136,8 +143,10 @@ impl Audit {
         let once = self.facts.rules(task).effect == Effect::AtMostOnce;
         match why {
             Some(CutWhy::Cancel(why)) => *record == Record::Canceled { task, why },
-            Some(CutWhy::Suspend) | None if once => asks(record, task, Fault::Interrupted),
-            Some(CutWhy::Suspend) | None => *record == Record::Readied { task },
+            Some(CutWhy::Suspend | CutWhy::Override) | None if once => {
+                asks(record, task, Fault::Interrupted)
+            }
+            Some(CutWhy::Suspend | CutWhy::Override) | None => *record == Record::Readied { task },
             Some(_) if once && how != CutHow::Stopped => asks(record, task, Fault::Interrupted),
             Some(CutWhy::AttemptTimeout) => self.after_failure(task, Fault::AttemptTimeout, record),
             Some(CutWhy::IdleTimeout) => self.after_failure(task, Fault::IdleTimeout, record),

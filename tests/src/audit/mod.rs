@@ -6,6 +6,7 @@
 mod task_log;
 
 mod budget;
+mod by_hand;
 mod ends;
 mod follow;
 mod starts;
@@ -171,6 +172,9 @@ impl Audit {
                 answer,
                 by,
             } => return self.answered(task, question, answer, by.is_default()),
+            Record::Overridden { task, end, by } => {
+                return self.inv_26_overridden(task, end, by.is_default());
+            }
             Record::CancelRequested { task, attempt, why } => {
                 return self.cancel_requested(task, attempt, why);
             }
@@ -231,7 +235,7 @@ impl Audit {
                 log.failures += 1;
             }
             Some(CutWhy::Suspend) | None => log.free += 1,
-            Some(CutWhy::Cancel(_)) => {}
+            Some(CutWhy::Cancel(_) | CutWhy::Override) => {}
         }
         if how == CutHow::Abandoned {
             self.expected

@@ -209,10 +209,10 @@ impl Audit {
             "attempt {attempt} of {task} must end; {running} runs, and must end by {before:?}"
         );
         hold!(
-            !matches!(before, Some(CutWhy::Cancel(_))),
+            !matches!(before, Some(CutWhy::Cancel(_) | CutWhy::Override)),
             17,
             "cancel_is_complete",
-            "{task} is cancelled and then cut by {why:?}"
+            "{task} has its end and is then cut by {why:?}"
         );
         *state = LogState::Running(attempt, Some(why));
         if before.is_none() {

@@ -1,6 +1,6 @@
 //! Task log: the state of one task according to its records, and the record that must come next.
 
-use zeph_graph::{Answer, AskWhy, Attempt, CutHow, CutWhy, Fault, TaskId, Timestamp};
+use zeph_graph::{Answer, AskWhy, Attempt, CutHow, CutWhy, Fault, ManualEnd, TaskId, Timestamp};
 
 /// The state of one task according to the records.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,7 @@ pub(super) struct TaskLog {
     pub(super) manual_retries: u32,
     // Attempts that cost no retry.
     pub(super) free: u32,
+    pub(super) manual_end: Option<ManualEnd>,
 }
 
 /// The state of a task after its last record.
@@ -72,6 +73,8 @@ pub(super) enum Required {
     Cut(TaskId, Option<CutWhy>, CutHow),
     /// After an answer.
     Answer(TaskId, AskWhy, Answer),
+    /// After an end that a person gave: that end, or the stop of the attempt.
+    Override(TaskId, ManualEnd),
     /// After a failure that aborts.
     Ending(TaskId),
 }

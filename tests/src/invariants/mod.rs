@@ -54,6 +54,7 @@ pub fn after_input(view: &View<'_>) -> Check {
     scope::inv_13_records_explained(view)?;
     scope::inv_17_cancel_is_complete(view)?;
     scope::inv_18_branch_exact(view)?;
+    scope::inv_26_given_ends_count(view)?;
     scope::inv_23_patches_append(view)
 }
 

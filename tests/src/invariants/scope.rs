@@ -1,6 +1,6 @@
 //! Scope: the tasks that an input may change.
 
-use zeph_graph::{Attempt, CutWhy, TaskId, TaskState};
+use zeph_graph::{Attempt, CutWhy, ManualEnd, SkipWhy, TaskId, TaskState};
 use zeph_scheduler::{Input, Scope};
 
 use super::View;
@@ -64,6 +64,7 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
             // An attempt that has no idle time-out, or is being stopped, is never idle.
             | Input::Idle { .. }
             | Input::Answered { .. }
+            | Input::Override { .. }
             | Input::Cancel(_)
             | Input::Pause
             | Input::Unpause
@@ -115,7 +116,7 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
         let stopping = match state {
             TaskState::Canceling { why, .. } => {
                 // An attempt that was already being stopped keeps its reason when the run ends.
-                matches!(why, CutWhy::Cancel(_)) || view.model.ending().is_some()
+                matches!(why, CutWhy::Cancel(_) | CutWhy::Override) || view.model.ending().is_some()
             }
             TaskState::Pending
             | TaskState::Ready
@@ -138,6 +139,40 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
     Ok(())
 }
 
+/// A task that a person ends has that end in the same step, or its attempt is being stopped for it; and a given
+/// end is the end.
+pub(super) fn inv_26_given_ends_count(view: &View<'_>) -> Check {
+    for &(task, end) in &view.after.overrides {
+        let state = view.after.states[task.index()];
+        let fine = match (state, end) {
+            (TaskState::Completed { output }, ManualEnd::Complete(given)) => output == given,
+            (TaskState::Skipped { why }, ManualEnd::Skip) => why == SkipWhy::Override,
+            (TaskState::Canceling { why, .. }, _) => why == CutWhy::Override,
+            (_, _) => false,
+        };
+        hold!(
+            fine,
+            26,
+            "given_ends_count",
+            "{task} was given {end:?} and is {state:?}"
+        );
+    }
+    let given = |snapshot: &zeph_scheduler::Snapshot| snapshot.overrides.len();
+    let asked = matches!(view.what, Call::Input(Input::Override { .. }));
+    let more = usize::from(asked && view.reply == CallReply::Accepted);
+    hold!(
+        given(view.after) == given(view.before) + more,
+        26,
+        "given_ends_count",
+        "{:?} was {:?}, and {:?} became {:?}",
+        view.what,
+        view.reply,
+        view.before.overrides,
+        view.after.overrides
+    );
+    Ok(())
+}
+
 /// An input about one task changes only that task and its descendants, unless it aborts the run.
 pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
     if view.timers_due || view.model.ending().is_some() {
@@ -149,6 +184,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
             | Input::Failed { task, .. }
             | Input::Lost { task, .. }
             | Input::Idle { task, .. }
+            | Input::Override { task, .. }
             | Input::Cancel(Scope::Task(task) | Scope::Downstream(task)),
         ) => task,
         Call::Input(Input::Answered { question, .. }) => {

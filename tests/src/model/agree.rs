@@ -1,6 +1,6 @@
 //! Agree: compares the scheduler with the model, and adopts the choices that the scheduler is free to make.
 
-use zeph_graph::{Attempt, RunState, SkipWhy, TaskId, TaskState};
+use zeph_graph::{Attempt, ManualEnd, RunState, SkipWhy, TaskId, TaskState};
 use zeph_scheduler::{OpenQuestion, Scheduler, Snapshot};
 
 use super::{Model, Phase, Stage, TaskEnd, Until};
@@ -22,6 +22,15 @@ impl Model {
             return Err(format!(
                 "the run is {:?}, the model says {run:?}",
                 snapshot.run
+            ));
+        }
+        let lives = self.ids().into_iter().zip(&self.lives);
+        let manual = lives.filter_map(|(task, life)| Some((task, life.manual_end?)));
+        let manual: Vec<(TaskId, ManualEnd)> = manual.collect();
+        if manual != snapshot.overrides {
+            return Err(format!(
+                "persons gave {:?}, the model says {manual:?}",
+                snapshot.overrides
             ));
         }
         let substituted = self.lives.iter().filter(|life| life.substituted).count();
@@ -99,6 +108,12 @@ impl Model {
                 TaskEnd::NoFailure,
                 TaskState::Skipped {
                     why: SkipWhy::NoFailure,
+                },
+            )
+            | (
+                TaskEnd::SkippedByHand,
+                TaskState::Skipped {
+                    why: SkipWhy::Override,
                 },
             )
             | (

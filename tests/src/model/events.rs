@@ -87,6 +87,7 @@ impl Model {
                 Some(task) => self.answered(task, answer),
                 None => InputOutcome::Stale,
             },
+            Input::Override { task, end, .. } => self.override_end(task, end),
             Input::Cancel(scope) => self.cancel(scope),
             Input::Pause => self.pause(true),
             Input::Unpause => self.pause(false),
@@ -224,7 +225,9 @@ impl Model {
     fn cancel_task(&mut self, task: TaskId, why: CancelWhy) -> bool {
         let cut = CutWhy::Cancel(why);
         let stage = match self.lives[task.index()].stage {
-            Stage::Ended(_) | Stage::Stopping(_, CutWhy::Cancel(_), _) => return false,
+            Stage::Ended(_) | Stage::Stopping(_, CutWhy::Cancel(_) | CutWhy::Override, _) => {
+                return false;
+            }
             Stage::Working(no, _) => Stage::Stopping(no, cut, self.now),
             Stage::Stopping(no, _, since) => Stage::Stopping(no, cut, since),
             Stage::Idle | Stage::Queued | Stage::Resting(..) | Stage::Asked(..) => {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use zeph_graph::{AskWhy, Budget, CancelWhy, CutWhy, EndingWhy, Fault, Output, RunEnd, TaskId};
+use zeph_graph::{
+    AskWhy, Budget, CancelWhy, CutWhy, EndingWhy, Fault, ManualEnd, Output, RunEnd, TaskId,
+};
 
 use super::attempt_calls::TaskBudget;
 use super::clock::Stretches;
@@ -49,6 +51,8 @@ pub struct Life {
     pub abandoned: u32,
     /// Whether the task completed with a substitute value.
     pub substituted: bool,
+    /// The end that a person gave.
+    pub manual_end: Option<ManualEnd>,
     /// Whether a patch of it was accepted.
     pub has_proposed: bool,
     pub(super) queued_at: u64,
@@ -100,6 +104,8 @@ pub enum TaskEnd {
     NothingToDo,
     /// Skipped because a person refused the approval.
     Declined,
+    /// Skipped by a person.
+    SkippedByHand,
     /// Canceled.
     Canceled(CancelWhy),
 }
@@ -232,6 +238,7 @@ impl Life {
                     | TaskEnd::NoFailure
                     | TaskEnd::NothingToDo
                     | TaskEnd::Declined
+                    | TaskEnd::SkippedByHand
             )
         )
     }

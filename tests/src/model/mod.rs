@@ -8,6 +8,7 @@
 mod lifecycle;
 
 mod attempt_calls;
+mod by_hand;
 mod clock;
 mod events;
 mod outcome;

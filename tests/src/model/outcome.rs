@@ -8,6 +8,7 @@ use zeph_graph::{
 };
 use zeph_scheduler::InputOutcome;
 
+use super::by_hand::manual;
 use super::clock::{Stretches, later};
 use super::{Model, Stage, TaskEnd, Until};
 
@@ -110,6 +111,12 @@ impl Model {
         life.failures += u32::from(timed_out);
         life.restarts += u32::from(interrupted);
         life.abandoned += u32::from(how == CutHow::Abandoned);
+        if why == Some(CutWhy::Override)
+            && let Some(end) = life.manual_end
+        {
+            life.stage = Stage::Ended(manual(end));
+            return;
+        }
         if let Some(ending) = ending {
             life.stage = Stage::Ended(TaskEnd::Canceled(ending.cancel_why()));
             return;
@@ -123,7 +130,7 @@ impl Model {
             Some(CutWhy::AttemptTimeout) => self.retry_or_not(task, Fault::AttemptTimeout, None),
             Some(CutWhy::IdleTimeout) => self.retry_or_not(task, Fault::IdleTimeout, None),
             Some(CutWhy::TaskTimeout) => self.last_resort(task, Fault::TaskTimeout),
-            Some(CutWhy::Suspend) | None => self.queue(task),
+            Some(CutWhy::Suspend | CutWhy::Override) | None => self.queue(task),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use zeph_graph::{
-    Answer, Attempt, ContentId, Output, QuestionId, ReservationId, RunState, TaskId, Timestamp,
+    Answer, Attempt, ContentId, ManualEnd, Output, QuestionId, ReservationId, RunState, TaskId,
+    Timestamp,
 };
 use zeph_scheduler::{Action, Input, Scope};
 
@@ -116,6 +117,15 @@ impl Play {
             ["cancel", "run"] => Input::Cancel(Scope::Run),
             ["cancel", name] => Input::Cancel(Scope::Task(self.task(name)?)),
             ["cancel", name, "downstream"] => Input::Cancel(Scope::Downstream(self.task(name)?)),
+            ["skip", name] => self.by_hand(name, ManualEnd::Skip)?,
+            ["complete", name, "definition"] => {
+                self.by_hand(name, ManualEnd::Complete(Output::Definition))?
+            }
+            ["complete", name, value @ ..] => {
+                let is_value = value == ["value"];
+                let output = is_value.then_some(Output::Content(ContentId::FIRST));
+                self.by_hand(name, ManualEnd::Complete(output.unwrap_or_default()))?
+            }
             ["why", name] => return self.why(name),
             ["hold", "saves"] => {
                 self.saving = false;
@@ -145,6 +155,11 @@ impl Play {
         };
         self.say(&format!("- {}: {reply}", text.to_lowercase()));
         Ok(())
+    }
+
+    fn by_hand(&self, name: &str, end: ManualEnd) -> Result<Input, String> {
+        let (task, by) = (self.task(name)?, None);
+        Ok(Input::Override { task, end, by })
     }
 
     fn attempt_call(&mut self, name: &str, verb: &str, words: &[&str]) -> Result<Call, String> {

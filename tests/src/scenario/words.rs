@@ -1,7 +1,8 @@
 //! Words: formats a record as one short line.
 
 use zeph_graph::{
-    Answer, AskWhy, EndingWhy, FailureAnswer, Output, Record, SkipWhy, TaskGraph, TaskId, Timestamp,
+    Answer, AskWhy, EndingWhy, FailureAnswer, ManualEnd, Output, Record, SkipWhy, TaskGraph,
+    TaskId, Timestamp,
 };
 
 use super::times::moment;
@@ -29,6 +30,10 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
             let by = if by.is_default() { " by default" } else { "" };
             format!("q{question} answered{by}: {}", answer_word(answer))
         }
+        Record::Overridden { end, .. } => match end {
+            ManualEnd::Complete(output) => format!("is given its result{}", value(output)),
+            ManualEnd::Skip => "is to be skipped".into(),
+        },
         Record::CancelRequested { attempt, why, .. } => {
             format!("#{attempt} stopping: {why}")
         }
@@ -38,6 +43,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
             SkipWhy::NoFailure => "SKIPPED: nothing failed".into(),
             SkipWhy::Declined => "SKIPPED: declined".into(),
             SkipWhy::Executor => "SKIPPED: nothing to do".into(),
+            SkipWhy::Override => "SKIPPED: by hand".into(),
         },
         Record::Canceled { why, .. } => format!("CANCELED: {why}"),
         Record::Ending { why } => match why {

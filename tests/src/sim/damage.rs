@@ -60,6 +60,7 @@ fn of_another_task(record: Record, other: TaskId) -> Record {
         | Record::BackedOff { task, .. }
         | Record::Asked { task, .. }
         | Record::Answered { task, .. }
+        | Record::Overridden { task, .. }
         | Record::CancelRequested { task, .. }
         | Record::Failed { task, .. }
         | Record::Canceled { task, .. }

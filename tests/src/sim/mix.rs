@@ -29,7 +29,7 @@ pub struct Mix {
 }
 
 /// The number of kinds.
-pub const KINDS: usize = 21;
+pub const KINDS: usize = 22;
 
 /// A kind of random event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub enum Kind {
     Amend,
     /// The run's budget is changed.
     SetBudget,
+    /// A person gives a task its end.
+    Override,
 }
 
 impl Kind {
@@ -102,6 +104,7 @@ impl Kind {
         Self::Note,
         Self::Amend,
         Self::SetBudget,
+        Self::Override,
     ];
 }
 
@@ -109,7 +112,7 @@ impl Mix {
     /// Draws a mix.
     pub fn draw(rng: &mut Rng) -> Self {
         let usual = [
-            40, 14, 10, 1, 10, 2, 3, 1, 3, 3, 2, 1, 3, 3, 6, 2, 18, 8, 3, 9, 3,
+            40, 14, 10, 1, 10, 2, 3, 1, 3, 3, 2, 1, 3, 3, 6, 2, 18, 8, 3, 9, 3, 3,
         ];
         let mut weights = usual;
         for weight in &mut weights {

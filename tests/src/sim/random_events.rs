@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    Answer, AskWhy, Attempt, ContentId, FailureAnswer, Fault, Output, QuestionId, TaskId, Timestamp,
+    Answer, AskWhy, Attempt, ContentId, FailureAnswer, Fault, ManualEnd, Output, QuestionId,
+    TaskId, Timestamp,
 };
 use zeph_scheduler::{Input, OpenQuestion, Scope};
 
@@ -66,7 +67,23 @@ impl World {
             Kind::Note => self.note()?,
             Kind::Amend => self.amend()?,
             Kind::SetBudget => self.set_budget()?,
+            Kind::Override => self.override_end()?,
         }
+        Ok(())
+    }
+
+    fn override_end(&mut self) -> Check {
+        let task = match self.any_job() {
+            Some(job) if self.rng.percent(40) => job.task,
+            Some(_) | None => self.any_task(),
+        };
+        let end = match self.rng.below(20) {
+            0 => ManualEnd::Complete(Output::Definition),
+            1..10 => ManualEnd::Skip,
+            _ => ManualEnd::Complete(self.any_content().map_or(Output::None, Output::Content)),
+        };
+        let by = self.any_content();
+        self.tell(Input::Override { task, end, by })?;
         Ok(())
     }
 

@@ -1,10 +1,10 @@
-//! The answers of a run: what was answered, who gave it, from where, and when.
+//! The decisions of persons in a run: answers and given ends, who gave them, from where, and when.
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, truncate};
-use zeph_graph::{Entry, Timestamp};
+use zeph_graph::{Entry, ManualEnd, Timestamp};
 use zeph_memory::RawGraphStore;
-use zeph_runtime::{AnswerView, RunView};
+use zeph_runtime::{AnswerView, ManualEndView, RunView};
 
 use super::explain;
 use super::time::moment;
@@ -13,19 +13,35 @@ use crate::exit::CliError;
 /// The most bytes of an answer that are shown.
 const MAX_ANSWER_BYTES: usize = 200;
 
-/// The answers of a run, in the order of their records.
+/// The answers of a run and the ends that persons gave its tasks, each in the order of their records.
 #[derive(Debug, Default)]
-pub(crate) struct Answers(Vec<AnswerView>);
+pub(crate) struct Answers {
+    answers: Vec<AnswerView>,
+    ends: Vec<ManualEndView>,
+}
 
 impl Answers {
     pub(crate) async fn read(store: &dyn RawGraphStore, view: &RunView) -> Result<Self, CliError> {
-        Ok(Self(view.answers(store).await?))
+        Ok(Self {
+            answers: view.answers(store).await?,
+            ends: view.manual_ends(store).await?,
+        })
     }
 
     /// `: "yes" by anna (process 4711, pts/3), DATE`; empty for the record of anything else.
     pub(crate) fn words(&self, entry: &Entry, now: Timestamp) -> String {
         let Some(answer) = self.of(entry) else {
-            return String::new();
+            let actor = self
+                .end_of(entry)
+                .and_then(|end| Some((end, end.by.as_ref()?)));
+            return actor.map_or_else(String::new, |(end, actor)| {
+                let at = moment(actor.posted_at.unwrap_or(end.at), now);
+                let reason = actor
+                    .reason
+                    .as_deref()
+                    .map(|text| format!(": {}", short(text)));
+                format!(" by {actor}, {at}{}", reason.unwrap_or_default())
+            });
         };
         let text = short(&answer.text);
         let Some(actor) = &answer.by else {
@@ -37,12 +53,36 @@ impl Answers {
 
     /// Who gave the answer of a record; null if that is not known.
     pub(crate) fn actor_json(&self, entry: &Entry) -> Value {
-        json!(self.of(entry).and_then(|answer| answer.by.as_ref()))
+        let answer = self.of(entry).map(|answer| answer.by.as_ref());
+        json!(answer.or_else(|| Some(self.end_of(entry)?.by.as_ref())))
     }
 
     fn of(&self, entry: &Entry) -> Option<&AnswerView> {
-        let at = self.0.binary_search_by_key(&entry.seq, |answer| answer.seq);
-        at.ok().map(|at| &self.0[at])
+        let answers = &self.answers;
+        let at = answers.binary_search_by_key(&entry.seq, |answer| answer.seq);
+        at.ok().map(|at| &answers[at])
+    }
+
+    fn end_of(&self, entry: &Entry) -> Option<&ManualEndView> {
+        let at = (self.ends).binary_search_by_key(&entry.seq, |end| end.seq);
+        at.ok().map(|at| &self.ends[at])
+    }
+
+    /// The ends that persons gave, for programs.
+    pub(crate) fn ends_json(&self, view: &RunView) -> Vec<Value> {
+        let end = |given: &ManualEndView| {
+            let end = match given.end {
+                ManualEnd::Complete(_) => "complete",
+                ManualEnd::Skip => "skip",
+            };
+            json!({
+                "task": explain::name(view, given.task),
+                "end": end,
+                "at_us": given.at.as_micros(),
+                "by": given.by,
+            })
+        };
+        self.ends.iter().map(end).collect()
     }
 
     pub(crate) fn to_json(&self, view: &RunView) -> Vec<Value> {
@@ -56,7 +96,7 @@ impl Answers {
                 "by": answer.by,
             })
         };
-        self.0.iter().map(answer).collect()
+        self.answers.iter().map(answer).collect()
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod verify;
 pub(crate) mod why;
 
 pub(crate) mod budget;
+pub(crate) mod by_hand;
 pub(crate) mod request;
 
 mod explain;

@@ -7,7 +7,7 @@ use zeph_common::escape_terminal_block;
 use zeph_graph::{AskWhy, RunId};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::{plan_in_view, plan_questions};
-use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run, replace_answer};
+use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run, replace};
 
 use super::page;
 use crate::args::{AnswerArgs, CancelArgs, RunRef};
@@ -47,7 +47,8 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
     let done = format!("question {question} of run {run} is answered");
     if args.replace {
         let owners = cx.owners(&store);
-        let sent = replace_answer(&store, Some(&owners), &run, question, &text, now()).await?;
+        let request = Request::Answer { question, text };
+        let sent = replace(&store, Some(&owners), &run, &request, now()).await?;
         return Ok(report(cx, &run, sent, &done));
     }
     send(cx, &store, &run, &Request::Answer { question, text }, &done).await
@@ -203,9 +204,17 @@ pub(super) async fn send(
 }
 
 fn report(cx: &AppContext, run: &RunId, delivery: Delivery, done: &str) -> Exit {
+    if delivery == Delivery::Stale {
+        let text = format!("nothing to change in run {run}: it has that state already");
+        return print(cx, run, delivery, text);
+    }
+    report_with(cx, run, delivery, done)
+}
+
+/// Prints the delivery, with that text unless the request waits for the run to be resumed.
+pub(super) fn report_with(cx: &AppContext, run: &RunId, delivery: Delivery, text: &str) -> Exit {
     let text = match delivery {
-        Delivery::Accepted => done.to_owned(),
-        Delivery::Stale => format!("nothing to change in run {run}: it has that state already"),
+        Delivery::Accepted | Delivery::Stale => text.to_owned(),
         Delivery::Posted(_) => format!(
             "kept: no process works on run {run}; it counts when the run is resumed: {}",
             command(&["resume", run.as_str()])

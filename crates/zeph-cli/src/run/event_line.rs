@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
-use zeph_graph::{AskWhy, CutHow, Fault, Output, Record, RunChange, SkipWhy, TaskOutcome};
+use zeph_graph::{
+    AskWhy, CutHow, Fault, ManualEnd, Output, Record, RunChange, SkipWhy, TaskOutcome,
+};
 use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
 
@@ -118,6 +120,14 @@ impl EventFormatter {
             };
             let text = format!("q{question} {name}{how}");
             return Some(("answered", Tone::Question, text));
+        }
+        if let Record::Overridden {
+            end: ManualEnd::Complete(_),
+            ..
+        } = event.record
+        {
+            let text = format!("{name}: its result, by hand");
+            return Some(("given", Tone::Question, text));
         }
         if let Record::Amended { .. } = event.record {
             let text = match total.saturating_sub(self.total) {

@@ -110,7 +110,7 @@ fn every_command_prints_what_the_page_lists() {
     let error = "the shell script exited with code 3";
     assert_eq!(of("attempt_failed")["error"], error);
     assert_eq!(of("question_asked")["question"]["text"], "Where?");
-    let requests = "`zeph answer`, `cancel`, `pause`, `unpause`, `suspend`";
+    let requests = "`zeph answer`, `complete`, `skip`, `cancel`, `pause`, `unpause`, `suspend`";
     for (heading, args) in [
         ("`zeph list`", &["list"][..]),
         ("`zeph status`", &["status", "r"]),
@@ -119,6 +119,8 @@ fn every_command_prints_what_the_page_lists() {
         (requests, &["pause", "r"]),
         (requests, &["unpause", "r"]),
         (requests, &["answer", "r", "1", "here"]),
+        (requests, &["complete", "r", "q", "--output", "there"]),
+        (requests, &["skip", "r", "q", "--replace"]),
     ] {
         compared.first(&scene, heading, args);
     }

@@ -7,6 +7,7 @@
 
 mod background;
 mod bad_day;
+mod by_hand;
 mod completion;
 mod control;
 mod docs_plans;

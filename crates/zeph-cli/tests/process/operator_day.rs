@@ -35,6 +35,17 @@ const PLAN: &str = r#"
     [tasks.leaf]
     needs = ["branch"]
     run = ["true"]
+    [tasks.upload]
+    needs = ["where"]
+    shell = "echo upload >> log"
+    [tasks.mirror]
+    needs = ["upload"]
+    shell = "echo mirror >> log"
+    [tasks.notify]
+    needs = ["upload", "mirror"]
+    after = "none_failed"
+    shell = 'echo "notify $SIZE" >> log'
+    env = { SIZE = "${{ tasks.upload.stdout }}" }
 "#;
 
 /// The steps of the day, each a command with JSON.
@@ -78,7 +89,7 @@ fn a_day_of_an_operator_in_json() {
     let mut day = Day { scene, steps: 0 };
     day.step(0, &["doctor"]);
     day.step(0, &["config", "show"]);
-    assert_eq!(day.step(0, &["validate", "plan.toml"])["tasks"], 8);
+    assert_eq!(day.step(0, &["validate", "plan.toml"])["tasks"], 11);
     day.step(0, &["graph", "plan.toml"]);
     day.step(0, &["run", "plan.toml", "--dry-run"]);
     crash(&mut day);
@@ -142,10 +153,25 @@ fn answers(day: &mut Day) {
         day.step(0, &["cancel", "one", "branch", "--downstream"])["delivery"],
         "posted"
     );
+    let complete = ["complete", "one", "upload", "--output", "12 MB"];
+    let complete = [&complete[..], &["--reason", "copied by hand"]].concat();
+    assert_eq!(day.step(0, &complete)["delivery"], "posted");
+    assert_eq!(
+        day.step(0, &["complete", "one", "mirror"])["delivery"],
+        "posted"
+    );
+    assert_eq!(
+        day.step(2, &["skip", "one", "mirror"])["error"]["code"],
+        "already_given"
+    );
+    assert_eq!(
+        day.step(0, &["skip", "one", "mirror", "--replace"])["delivery"],
+        "posted"
+    );
     let status = day.step(0, &["status", "one"]);
     assert_eq!(
         status["requests"].as_array().map(Vec::len),
-        Some(2),
+        Some(4),
         "{status}"
     );
     // The gate of the third attempt is open already.
@@ -161,6 +187,15 @@ fn answers(day: &mut Day) {
     assert_eq!(day.state_of("one", "leaf"), "canceled");
     assert_eq!(day.state_of("one", "publish"), "completed");
     assert_eq!(day.state_of("one", "test"), "skipped");
+    assert_eq!(day.state_of("one", "mirror"), "skipped");
+    assert_eq!(day.state_of("one", "notify"), "completed");
+    let status = day.step(0, &["status", "one"]);
+    let ends = &status["ends_by_hand"];
+    assert_eq!(
+        (&ends[0]["task"], &ends[0]["end"], &ends[1]["end"]),
+        (&"upload".into(), &"complete".into(), &"skip".into())
+    );
+    assert_eq!(ends[0]["by"]["reason"], "copied by hand", "{ends}");
     day.step(0, &["logs", "one", "fetch"]);
     day.step(0, &["verify", "one"]);
     assert_eq!(day.step(0, &["replay", "one"])["same"], true);
@@ -176,7 +211,7 @@ fn again(day: &mut Day) {
     day.scene.file("changed.toml", &changed);
     let retry = ["retry", "one", "--plan", "changed.toml"];
     let dry = day.step(0, &[&retry[..], &["--dry-run"]].concat());
-    assert_eq!(dry["kept"], 4, "{dry}");
+    assert_eq!(dry["kept"], 5, "{dry}");
     assert_eq!(dry["gone"], Value::from(Vec::<String>::new()), "{dry}");
     let retried = day.step(0, &[&retry[..], &["--name", "two"]].concat());
     assert_eq!(retried["state"], "completed", "{retried}");

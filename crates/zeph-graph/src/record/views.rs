@@ -164,6 +164,7 @@ impl Record {
             | Self::BackedOff { .. }
             | Self::Asked { .. }
             | Self::Answered { .. }
+            | Self::Overridden { .. }
             | Self::CancelRequested { .. }
             | Self::Failed { .. }
             | Self::Skipped { .. }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, AnsweredBy, Approval, AskFailure, AskWhy, Attempt, Budget, CancelWhy, ContentId,
-    CutHow, CutWhy, Effect, EndingWhy, FailureAnswer, Fault, LaneId, LaneUse, OnFailure, Output,
-    OverBudget, Policy, Question, QuestionId, Record, ReservationId, Retry, RunEnd, SkipWhy, Spend,
-    Task, TaskGraph, TaskId, Timestamp, Trigger, Work,
+    CutHow, CutWhy, Effect, EndingWhy, FailureAnswer, Fault, LaneId, LaneUse, ManualEnd, OnFailure,
+    Output, OverBudget, Policy, Question, QuestionId, Record, ReservationId, Retry, RunEnd,
+    SkipWhy, Spend, Task, TaskGraph, TaskId, Timestamp, Trigger, Work,
 };
 
 /// JSON values, nested a little.
@@ -227,6 +227,7 @@ fn cut_why() -> impl Strategy<Value = CutWhy> {
         Just(CutWhy::IdleTimeout),
         Just(CutWhy::TaskTimeout),
         Just(CutWhy::Suspend),
+        Just(CutWhy::Override),
     ]
 }
 
@@ -262,13 +263,14 @@ fn skip_why() -> impl Strategy<Value = SkipWhy> {
         Just(SkipWhy::NoFailure),
         Just(SkipWhy::Declined),
         Just(SkipWhy::Executor),
+        Just(SkipWhy::Override),
     ]
 }
 
 prop_compose! {
     /// Every kind of record.
     pub(super) fn record()(
-        kind in 0..26usize,
+        kind in 0..28usize,
         (task, time, by_default) in any::<(u32, u64, bool)>(),
         (attempt, question, reservation) in any::<(NonZeroU32, NonZeroU32, NonZeroU32)>(),
         contents in any::<(NonZeroU32, Option<NonZeroU32>, Option<NonZeroU32>)>(),
@@ -285,7 +287,7 @@ prop_compose! {
         let (error, log) = (contents.1.map(ContentId::from), contents.2.map(ContentId::from));
         let by = if by_default { AnsweredBy::DEFAULT } else { log.into() };
         let spend = Spend { tokens, micro_usd };
-        let all: [Record; 26] = [
+        let all: [Record; 28] = [
             Record::Opened,
             Record::Readied { task },
             Record::Started { task, attempt },
@@ -296,6 +298,8 @@ prop_compose! {
             Record::BackedOff { task, until },
             Record::Asked { task, question, why: ask },
             Record::Answered { task, question, answer, by },
+            Record::Overridden { task, end: ManualEnd::Complete(output), by },
+            Record::Overridden { task, end: ManualEnd::Skip, by },
             Record::CancelRequested { task, attempt, why: cut },
             Record::Failed { task, why: fault },
             Record::Skipped { task, why: skip },

@@ -73,6 +73,26 @@ const STORED: &[(&str, &str)] = &[
         "Answered { task: t3, question: q2, answer: Value(Content(c1)), by: Unknown }",
     ),
     (
+        r#"{"type":"overridden","task":3,"end":{"complete":{"content":4}},"by":{"content":5}}"#,
+        "Overridden { task: t3, end: Complete(Content(c4)), by: Content(c5) }",
+    ),
+    (
+        r#"{"type":"overridden","task":3,"end":{"complete":"none"}}"#,
+        "Overridden { task: t3, end: Complete(None), by: Unknown }",
+    ),
+    (
+        r#"{"type":"overridden","task":3,"end":"skip"}"#,
+        "Overridden { task: t3, end: Skip, by: Unknown }",
+    ),
+    (
+        r#"{"type":"cancel_requested","task":3,"attempt":1,"why":"override"}"#,
+        "CancelRequested { task: t3, attempt: #1, why: Override }",
+    ),
+    (
+        r#"{"type":"skipped","task":3,"why":"override"}"#,
+        "Skipped { task: t3, why: Override }",
+    ),
+    (
         r#"{"type":"cancel_requested","task":3,"attempt":1,"why":"suspend"}"#,
         "CancelRequested { task: t3, attempt: #1, why: Suspend }",
     ),
@@ -161,7 +181,7 @@ fn the_texts_in_journals_are_these() {
     let kinds: BTreeSet<&str> = (STORED.iter())
         .filter_map(|(text, _)| text.split('"').nth(3))
         .collect();
-    assert_eq!(kinds.len(), 25, "{kinds:?}");
+    assert_eq!(kinds.len(), 26, "{kinds:?}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use zeph_executor::check_value_size;
 use zeph_graph::{
-    Answer, AnsweredBy, AskWhy, FailureAnswer, Output, Question, QuestionId, Timestamp, Work,
+    Answer, AnsweredBy, AskWhy, ContentId, FailureAnswer, Output, Question, QuestionId, Timestamp,
+    Work,
 };
 use zeph_scheduler::{Input, InputOutcome, OpenQuestion, Scheduler};
 
@@ -89,33 +90,62 @@ pub fn answer<T>(
     let open = scheduler.questions().find(|open| open.id == question);
     let open = open.ok_or(AnswerError::NotOpen)?;
     let parsed = parse(scheduler, &open, reply).map_err(AnswerError::NotAccepted)?;
-    let (answer, interned) = match parsed {
-        Parsed::Answer(answer) => (answer, None),
-        Parsed::Value(Value::Null) => (Answer::Value(Output::None), None),
+    let answer = match parsed {
+        Parsed::Answer(answer) => answer,
         Parsed::Value(value) => {
-            check_value_size(&value, max_bytes)
-                .map_err(|error| AnswerError::NotAccepted(error.message().to_owned()))?;
-            let id = contents.intern(content(value));
-            (Answer::Value(Output::Content(id)), Some(id))
+            let output = intern_value(contents, value, max_bytes, content);
+            Answer::Value(output.map_err(AnswerError::NotAccepted)?)
         }
     };
-    let by = by.map(|by| contents.intern(by));
-    let input = Input::Answered {
-        question,
-        answer,
-        by,
+    let value = if let Answer::Value(output) = answer {
+        output.content()
+    } else {
+        None
     };
-    let outcome = scheduler.handle(now, input);
+    Ok(decide(scheduler, contents, now, value, by, |by| {
+        Input::Answered {
+            question,
+            answer,
+            by,
+        }
+    }))
+}
+
+/// Interns the value that a person gives; the null value needs no content.
+pub(super) fn intern_value<T>(
+    contents: &mut Contents<T>,
+    value: Value,
+    max_bytes: usize,
+    content: impl FnOnce(Value) -> T,
+) -> Result<Output, String> {
+    if value.is_null() {
+        return Ok(Output::None);
+    }
+    check_value_size(&value, max_bytes).map_err(|error| error.message().to_owned())?;
+    Ok(Output::Content(contents.intern(content(value))))
+}
+
+/// Passes the decision of a person on, and forgets the contents that no record refers to.
+pub(super) fn decide<T>(
+    scheduler: &mut Scheduler,
+    contents: &mut Contents<T>,
+    now: Timestamp,
+    value: Option<ContentId>,
+    by: Option<T>,
+    input: impl FnOnce(Option<ContentId>) -> Input,
+) -> InputOutcome {
+    let by = by.map(|by| contents.intern(by));
+    let outcome = scheduler.handle(now, input(by));
     let is_accepted = outcome == InputOutcome::Accepted;
     // A record has no room for a very high number.
     let is_noted = is_accepted && AnsweredBy::from(by).content().is_some();
     if let Some(id) = by.filter(|_| !is_noted) {
         contents.forget(id);
     }
-    if let Some(id) = interned.filter(|_| !is_accepted) {
+    if let Some(id) = value.filter(|_| !is_accepted) {
         contents.forget(id);
     }
-    Ok(outcome)
+    outcome
 }
 
 /// Checks a person's text against an open question, without answering it.

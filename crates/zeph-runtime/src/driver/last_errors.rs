@@ -35,7 +35,7 @@ impl LastErrors {
                 CutWhy::AttemptTimeout => self.attempt_timeout(task, graph, Fault::AttemptTimeout),
                 CutWhy::IdleTimeout => self.attempt_timeout(task, graph, Fault::IdleTimeout),
                 CutWhy::TaskTimeout => self.task_timeout(task, graph),
-                CutWhy::Cancel(_) | CutWhy::Suspend => {}
+                CutWhy::Cancel(_) | CutWhy::Suspend | CutWhy::Override => {}
             }
         }
         if let Record::Failed {

@@ -11,12 +11,14 @@
 //! 4. keeps the error texts of unfinished tasks in [`LastErrors`].
 
 mod answer;
+mod by_hand;
 mod contents;
 mod definition;
 mod last_errors;
 mod report;
 
 pub use answer::{AnswerError, GivenReply, Reply, answer, check_answer};
+pub use by_hand::{BadResult, GivenEnd, check_result, give_end};
 pub use contents::Contents;
 pub use definition::{action_of, defined_output, defined_value};
 pub use last_errors::{LastErrors, timeout_after};

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use zeph_graph::{AskWhy, Attempt, EndingWhy, Fault, Output, QuestionId, Record, SkipWhy};
+use zeph_graph::{
+    AskWhy, Attempt, EndingWhy, Fault, ManualEnd, Output, QuestionId, Record, SkipWhy,
+};
 
 use super::Event;
 
@@ -71,6 +73,7 @@ impl fmt::Display for Event {
             Record::Answered { question, .. } => {
                 write!(f, "question {question} of task {name:?} is answered")
             }
+            Record::Overridden { end, .. } => f.write_str(&given(name, end)),
             Record::Ending { why } => match why {
                 EndingWhy::Abort(_) => write!(f, "the run is aborted: task {because:?} failed"),
                 EndingWhy::Cancel => f.write_str("the run is canceled"),
@@ -93,6 +96,13 @@ impl fmt::Display for Event {
             Record::Budgeted { budget } => write!(f, "the budget of the run is {budget}"),
             Record::Ended { end } => write!(f, "the run ended: {end}"),
         }
+    }
+}
+
+fn given(name: &str, end: ManualEnd) -> String {
+    match end {
+        ManualEnd::Complete(_) => format!("a person gives task {name:?} its result"),
+        ManualEnd::Skip => format!("a person skips task {name:?}"),
     }
 }
 

@@ -123,7 +123,7 @@ pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timesta
                 CutWhy::AttemptTimeout => format!("it {}", Fault::AttemptTimeout.text(rules)),
                 CutWhy::IdleTimeout => format!("it {}", Fault::IdleTimeout.text(rules)),
                 CutWhy::TaskTimeout => format!("the task {}", Fault::TaskTimeout.text(rules)),
-                CutWhy::Cancel(_) | CutWhy::Suspend => why.to_string(),
+                CutWhy::Cancel(_) | CutWhy::Suspend | CutWhy::Override => why.to_string(),
             };
             let text = format!("Attempt {attempt} is being stopped: {why}{limit}.");
             Reason::new("canceling", text)
@@ -160,7 +160,9 @@ fn parents(view: &RunView, task: TaskId, open: &[TaskId], total: u32) -> Reason 
 
 /// The reason if the owner's process ended: the effect class decides what a resume does.
 fn interrupted(view: &RunView, task: TaskId, what: &str) -> Reason {
+    let is_given = view.scheduler.task(task).manual_end().is_some();
     let then = match view.graph().task(task).rules().effect {
+        _ if is_given => "the end that was given by hand counts when the run is resumed",
         Effect::Pure | Effect::Idempotent => "it runs again when the run is resumed",
         Effect::AtMostOnce => "it must not run twice, so a person is asked when the run is resumed",
     };
@@ -177,6 +179,10 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
             "completed",
             "It completed with its substitute value.".to_owned(),
         ),
+        TaskState::Completed { .. } if view.scheduler.task(task).manual_end().is_some() => (
+            "completed",
+            "It completed with a result that was given by hand.".to_owned(),
+        ),
         TaskState::Failed { why } => {
             let rules = view.graph().task(task).rules();
             (
@@ -192,6 +198,7 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
                         name(view, parent)
                     )
                 }
+                SkipWhy::Override => "It was skipped by hand.".to_owned(),
                 SkipWhy::NoFailure | SkipWhy::Declined | SkipWhy::Executor => {
                     format!("It was skipped: {why}.")
                 }

@@ -22,6 +22,7 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
         TaskState::Canceling { attempt, .. } => format!("canceling attempt {attempt}"),
         TaskState::Completed { output } => match output {
             Output::Definition => "completed with its substitute value".into(),
+            _ if view.scheduler.task(task).manual_end().is_some() => "completed by hand".into(),
             Output::None | Output::Content(_) => "completed".into(),
         },
         // The error that goes with it says more.
@@ -34,6 +35,7 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
                 format!("skipped: {} did not complete", name(view, parent))
             }
             SkipWhy::Declined => "skipped: declined".into(),
+            SkipWhy::Override => "skipped by hand".into(),
             SkipWhy::NoFailure | SkipWhy::Executor => format!("skipped: {why}"),
         },
         TaskState::Canceled { why } => format!("canceled: {why}"),

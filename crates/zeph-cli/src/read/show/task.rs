@@ -225,7 +225,7 @@ impl<'a> ShowView<'a> {
                     CutWhy::AttemptTimeout => Fault::AttemptTimeout.text(rules),
                     CutWhy::IdleTimeout => Fault::IdleTimeout.text(rules),
                     CutWhy::TaskTimeout => Fault::TaskTimeout.text(rules),
-                    CutWhy::Cancel(_) | CutWhy::Suspend => why.to_string(),
+                    CutWhy::Cancel(_) | CutWhy::Suspend | CutWhy::Override => why.to_string(),
                 };
                 format!("{how}: {why}")
             }

@@ -37,6 +37,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
     let json = || {
         let mut json = status.to_json();
         json["answers"] = answers.to_json(&view).into();
+        json["ends_by_hand"] = answers.ends_json(&view).into();
         json
     };
     Ok(page::print(cx, json, |page| status.render(page)))

@@ -1,0 +1,61 @@
+//! The arguments of the commands that change a run at work: answers, ends by hand, cancels.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArgs {
+    /// The run, or the beginning of its name
+    pub(crate) run: String,
+    /// The question's number, as `zeph status` shows it
+    pub(crate) question: u32,
+    /// The answer; @FILE takes it from a file, @- from stdin, @env:VARIABLE from a variable, @@TEXT is an
+    /// answer that begins with @
+    /// [default: ask at the terminal]
+    pub(crate) text: Option<String>,
+    /// Withdraw an answer that waits for the run to be resumed, and give this one
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// The run, or the beginning of its name
+    pub(crate) run: String,
+    /// The task [default: the whole run]
+    pub(crate) task: Option<String>,
+    /// Also what depends on the task
+    #[arg(long, requires = "task")]
+    pub(crate) downstream: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompleteArgs {
+    #[command(flatten)]
+    pub(crate) end: EndArgs,
+    /// The result, JSON or a text, which of a command is its standard output; @FILE takes it from a file, @- from
+    /// stdin
+    /// [default: none; of a command, an empty output]
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) output: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SkipArgs {
+    #[command(flatten)]
+    pub(crate) end: EndArgs,
+}
+
+/// The task that a person ends, and why.
+#[derive(Debug, Args)]
+pub(crate) struct EndArgs {
+    /// The run, or the beginning of its name
+    pub(crate) run: String,
+    /// The task
+    pub(crate) task: String,
+    /// Why, to be stored with who does it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Withdraw an end that waits for the run to be resumed, and give this one
+    #[arg(long)]
+    pub(crate) replace: bool,
+}

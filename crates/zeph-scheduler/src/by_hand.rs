@@ -1,0 +1,95 @@
+//! By hand: a person gives an unfinished task its end.
+
+use zeph_graph::{ContentId, CutWhy, ManualEnd, Output, Record, SkipWhy, TaskId, TaskState};
+
+use crate::Scheduler;
+use crate::input::InputOutcome;
+use crate::machine::{Machine, Phase};
+
+impl Scheduler {
+    /// Whether a person can give this task its end: it has none, is not being canceled, and has not been given
+    /// one before.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph.
+    #[must_use]
+    #[track_caller]
+    pub fn can_be_given_end(&self, task: TaskId) -> bool {
+        self.check_task(task);
+        self.machine.can_be_given_end(task)
+    }
+}
+
+impl Machine {
+    pub(crate) fn on_override(
+        &mut self,
+        task: TaskId,
+        end: ManualEnd,
+        by: Option<ContentId>,
+    ) -> InputOutcome {
+        if end == ManualEnd::Complete(Output::Definition) {
+            return InputOutcome::Rejected;
+        }
+        if task.index() >= self.state.len() || !self.can_be_given_end(task) {
+            return InputOutcome::Stale;
+        }
+        let state = self.state(task);
+        let by = by.into();
+        self.record(Record::Overridden { task, end, by });
+        let why = CutWhy::Override;
+        match state {
+            TaskState::Running { attempt, .. } => self.stop(task, attempt, why),
+            // The executor has been asked to stop already; only the reason changes.
+            TaskState::Canceling { attempt, .. } => {
+                self.record(Record::CancelRequested { task, attempt, why });
+            }
+            TaskState::Pending
+            | TaskState::Ready
+            | TaskState::BackingOff { .. }
+            | TaskState::Asking { .. }
+            | TaskState::Completed { .. }
+            | TaskState::Failed { .. }
+            | TaskState::Skipped { .. }
+            | TaskState::Canceled { .. } => self.end_by_hand(task, end),
+        }
+        InputOutcome::Accepted
+    }
+
+    /// A run that is ending ends all tasks but its finalizers itself.
+    fn can_be_given_end(&self, task: TaskId) -> bool {
+        let is_ending = self.run.ending.is_some() && !self.is_finalizer(task);
+        let is_open = !matches!(self.run.phase, Phase::New | Phase::Ended(_));
+        is_open && !is_ending && self.allows_overridden(task, ManualEnd::Skip)
+    }
+
+    /// Ends a task without an attempt in flight as a person said.
+    pub(crate) fn end_by_hand(&mut self, task: TaskId, end: ManualEnd) {
+        match end {
+            ManualEnd::Complete(output) => {
+                self.record(Record::Completed {
+                    task,
+                    output,
+                    log: None,
+                });
+                self.ended.push_back(task);
+            }
+            ManualEnd::Skip => self.skip(task, SkipWhy::Override),
+        }
+    }
+
+    /// Whether the task can be given an end: once, unless it has one or is being canceled.
+    pub(crate) fn allows_overridden(&self, task: TaskId, end: ManualEnd) -> bool {
+        let state = self.state(task);
+        let is_canceled = matches!(
+            state,
+            TaskState::Canceling {
+                why: CutWhy::Cancel(_),
+                ..
+            }
+        );
+        !state.is_end()
+            && !is_canceled
+            && !self.overrides.contains_key(&task)
+            && end != ManualEnd::Complete(Output::Definition)
+    }
+}

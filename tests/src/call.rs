@@ -1,8 +1,8 @@
 //! Call: an input or a call of the attempt API, and the reply of the scheduler.
 
-use zeph_graph::wire::GraphSpec;
+use zeph_graph::wire::{Diagnostics, GraphSpec};
 use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, TaskGraph, TaskId, Timestamp};
-use zeph_scheduler::{Amendment, Input, InputOutcome, Refusal, Scheduler};
+use zeph_scheduler::{Amendment, ByHand, Input, InputOutcome, Refusal, Scheduler};
 
 /// A call of the scheduler.
 #[derive(Clone, Debug)]
@@ -37,6 +37,15 @@ pub enum Call {
         attempt: Attempt,
         /// The note.
         content: ContentId,
+    },
+    /// A person amends the graph.
+    AmendByHand {
+        /// The person, and the number of amendments for which the patch was made.
+        by_hand: ByHand,
+        /// The content of the patch.
+        content: ContentId,
+        /// The patch.
+        patch: Box<Patch>,
     },
     /// An attempt proposes a patch.
     Amend {
@@ -77,6 +86,8 @@ pub enum CallReply {
     Added(TaskId, u32),
     /// A patch of this task was accepted before.
     Already,
+    /// The patch was made for another graph; the run has so many amendments.
+    Outdated(u32),
     /// The patch is invalid.
     Refused,
 }
@@ -87,9 +98,12 @@ impl CallReply {
     pub const fn changes_nothing(self) -> bool {
         match self {
             Self::Accepted | Self::Reserved(_) | Self::Added(..) => false,
-            Self::Stale | Self::Rejected | Self::OverBudget(_) | Self::Already | Self::Refused => {
-                true
-            }
+            Self::Stale
+            | Self::Rejected
+            | Self::OverBudget(_)
+            | Self::Already
+            | Self::Outdated(_)
+            | Self::Refused => true,
         }
     }
 }
@@ -131,17 +145,27 @@ impl Call {
                 attempt,
                 content,
             } => machine.note(now, task, attempt, content).into(),
+            Self::AmendByHand {
+                by_hand,
+                content,
+                ref patch,
+            } => amended(&machine.amend_by_hand(now, by_hand, content, &patch.spec)),
             Self::Amend {
                 task,
                 attempt,
                 content,
                 ref patch,
-            } => match machine.amend(now, task, attempt, content, &patch.spec) {
-                Ok(Amendment::Added { first, tasks }) => CallReply::Added(first, tasks),
-                Ok(Amendment::AlreadyAmended) => CallReply::Already,
-                Ok(Amendment::Stale) => CallReply::Stale,
-                Err(_) => CallReply::Refused,
-            },
+            } => amended(&machine.amend(now, task, attempt, content, &patch.spec)),
         }
+    }
+}
+
+fn amended(amendment: &Result<Amendment, Diagnostics>) -> CallReply {
+    match *amendment {
+        Ok(Amendment::Added { first, tasks }) => CallReply::Added(first, tasks),
+        Ok(Amendment::AlreadyAmended) => CallReply::Already,
+        Ok(Amendment::Outdated { amendments }) => CallReply::Outdated(amendments),
+        Ok(Amendment::Stale) => CallReply::Stale,
+        Err(_) => CallReply::Refused,
     }
 }

@@ -122,7 +122,8 @@ impl Lockstep {
 
     /// The facts after a patch; `None` if the call is not a patch or the patch is invalid.
     fn grown(&self, what: &Call) -> Check<Option<Arc<Facts>>> {
-        let Call::Amend { content, patch, .. } = what else {
+        let (Call::Amend { content, patch, .. } | Call::AmendByHand { content, patch, .. }) = what
+        else {
             return Ok(None);
         };
         let Some(expected) = &patch.grown else {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use again::{AgainArgs, DiffArgs, ForkArgs, RetryArgs};
-pub(crate) use control::{AnswerArgs, CancelArgs, CompleteArgs, EndArgs, SkipArgs};
+pub(crate) use control::{AmendArgs, AnswerArgs, CancelArgs, CompleteArgs, EndArgs, SkipArgs};
 pub(crate) use database::{
     BackupArgs, ConfigArgs, ConfigDo, DeleteArgs, ExportArgs, ImportArgs, PruneArgs,
 };
@@ -107,6 +107,8 @@ pub(crate) enum Command {
     Complete(CompleteArgs),
     /// Skip an unfinished task
     Skip(SkipArgs),
+    /// Add the new tasks of a plan file to a run that has not ended
+    Amend(AmendArgs),
     /// Cancel a run or a task
     Cancel(CancelArgs),
     /// Draw a plan file or a run

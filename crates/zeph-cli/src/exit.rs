@@ -283,6 +283,12 @@ fn of_runtime(error: &RuntimeError) -> CliError {
             command_with(&["skip", run.as_str(), "--replace"], &[task])
         )),
         E::BadResult { .. } => usage("bad_result"),
+        E::BadPatch { .. } => usage("bad_patch"),
+        E::AlreadyPosted { run } => usage("already_posted").help(format!(
+            "`{}` adds them; with --replace this command takes their place",
+            command(&["resume", run.as_str()])
+        )),
+        E::Outdated { .. } => usage("outdated").help("give the command again"),
         E::OwnTask { .. } => usage("own_task"),
         E::Refused { .. } => usage("refused"),
         E::Gone { .. } | E::Random { .. } => CliError::new(Exit::Internal, text),

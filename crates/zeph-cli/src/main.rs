@@ -10,6 +10,7 @@ mod context;
 mod llm;
 
 mod agents;
+mod amend;
 mod complete;
 mod database;
 mod demo;
@@ -144,6 +145,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Logs(args) => read::logs::run(&cx, &args).await,
         Command::Answer(args) => read::request::answer(&cx, &args).await,
         Command::Complete(args) => read::by_hand::complete(&cx, &args).await,
+        Command::Amend(args) => amend::run(&cx, &args).await,
         Command::Skip(args) => read::by_hand::skip(&cx, &args).await,
         Command::Cancel(args) => read::request::cancel(&cx, &args).await,
         Command::Junit(args) => run::junit::run(&cx, &args).await,

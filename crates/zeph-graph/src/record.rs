@@ -200,10 +200,14 @@ pub enum Record {
     },
     /// The tasks of a patch were added to the graph.
     Amended {
-        /// The task that proposed it.
-        task: TaskId,
+        /// The task that proposed it; none if a person did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
         /// The patch.
         content: ContentId,
+        /// The person.
+        #[serde(default, skip_serializing_if = "AnsweredBy::is_unknown")]
+        by: AnsweredBy,
     },
     /// The run has this budget from here on.
     Budgeted {
@@ -300,8 +304,8 @@ impl Record {
             | Self::Canceled { task, .. }
             | Self::Reserved { task, .. }
             | Self::Settled { task, .. }
-            | Self::Noted { task, .. }
-            | Self::Amended { task, .. } => Some(task),
+            | Self::Noted { task, .. } => Some(task),
+            Self::Amended { task, .. } => task,
             Self::Opened
             | Self::Ending { .. }
             | Self::Paused
@@ -335,7 +339,10 @@ impl Record {
         } else {
             None
         };
-        let second = if let Self::Answered { by, .. } | Self::Overridden { by, .. } = *self {
+        let second = if let Self::Answered { by, .. }
+        | Self::Overridden { by, .. }
+        | Self::Amended { by, .. } = *self
+        {
             by.content()
         } else {
             self.attempt_end().and_then(|end| end.log)

@@ -33,7 +33,7 @@ pub struct Actor {
     /// When the request was put into the inbox of a run without an owner; it counted later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posted_at: Option<Timestamp>,
-    /// Why the task was ended by hand. Untrusted text.
+    /// Why a task was ended by hand, or tasks were added. Untrusted text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -82,6 +82,7 @@ pub(crate) const fn is_for_people(request: &Request) -> bool {
         Request::Answer { .. }
         | Request::Complete { .. }
         | Request::Skip { .. }
+        | Request::Amend { .. }
         | Request::Unpause
         | Request::Budget { .. } => true,
         Request::Cancel { .. } | Request::Pause | Request::Suspend => false,

@@ -148,7 +148,7 @@ impl Core {
         }
     }
 
-    fn propose(&mut self, from: AttemptRef, mut patch: GraphSpec) -> JournalReply<Proposal> {
+    fn propose(&mut self, from: AttemptRef, patch: GraphSpec) -> JournalReply<Proposal> {
         let AttemptRef { key, task, attempt } = from;
         let missing = self.missing_executors(&patch);
         if !missing.is_empty() && self.runs.contains_key(&key) {
@@ -158,30 +158,20 @@ impl Core {
             return Err(error.with_detail(serde_json::json!({ "missing_executors": missing })));
         }
         let amended = self.update(key, |active, now| {
-            // The scheduler numbers the tasks; the patch is stored in the order of the numbers.
-            let content = active.contents.intern(ContentParts::default());
-            let amended = active.scheduler.amend(now, task, attempt, content, &patch);
-            if let Ok(Amendment::Added { .. }) = amended {
-                let graph = active.scheduler.graph();
-                patch.tasks.sort_by_key(|task| graph.find(&task.name));
-                active
-                    .contents
-                    .replace(content, ContentParts::of_patch(&patch));
-            } else {
-                active.contents.forget(content);
-            }
-            amended
+            active.amend(patch, |scheduler, content, patch| {
+                scheduler.amend(now, task, attempt, content, patch)
+            })
         });
         match amended.ok_or_else(attempt_over)? {
             Ok(Amendment::Added { .. }) => Ok((Proposal::Added, self.saving(key))),
             Ok(Amendment::AlreadyAmended) => Ok((Proposal::Already, None)),
-            Ok(Amendment::Stale) => Err(attempt_over()),
+            Ok(Amendment::Stale | Amendment::Outdated { .. }) => Err(attempt_over()),
             Err(problems) => Err(patch_refused(&problems)),
         }
     }
 
     /// The actions of a patch that no executor is registered for, each once.
-    fn missing_executors(&self, patch: &GraphSpec) -> Vec<String> {
+    pub(crate) fn missing_executors(&self, patch: &GraphSpec) -> Vec<String> {
         let actions = patch.tasks.iter().filter_map(|task| match &task.work {
             WorkSpec::Action { name, .. } => {
                 let found = self.config.registry.find(&task.name, Some(name));

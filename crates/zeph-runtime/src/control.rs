@@ -4,6 +4,7 @@ use zeph_graph::{EndingWhy, QuestionId, Record, RunId, Seq, Timestamp};
 use zeph_memory::{RawGraphStore, RequestId, RunStatus};
 
 use crate::actor::{Actor, is_for_people, is_in_task_of};
+use crate::amend::read_patch;
 use crate::driver;
 use crate::error::RuntimeError;
 use crate::owner::Owners;
@@ -124,6 +125,9 @@ async fn send(
     {
         return Ok(Delivery::Stale);
     }
+    if matches!(request, Request::Amend { .. }) && !view.scheduler.takes_amendments() {
+        return Ok(Delivery::Stale);
+    }
     let replaces = match earlier_decision(&view, request) {
         Some(earlier) if earlier.is_same => return Ok(Delivery::Posted(earlier.id)),
         Some(of) if earlier == Earlier::Counts => return Err(of.error),
@@ -172,6 +176,18 @@ fn earlier_decision(view: &RunView, request: &Request) -> Option<EarlierDecision
                 answer: first.to_owned(),
                 posted: Some(id),
             },
+        });
+    }
+    if let Request::Amend { .. } = request {
+        let mut posted = view.requests.iter().filter_map(|posted| {
+            let first = &posted.request.as_ref().ok()?.request;
+            matches!(first, Request::Amend { .. }).then_some((posted.id, first))
+        });
+        let (id, first) = posted.next()?;
+        return Some(EarlierDecision {
+            id,
+            is_same: request == first,
+            error: RuntimeError::AlreadyPosted { run },
         });
     }
     let task = request.ends_task()?;
@@ -233,6 +249,10 @@ fn is_saved(view: &RunView, since: Seq, request: &Request) -> bool {
             matches!(record, Record::Overridden { task, .. }
                 if view.graph().task(task).name() == name)
         }
+        Request::Amend { after, .. } => {
+            matches!(record, Record::Amended { task: None, .. })
+                && view.scheduler.amendments() > *after
+        }
         Request::Cancel { task: None, .. } => {
             let why = EndingWhy::Cancel;
             record == Record::Ending { why }
@@ -270,6 +290,24 @@ fn check(view: &RunView, request: &Request) -> Result<(), RuntimeError> {
                     reason: error.0,
                 }
             })
+        }
+        Request::Amend { patch, after, .. } => {
+            let amendments = view.scheduler.amendments();
+            if *after != amendments {
+                return Err(RuntimeError::Outdated {
+                    run,
+                    after: *after,
+                    amendments,
+                });
+            }
+            let patch = read_patch(patch);
+            let grown = patch.and_then(|patch| {
+                let extended = view.graph().clone().extend(&patch);
+                extended.map_err(|problems| problems.to_string())
+            });
+            grown
+                .map(drop)
+                .map_err(|reason| RuntimeError::BadPatch { run, reason })
         }
         Request::Skip { task, .. }
         | Request::Cancel {

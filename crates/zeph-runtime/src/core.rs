@@ -383,6 +383,11 @@ impl Core {
             Request::Skip { task, reason } => {
                 return self.give_end(key, (task, None, reason), by);
             }
+            Request::Amend {
+                patch,
+                after,
+                reason,
+            } => return self.amend_by_hand(key, (patch, after, reason), by),
             Request::Pause => Input::Pause,
             Request::Unpause => Input::Unpause,
             Request::Budget { tokens, micro_usd } => {

@@ -86,17 +86,7 @@ impl Core {
             },
             None => None,
         };
-        let reason = reason.map(|text| match redact {
-            Some(redact) => String::from_utf8_lossy(&redact.redact(text.as_bytes())).into_owned(),
-            None => text,
-        });
-        let by = match (by, &reason) {
-            (None, None) => None,
-            (by, _) => Some(Actor {
-                reason,
-                ..by.unwrap_or_default()
-            }),
-        };
+        let by = self.signed(by, reason);
         let max_bytes = self.config.limits.max_output_bytes;
         let given = self.update(key, |active, now| {
             let given = GivenEnd {
@@ -111,6 +101,21 @@ impl Core {
         match given {
             Some(outcome) => outcome.map_err(|error| bad(error.0)),
             None => Ok(InputOutcome::Stale),
+        }
+    }
+
+    /// Who decides, with the reason, without secrets.
+    pub(crate) fn signed(&self, by: Option<Actor>, reason: Option<String>) -> Option<Actor> {
+        let reason = reason.map(|text| match &self.config.redact {
+            Some(redact) => String::from_utf8_lossy(&redact.redact(text.as_bytes())).into_owned(),
+            None => text,
+        });
+        match (by, reason) {
+            (None, None) => None,
+            (by, reason) => Some(Actor {
+                reason,
+                ..by.unwrap_or_default()
+            }),
         }
     }
 }

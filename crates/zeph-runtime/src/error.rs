@@ -184,6 +184,34 @@ pub enum RuntimeError {
         /// The request in the inbox, in words. Untrusted text.
         request: String,
     },
+    /// The inbox has another amendment.
+    #[error(
+        "run {run} has tasks to add in its inbox already; they are added when the run is resumed"
+    )]
+    AlreadyPosted {
+        /// The run.
+        run: RunId,
+    },
+    /// Tasks cannot be added to the run.
+    #[error("run {run}: {reason}")]
+    BadPatch {
+        /// The run.
+        run: RunId,
+        /// The reason.
+        reason: String,
+    },
+    /// The patch was made for an earlier graph of the run.
+    #[error(
+        "run {run} was amended {amendments} times, and the new tasks are made for the run after {after}"
+    )]
+    Outdated {
+        /// The run.
+        run: RunId,
+        /// The number of amendments for which the patch was made.
+        after: u32,
+        /// The number of amendments of the run.
+        amendments: u32,
+    },
     /// The task cannot be given that result.
     #[error("run {run}, task {task:?}: {reason}")]
     BadResult {
@@ -224,7 +252,7 @@ pub enum RuntimeError {
     },
     /// The request comes from a task of the run itself.
     #[error(
-        "run {run}: a task of the run cannot decide in place of a person; answer, complete, skip, resume, unpause and set the budget from a shell that no task has started, without ZEPH_RUN={run} in its environment"
+        "run {run}: a task of the run cannot decide in place of a person; answer, complete, skip, amend, resume, unpause and set the budget from a shell that no task has started, without ZEPH_RUN={run} in its environment"
     )]
     OwnTask {
         /// The run.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_executor::TaskOutput;
+use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Budget, Output, RunId, TaskState};
 use zeph_memory::RawGraphStore;
 use zeph_scheduler::{InputOutcome, Scheduler};
@@ -200,6 +201,24 @@ impl RunHandle {
     pub async fn skip(&self, task: impl Into<String>) -> Result<InputOutcome, RuntimeError> {
         self.request(Request::Skip {
             task: task.into(),
+            reason: None,
+        })
+        .await
+    }
+
+    /// Adds tasks to the run, all or none: see [`TaskGraph::extend`](zeph_graph::TaskGraph::extend). `after` is the
+    /// number of [amendments](Scheduler::amendments) of the run for which the patch was made. The outcome is
+    /// `Stale` if the run is ending or only finalizers are left.
+    ///
+    /// # Errors
+    /// If the run has been amended since, the patch is not valid, an executor is missing, or the run is
+    /// unloaded.
+    pub async fn amend(&self, patch: &GraphSpec, after: u32) -> Result<InputOutcome, RuntimeError> {
+        // A patch that was just written can be read.
+        let patch = serde_json::from_str(&patch.to_json()).unwrap_or_default();
+        self.request(Request::Amend {
+            patch,
+            after,
             reason: None,
         })
         .await

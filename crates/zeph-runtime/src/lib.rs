@@ -26,6 +26,7 @@ mod question;
 mod view;
 
 mod active_run;
+mod amend;
 mod attempt;
 mod attempt_journal;
 mod commit;

@@ -38,6 +38,16 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// Add tasks to the run.
+    Amend {
+        /// The tasks, as the JSON form of a [`GraphSpec`](zeph_graph::wire::GraphSpec).
+        patch: Value,
+        /// The number of amendments of the run for which the patch was made.
+        after: u32,
+        /// Why, in the words of who decides it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// Cancel a task, a task with its dependants, or the run.
     Cancel {
         /// The task's name; none for the run.
@@ -73,6 +83,14 @@ impl fmt::Display for Request {
             }
             Self::Complete { task, output, .. } => write!(f, "result of task {task}: {output}"),
             Self::Skip { task, .. } => write!(f, "skip of task {task}"),
+            Self::Amend { patch, .. } => {
+                let tasks = patch["tasks"].as_array().map_or(&[][..], Vec::as_slice);
+                let names: Vec<&str> = tasks
+                    .iter()
+                    .filter_map(|task| task["name"].as_str())
+                    .collect();
+                write!(f, "new tasks: {}", names.join(", "))
+            }
             Self::Cancel { task: None, .. } => f.write_str("cancel of the run"),
             Self::Cancel {
                 task: Some(task),
@@ -102,6 +120,7 @@ impl Request {
         match self {
             Self::Complete { task, .. } | Self::Skip { task, .. } => Some(task),
             Self::Answer { .. }
+            | Self::Amend { .. }
             | Self::Cancel { .. }
             | Self::Pause
             | Self::Unpause

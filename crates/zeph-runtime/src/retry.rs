@@ -198,7 +198,7 @@ impl RetryPlan {
         let mut proposers = Vec::new();
         for entry in view.entries.iter().filter(|_| is_same_graph) {
             if let Record::Amended { task, .. } = entry.record {
-                proposers.push(task);
+                proposers.extend(task);
             }
         }
         let names = view.graph().tasks().map(|(_, task)| task.name());

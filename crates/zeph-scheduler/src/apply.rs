@@ -135,8 +135,9 @@ impl Machine {
     }
 
     /// Extends every array to the tasks that were added. Parents that have ended count at once.
-    fn apply_amended(&mut self, task: TaskId) {
-        self.proposers.insert(task);
+    fn apply_amended(&mut self, task: Option<TaskId>) {
+        self.proposers.extend(task);
+        self.amendments += 1;
         let first = self.state.len();
         self.links.grow(&self.graph);
         let weight = zeph_graph::bottom_levels(&self.graph, &self.links, first, |id| {

@@ -1,12 +1,12 @@
-//! Growth: a running attempt adds tasks to the graph of its run.
+//! Growth: a running attempt or a person adds tasks to the graph of a run.
 
 use std::collections::BTreeMap;
 
 use zeph_graph::wire::{Diagnostics, GraphSpec};
-use zeph_graph::{Attempt, ContentId, Record, TaskId, TaskState, Timestamp};
+use zeph_graph::{AnsweredBy, Attempt, ContentId, Record, TaskId, TaskState, Timestamp};
 
 use crate::Scheduler;
-use crate::machine::Machine;
+use crate::machine::{Machine, Phase};
 
 /// The outcome of a valid patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,22 @@ pub enum Amendment {
     },
     /// A patch of this task was accepted before. Nothing has changed.
     AlreadyAmended,
+    /// The patch was made for the run after another number of amendments. Nothing has changed.
+    Outdated {
+        /// The number of amendments of the run.
+        amendments: u32,
+    },
     /// The attempt is not running, the run is ending, or only finalizers are left. Nothing has changed.
     Stale,
+}
+
+/// A patch of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByHand {
+    /// The content that says who made it, if that is known.
+    pub by: Option<ContentId>,
+    /// The number of [amendments](Scheduler::amendments) of the run for which it was made.
+    pub after: u32,
 }
 
 /// The patches of a run by content: what [`Scheduler::recover`] needs beside header and journal.
@@ -43,7 +57,7 @@ impl Scheduler {
     /// # Examples
     /// ```
     /// use zeph_graph::wire::GraphSpec;
-    /// use zeph_graph::{Attempt, ContentId, Policy, Task, TaskGraph, Timestamp};
+    /// use zeph_graph::{AnsweredBy, Attempt, ContentId, Policy, Task, TaskGraph, Timestamp};
     /// use zeph_scheduler::{Amendment, Input, Scheduler};
     /// let mut graph = TaskGraph::new();
     /// let plan = graph.add_task(Task::new("plan").action("model"), []);
@@ -74,6 +88,38 @@ impl Scheduler {
             machine.on_amend(task, attempt, content, patch)
         })
     }
+
+    /// Adds the tasks of a person's patch, as [`amend`](Self::amend) adds those of an attempt.
+    ///
+    /// Any number of patches is accepted, each for the graph that it was made for. A run that was recovered
+    /// takes one before its resumption, too.
+    ///
+    /// # Errors
+    /// All defects of the patch. Nothing has changed.
+    pub fn amend_by_hand(
+        &mut self,
+        now: Timestamp,
+        by_hand: ByHand,
+        content: ContentId,
+        patch: &GraphSpec,
+    ) -> Result<Amendment, Diagnostics> {
+        self.handle_with(now, false, |machine| {
+            machine.on_amend_by_hand(by_hand, content, patch)
+        })
+    }
+
+    /// Whether a person can add tasks: the run has started, is not ending, and other tasks than finalizers are
+    /// open.
+    #[must_use]
+    pub fn takes_amendments(&self) -> bool {
+        self.machine.takes_amendments()
+    }
+
+    /// The number of patches that were accepted, of attempts and of persons. Constant time.
+    #[must_use]
+    pub const fn amendments(&self) -> u32 {
+        self.machine.amendments
+    }
 }
 
 impl Machine {
@@ -86,15 +132,46 @@ impl Machine {
     ) -> Result<Amendment, Diagnostics> {
         let state = self.state.get(task.index()).copied();
         let running = matches!(state, Some(TaskState::Running { attempt: a, .. }) if a == attempt);
-        let is_over = self.run.ending.is_some() || self.open_work == 0;
-        if !running || self.awaiting_resume || is_over {
+        if !running || self.awaiting_resume || !self.is_growing() {
             return Ok(Amendment::Stale);
         }
         if self.proposers.contains(&task) {
             return Ok(Amendment::AlreadyAmended);
         }
+        let by = AnsweredBy::UNKNOWN;
+        self.grow(Some(task), content, by, patch)
+    }
+
+    fn takes_amendments(&self) -> bool {
+        let is_open = !matches!(self.run.phase, Phase::New | Phase::Ended(_));
+        is_open && self.is_growing()
+    }
+
+    fn on_amend_by_hand(
+        &mut self,
+        ByHand { by, after }: ByHand,
+        content: ContentId,
+        patch: &GraphSpec,
+    ) -> Result<Amendment, Diagnostics> {
+        if !self.takes_amendments() {
+            return Ok(Amendment::Stale);
+        }
+        let amendments = self.amendments;
+        if after != amendments {
+            return Ok(Amendment::Outdated { amendments });
+        }
+        self.grow(None, content, by.into(), patch)
+    }
+
+    fn grow(
+        &mut self,
+        task: Option<TaskId>,
+        content: ContentId,
+        by: AnsweredBy,
+        patch: &GraphSpec,
+    ) -> Result<Amendment, Diagnostics> {
         let new = self.graph.extend(patch)?;
-        self.record(Record::Amended { task, content });
+        self.record(Record::Amended { task, content, by });
         for index in new.clone() {
             self.evaluate(TaskId::from_index(index));
         }

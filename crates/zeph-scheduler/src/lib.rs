@@ -45,7 +45,7 @@ pub use batch::{Action, Batch};
 pub use budget_ledger::Account;
 pub use event::{Event, EventLog};
 pub use explain::{Explanation, Held};
-pub use growth::{Amendment, Patches};
+pub use growth::{Amendment, ByHand, Patches};
 pub use input::{Input, InputOutcome, Scope};
 pub use machine::{AttemptCounts, Counts, OpenQuestion};
 pub use recover::Corrupt;

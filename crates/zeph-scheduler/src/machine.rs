@@ -80,6 +80,8 @@ pub(crate) struct Machine {
     pub(crate) overrides: BTreeMap<TaskId, ManualEnd>,
     // The tasks with an accepted patch.
     pub(crate) proposers: BTreeSet<TaskId>,
+    // The accepted patches, also those of persons.
+    pub(crate) amendments: u32,
 
     pub(crate) ready: Ready,
     pub(crate) timers: Timers,
@@ -285,6 +287,7 @@ impl Machine {
             ledger: BudgetLedger::new(policy.budget),
             overrides: BTreeMap::new(),
             proposers: BTreeSet::new(),
+            amendments: 0,
             ready: Ready::new(&graph, weight),
             timers: Timers::default(),
             // A graph holds fewer tasks than a u32 counts.

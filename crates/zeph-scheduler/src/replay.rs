@@ -12,7 +12,7 @@ use zeph_graph::{
 };
 
 use crate::input::{Input, Scope};
-use crate::{Corrupt, Patches, Scheduler};
+use crate::{ByHand, Corrupt, Patches, Scheduler};
 
 /// The first difference between a journal and the decisions of this scheduler.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -244,6 +244,17 @@ impl Cause<'_> {
 
     /// Repeats a call of the attempt API.
     fn write(&mut self, now: Timestamp) {
+        if let Record::Amended {
+            task: None,
+            content,
+            by,
+        } = self.entry.record
+            && let Some(patch) = self.patches.get(&content)
+        {
+            let (by, after) = (by.content(), self.scheduler.amendments());
+            let by_hand = ByHand { by, after };
+            let _ = (self.scheduler).amend_by_hand(now, by_hand, content, patch);
+        }
         let Some(task) = self.entry.record.task() else {
             return;
         };

@@ -49,6 +49,8 @@ pub struct Snapshot {
     pub overrides: Vec<(TaskId, ManualEnd)>,
     /// The tasks with an accepted patch.
     pub proposers: Vec<TaskId>,
+    /// The number of accepted patches, also of those of persons.
+    pub amendments: u32,
 }
 
 impl Scheduler {
@@ -57,7 +59,7 @@ impl Scheduler {
     pub fn snapshot(&self) -> Snapshot {
         let machine = &self.machine;
         Snapshot {
-            version: 3,
+            version: 4,
             run: self.state(),
             next_seq: machine.run.next_seq,
             states: machine.state.clone(),
@@ -87,6 +89,7 @@ impl Scheduler {
                 .map(|(&task, &end)| (task, end))
                 .collect(),
             proposers: machine.proposers.iter().copied().collect(),
+            amendments: machine.amendments,
         }
     }
 }

@@ -94,7 +94,11 @@ impl Machine {
                 task, reservation, ..
             } => self.ledger.open.contains_key(&(task, reservation)),
             Record::Noted { task, attempt, .. } => self.in_flight(task, attempt).is_some(),
-            Record::Amended { task, .. } => self.allows_amended(task),
+            Record::Amended { task, by, .. } => {
+                !by.is_default()
+                    && self.is_growing()
+                    && task.is_none_or(|task| self.may_propose(task))
+            }
             Record::Budgeted { budget } => budget != self.ledger.budget,
             Record::Ended { .. } => self.counts.ended() == self.counts.total(),
         }
@@ -157,12 +161,13 @@ impl Machine {
         known && self.run.ending.is_none()
     }
 
-    /// Whether the task may add tasks. The graph checks the patch itself.
-    fn allows_amended(&self, task: TaskId) -> bool {
-        matches!(self.state(task), TaskState::Running { .. })
-            && self.run.ending.is_none()
-            && self.open_work > 0
-            && !self.proposers.contains(&task)
+    /// Whether tasks may be added. The graph checks the patch itself.
+    pub(crate) fn is_growing(&self) -> bool {
+        self.run.ending.is_none() && self.open_work > 0
+    }
+
+    fn may_propose(&self, task: TaskId) -> bool {
+        matches!(self.state(task), TaskState::Running { .. }) && !self.proposers.contains(&task)
     }
 
     /// A task completes by an attempt, or without one: a milestone, an answer, a substitute value, a result that

@@ -3,8 +3,8 @@
 
 use zeph_graph::wire::{GraphSpec, code};
 use zeph_graph::{
-    Attempt, Budget, ContentId, Entry, Header, Policy, Record, ReservationId, Seq, Spend, Task,
-    TaskGraph, TaskId, Timestamp,
+    AnsweredBy, Attempt, Budget, ContentId, Entry, Header, Policy, Record, ReservationId, Seq,
+    Spend, Task, TaskGraph, TaskId, Timestamp,
 };
 use zeph_scheduler::{
     Action, Amendment, Corrupt, Explanation, Input, InputOutcome, Patches, Refusal, Scheduler,
@@ -225,10 +225,15 @@ fn impossible_records_of_attempts_are_refused() {
             content,
         },
         // Repeated, and of a task that does not run.
-        Record::Amended { task, content },
         Record::Amended {
-            task: later,
+            task: Some(task),
             content,
+            by: AnsweredBy::UNKNOWN,
+        },
+        Record::Amended {
+            task: Some(later),
+            content,
+            by: AnsweredBy::UNKNOWN,
         },
         Record::Budgeted { budget },
         Record::Readied {

@@ -203,16 +203,18 @@ impl Audit {
         Ok(())
     }
 
-    pub(super) fn amended(&mut self, task: TaskId, content: ContentId) -> Check {
-        let state = self.task_logs[task.index()].state;
-        let fine = matches!(state, LogState::Running(_, None)) && self.ending.is_none();
-        let first = self.budget_log.proposers.insert(task);
+    pub(super) fn amended(&mut self, task: Option<TaskId>, content: ContentId) -> Check {
+        let state = task.map(|task| self.task_logs[task.index()].state);
+        let fine = matches!(state, None | Some(LogState::Running(_, None)))
+            && self.ending.is_none()
+            && !self.is_work_over();
+        let first = task.is_none_or(|task| self.budget_log.proposers.insert(task));
         let size = self.facts.sizes.get(&content).copied();
         hold!(
             fine && first && size.is_some_and(|size| size >= self.known),
             23,
             "patches_append",
-            "{task} adds patch {content} from {state:?}; its first: {first}; tasks: {size:?} after {}",
+            "{task:?} adds patch {content} from {state:?}; its first: {first}; tasks: {size:?} after {}",
             self.known
         );
         self.known = size.unwrap_or(self.known);

@@ -204,7 +204,7 @@ impl Audit {
                 spent,
             } => return self.settled(task, reservation, spent),
             Record::Noted { task, attempt, .. } => return self.noted(task, attempt),
-            Record::Amended { task, content } => return self.amended(task, content),
+            Record::Amended { task, content, .. } => return self.amended(task, content),
             Record::Budgeted { budget } => return self.budgeted(budget),
             Record::Ended { end } => {
                 self.ended = true;

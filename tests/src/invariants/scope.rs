@@ -73,7 +73,8 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
             | Input::Budget(_)
             | Input::Quota(_)
             | Input::Tick,
-        ) => None,
+        )
+        | Call::AmendByHand { .. } => None,
     }
 }
 
@@ -209,7 +210,8 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
         | Call::Reserve { .. }
         | Call::Settle { .. }
         | Call::Note { .. }
-        | Call::Amend { .. } => return Ok(()),
+        | Call::Amend { .. }
+        | Call::AmendByHand { .. } => return Ok(()),
     };
     let Some(below) = view.facts.below.get(root.index()) else {
         return Ok(());
@@ -258,6 +260,7 @@ pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
         | CallReply::Reserved(_)
         | CallReply::OverBudget(_)
         | CallReply::Already
+        | CallReply::Outdated(_)
         | CallReply::Refused => 0,
     };
     let (before, after) = (&view.before, &view.after);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zeph_graph::{Attempt, Budget, ReservationId, Spend, Spent, TaskId};
 use zeph_scheduler::{Account, Snapshot};
 
-use super::{Life, Model, Stage};
+use super::{Life, Model, Phase, Stage};
 use crate::call::CallReply;
 use crate::facts::Facts;
 
@@ -164,10 +164,30 @@ impl Model {
         if self.life(task).has_proposed {
             return CallReply::Already;
         }
+        let reply = self.grow(grown);
+        if let CallReply::Added(..) = reply {
+            self.lives[task.index()].has_proposed = true;
+        }
+        reply
+    }
+
+    /// Applies the patch of a person, who made it after so many amendments.
+    pub(super) fn amend_by_hand(&mut self, after: u32, grown: Option<Arc<Facts>>) -> CallReply {
+        let is_over = matches!(self.phase, Phase::New | Phase::Over(_));
+        if is_over || self.ending.is_some() || self.is_work_over() {
+            return CallReply::Stale;
+        }
+        let amendments = self.facts.patches.len() as u32;
+        if after != amendments {
+            return CallReply::Outdated(amendments);
+        }
+        self.grow(grown)
+    }
+
+    fn grow(&mut self, grown: Option<Arc<Facts>>) -> CallReply {
         let Some(grown) = grown else {
             return CallReply::Refused;
         };
-        self.lives[task.index()].has_proposed = true;
         let known = self.lives.len() as u32;
         let tasks = grown.graph().len();
         self.lives.resize(tasks, Life::default());
@@ -205,6 +225,10 @@ impl Model {
         }
         let proposers = all().filter(|(_, life)| life.has_proposed);
         let proposers: Vec<TaskId> = proposers.map(|(task, _)| task).collect();
+        let amendments = self.facts.patches.len();
+        if snapshot.amendments as usize != amendments {
+            return differ("the amendments", &snapshot.amendments, &amendments);
+        }
         if snapshot.proposers != proposers {
             return differ("the proposers", &snapshot.proposers, &proposers);
         }

@@ -40,6 +40,7 @@ impl Model {
             } => self.settle(task, attempt, reservation, spent),
             Call::Note { task, attempt, .. } => self.note(task, attempt),
             Call::Amend { task, attempt, .. } => self.amend(task, attempt, grown),
+            Call::AmendByHand { by_hand, .. } => self.amend_by_hand(by_hand.after, grown),
         };
         self.follow();
         while self.fire_one() {

@@ -6,7 +6,7 @@ use zeph_graph::{
     Answer, Attempt, ContentId, ManualEnd, Output, QuestionId, ReservationId, RunState, TaskId,
     Timestamp,
 };
-use zeph_scheduler::{Action, Input, Scope};
+use zeph_scheduler::{Action, ByHand, Input, Scope};
 
 use super::graph::Patches;
 use super::times::{duration, moment};
@@ -105,6 +105,10 @@ impl Play {
             let what = self.attempt_call(name, verb, rest)?;
             return self.happens(text, &what);
         }
+        if let ["amend", name, rest @ ..] = words.as_slice() {
+            let what = self.amend(name, rest)?;
+            return self.happens(text, &what);
+        }
         let input = match words.as_slice() {
             ["tick"] => Input::Tick,
             ["pause"] => Input::Pause,
@@ -151,10 +155,29 @@ impl Play {
             reply @ (CallReply::Stale
             | CallReply::Rejected
             | CallReply::Already
+            | CallReply::Outdated(_)
             | CallReply::Refused) => format!("{reply:?}").to_lowercase(),
         };
         self.say(&format!("- {}: {reply}", text.to_lowercase()));
         Ok(())
+    }
+
+    /// A person's patch, made after so many amendments, by default after all.
+    fn amend(&mut self, name: &str, words: &[&str]) -> Result<Call, String> {
+        let lines = self.patches.get(name).ok_or("no such patch")?;
+        let patch = graph::patch(self.lockstep.facts().graph(), lines)?;
+        self.contents += 1;
+        let content = ContentId::new(self.contents).unwrap_or(ContentId::FIRST);
+        let after = match words {
+            [] => self.lockstep.machine().amendments(),
+            ["after", number] => number.parse().map_err(|_| "not a number")?,
+            _ => return Err("not an amendment".into()),
+        };
+        Ok(Call::AmendByHand {
+            by_hand: ByHand { by: None, after },
+            content,
+            patch: Box::new(patch),
+        })
     }
 
     fn by_hand(&self, name: &str, end: ManualEnd) -> Result<Input, String> {

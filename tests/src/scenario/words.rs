@@ -65,7 +65,10 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::Noted {
             attempt, content, ..
         } => format!("#{attempt} notes c{content}"),
-        Record::Amended { content, .. } => format!("adds tasks: c{content}"),
+        Record::Amended { task, content, .. } => {
+            let who = if task.is_none() { "a person " } else { "" };
+            format!("{who}adds tasks: c{content}")
+        }
         Record::Budgeted { budget } => format!("budget: {budget}"),
         Record::Ended { end } => format!("ENDED: {end}"),
     };

@@ -1,7 +1,7 @@
 //! Attempt calls: random spending, notes and patches of attempts, valid and stale.
 
 use zeph_graph::{Attempt, Budget, ContentId, Fault, ReservationId, Spend, TaskId};
-use zeph_scheduler::Input;
+use zeph_scheduler::{ByHand, Input};
 
 use super::graphs;
 use super::world::{Job, World};
@@ -149,6 +149,9 @@ impl World {
     }
 
     pub(super) fn amend(&mut self) -> Check {
+        if self.rng.percent(25) {
+            return self.amend_by_hand();
+        }
         let Some(Job { task, attempt, .. }) = self.speaker() else {
             return Ok(());
         };
@@ -161,6 +164,25 @@ impl World {
         self.tell_of(&Call::Amend {
             task,
             attempt,
+            content,
+            patch,
+        })?;
+        Ok(())
+    }
+
+    fn amend_by_hand(&mut self) -> Check {
+        if self.lockstep.facts().graph().len() >= LARGEST {
+            return Ok(());
+        }
+        let facts = std::sync::Arc::clone(self.lockstep.facts());
+        let patch = Box::new(graphs::patch(&mut self.rng, facts.graph()));
+        let content = self.next_content();
+        let by = self.rng.percent(50).then(|| self.next_content());
+        let outdated = u32::from(self.rng.percent(20));
+        let after = self.lockstep.machine().amendments() + outdated;
+        let by_hand = ByHand { by, after };
+        self.tell_of(&Call::AmendByHand {
+            by_hand,
             content,
             patch,
         })?;

@@ -67,7 +67,9 @@ fn of_another_task(record: Record, other: TaskId) -> Record {
         | Record::Reserved { task, .. }
         | Record::Settled { task, .. }
         | Record::Noted { task, .. }
-        | Record::Amended { task, .. }
+        | Record::Amended {
+            task: Some(task), ..
+        }
         | Record::Skipped {
             why: SkipWhy::Upstream(task),
             ..
@@ -84,6 +86,7 @@ fn of_another_task(record: Record, other: TaskId) -> Record {
         | Record::Suspended
         | Record::Resumed
         | Record::Budgeted { .. }
+        | Record::Amended { task: None, .. }
         | Record::Ended { .. } => {}
     }
     record

@@ -85,6 +85,15 @@ pub fn happening(what: &Call) -> String {
             let patch = patch.spec.to_json();
             format!("{task} {attempt:?} proposes {fine}{content:?}: {patch}")
         }
+        Call::AmendByHand {
+            by_hand,
+            content,
+            patch,
+        } => {
+            let fine = if patch.grown.is_some() { "" } else { "bad " };
+            let patch = patch.spec.to_json();
+            format!("{by_hand:?} amends {fine}{content:?}: {patch}")
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! The arguments of the commands that change a run at work: answers, ends by hand, cancels.
 
+use std::path::PathBuf;
+
 use clap::Args;
+
+use super::ParamArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct AnswerArgs {
@@ -56,6 +60,28 @@ pub(crate) struct EndArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     /// Withdraw an end that waits for the run to be resumed, and give this one
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AmendArgs {
+    /// The run, or the beginning of its name
+    pub(crate) run: String,
+    /// The plan of the run with new tasks in it, TOML, JSON or YAML; `-` reads from stdin
+    pub(crate) plan: PathBuf,
+    #[command(flatten)]
+    pub(crate) params: ParamArgs,
+    /// Show what would be added, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Refuse unless the run has been amended so many times
+    #[arg(long, value_name = "N")]
+    pub(crate) after: Option<u32>,
+    /// Why, to be stored with who does it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Withdraw tasks that wait for the run to be resumed, and add these
     #[arg(long)]
     pub(crate) replace: bool,
 }

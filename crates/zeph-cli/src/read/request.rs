@@ -182,7 +182,7 @@ pub(crate) async fn suspend(cx: &AppContext, args: &RunRef) -> Result<Exit, CliE
 }
 
 /// Opens the database and finds the run; without a name, the newest run that is open.
-pub(super) async fn open(
+pub(crate) async fn open(
     cx: &AppContext,
     run: Option<&str>,
 ) -> Result<(SqliteStore, RunId), CliError> {

@@ -39,7 +39,7 @@ pub(super) fn show(cx: &AppContext, loaded: &LoadedPlan, parallel: NonZeroU32) {
 }
 
 /// The work of a task, in a few words.
-fn does(task: &Task) -> String {
+pub(crate) fn does(task: &Task) -> String {
     let (who, what) = (work::who(task), work::what(task));
     let text = match (&*who, &*what) {
         (who, "") => who.to_owned(),

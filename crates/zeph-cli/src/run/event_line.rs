@@ -64,7 +64,7 @@ impl EventFormatter {
                 let is_kept = matches!(event.record, Record::Supplied { .. });
                 (!is_kept).then(|| task_end(event, end.outcome, &name, error))
             } else if let Some(change) = event.record.run_change() {
-                self.run_change(change)
+                self.run_change(change, total)
             } else {
                 self.attempt_or_question(event, &name, error, question, total)
             };
@@ -130,18 +130,23 @@ impl EventFormatter {
             return Some(("given", Tone::Question, text));
         }
         if let Record::Amended { .. } = event.record {
-            let text = match total.saturating_sub(self.total) {
-                0 => format!("accepted: {name} added tasks"),
-                1 => format!("accepted: {name} added 1 task"),
-                many => format!("accepted: {name} added {many} tasks"),
-            };
-            self.total = total;
+            let text = format!("accepted: {name} added {}", self.added(total));
             return Some(("plan", Tone::Plain, text));
         }
         None
     }
 
-    fn run_change(&self, change: RunChange) -> Option<Words> {
+    /// How many tasks have been added, now that the run has so many.
+    fn added(&mut self, total: u32) -> String {
+        let before = std::mem::replace(&mut self.total, total);
+        match total.saturating_sub(before) {
+            0 => "tasks".to_owned(),
+            1 => "1 task".to_owned(),
+            many => format!("{many} tasks"),
+        }
+    }
+
+    fn run_change(&mut self, change: RunChange, total: u32) -> Option<Words> {
         Some(match change {
             RunChange::Paused if self.is_kept => {
                 let command = command(&["unpause", &self.run]);
@@ -155,6 +160,10 @@ impl EventFormatter {
                 Tone::Plain,
                 format!("the run may cost {budget} in all"),
             ),
+            RunChange::Amended => {
+                let text = format!("accepted: {} by hand", self.added(total));
+                ("plan", Tone::Plain, text)
+            }
             // The line of an ending is made by the fold.
             RunChange::Ending(_)
             | RunChange::Opened

@@ -2,7 +2,7 @@
 
 mod confirm;
 mod dialog;
-mod dry;
+pub(crate) mod dry;
 mod end;
 mod event_line;
 mod fold;

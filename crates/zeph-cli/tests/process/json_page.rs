@@ -124,6 +124,8 @@ fn every_command_prints_what_the_page_lists() {
     ] {
         compared.first(&scene, heading, args);
     }
+    scene.file("more.toml", &format!("{PLAN}[tasks.h]\nrun = ['true']\n"));
+    compared.first(&scene, "`zeph amend`", &["amend", "r", "more.toml"]);
     compared.events(&scene, &["resume", "r"]);
     compared.events(&scene, &["retry", "r", "--name", "s"]);
     compared.events(&scene, &["fork", "r", "--at", "a", "--dry-run"]);

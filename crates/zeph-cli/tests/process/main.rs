@@ -5,6 +5,7 @@
     reason = "a test may take the short way: its panic is its report"
 )]
 
+mod amend;
 mod background;
 mod bad_day;
 mod by_hand;

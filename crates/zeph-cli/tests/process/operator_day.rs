@@ -48,6 +48,13 @@ const PLAN: &str = r#"
     env = { SIZE = "${{ tasks.upload.stdout }}" }
 "#;
 
+/// The task that is added while the run is at rest.
+const AUDIT: &str = r#"
+    [tasks.audit]
+    needs = ["fetch"]
+    shell = "echo audit >> log"
+"#;
+
 /// The steps of the day, each a command with JSON.
 struct Day {
     scene: Scene,
@@ -168,10 +175,15 @@ fn answers(day: &mut Day) {
         day.step(0, &["skip", "one", "mirror", "--replace"])["delivery"],
         "posted"
     );
+    day.scene.file("amended.toml", &format!("{PLAN}{AUDIT}"));
+    let amend = ["amend", "one", "amended.toml"];
+    let dry = day.step(0, &[&amend[..], &["--dry-run"]].concat());
+    assert_eq!(dry["added"][0]["task"], "audit", "{dry}");
+    assert_eq!(day.step(0, &amend)["delivery"], "posted");
     let status = day.step(0, &["status", "one"]);
     assert_eq!(
         status["requests"].as_array().map(Vec::len),
-        Some(4),
+        Some(5),
         "{status}"
     );
     // The gate of the third attempt is open already.
@@ -187,6 +199,7 @@ fn answers(day: &mut Day) {
     assert_eq!(day.state_of("one", "leaf"), "canceled");
     assert_eq!(day.state_of("one", "publish"), "completed");
     assert_eq!(day.state_of("one", "test"), "skipped");
+    assert_eq!(day.state_of("one", "audit"), "completed");
     assert_eq!(day.state_of("one", "mirror"), "skipped");
     assert_eq!(day.state_of("one", "notify"), "completed");
     let status = day.step(0, &["status", "one"]);
@@ -207,11 +220,11 @@ fn answers(day: &mut Day) {
 
 /// What failed is retried under a changed plan, and forked with a result by hand.
 fn again(day: &mut Day) {
-    let changed = PLAN.replace("test -e fixed", "true");
+    let changed = format!("{PLAN}{AUDIT}").replace("test -e fixed", "true");
     day.scene.file("changed.toml", &changed);
     let retry = ["retry", "one", "--plan", "changed.toml"];
     let dry = day.step(0, &[&retry[..], &["--dry-run"]].concat());
-    assert_eq!(dry["kept"], 5, "{dry}");
+    assert_eq!(dry["kept"], 6, "{dry}");
     assert_eq!(dry["gone"], Value::from(Vec::<String>::new()), "{dry}");
     let retried = day.step(0, &[&retry[..], &["--name", "two"]].concat());
     assert_eq!(retried["state"], "completed", "{retried}");

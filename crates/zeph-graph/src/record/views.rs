@@ -77,6 +77,8 @@ pub enum RunChange {
     Resumed,
     /// The run has this budget from here on.
     Budgeted(Budget),
+    /// A person added tasks.
+    Amended,
     /// Every task has ended, and so has the run.
     Ended(RunEnd),
 }
@@ -154,6 +156,7 @@ impl Record {
             Self::Suspended => RunChange::Suspended,
             Self::Resumed => RunChange::Resumed,
             Self::Budgeted { budget } => RunChange::Budgeted(budget),
+            Self::Amended { task: None, .. } => RunChange::Amended,
             Self::Ended { end } => RunChange::Ended(end),
             Self::Readied { .. }
             | Self::Started { .. }
@@ -172,7 +175,7 @@ impl Record {
             | Self::Reserved { .. }
             | Self::Settled { .. }
             | Self::Noted { .. }
-            | Self::Amended { .. } => return None,
+            | Self::Amended { task: Some(_), .. } => return None,
         })
     }
 }

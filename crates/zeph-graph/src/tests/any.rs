@@ -270,7 +270,7 @@ fn skip_why() -> impl Strategy<Value = SkipWhy> {
 prop_compose! {
     /// Every kind of record.
     pub(super) fn record()(
-        kind in 0..28usize,
+        kind in 0..29usize,
         (task, time, by_default) in any::<(u32, u64, bool)>(),
         (attempt, question, reservation) in any::<(NonZeroU32, NonZeroU32, NonZeroU32)>(),
         contents in any::<(NonZeroU32, Option<NonZeroU32>, Option<NonZeroU32>)>(),
@@ -287,7 +287,7 @@ prop_compose! {
         let (error, log) = (contents.1.map(ContentId::from), contents.2.map(ContentId::from));
         let by = if by_default { AnsweredBy::DEFAULT } else { log.into() };
         let spend = Spend { tokens, micro_usd };
-        let all: [Record; 28] = [
+        let all: [Record; 29] = [
             Record::Opened,
             Record::Readied { task },
             Record::Started { task, attempt },
@@ -313,7 +313,8 @@ prop_compose! {
             Record::Reserved { task, reservation, most: spend },
             Record::Settled { task, reservation, spent: spend },
             Record::Noted { task, attempt, content },
-            Record::Amended { task, content },
+            Record::Amended { task: Some(task), content, by: AnsweredBy::UNKNOWN },
+            Record::Amended { task: None, content, by },
             Record::Budgeted { budget },
             Record::Ended { end },
         ];

@@ -155,7 +155,11 @@ const STORED: &[(&str, &str)] = &[
     ),
     (
         r#"{"type":"amended","task":3,"content":7}"#,
-        "Amended { task: t3, content: c7 }",
+        "Amended { task: Some(t3), content: c7, by: Unknown }",
+    ),
+    (
+        r#"{"type":"amended","content":7,"by":{"content":8}}"#,
+        "Amended { task: None, content: c7, by: Content(c8) }",
     ),
     (
         r#"{"type":"budgeted","budget":{"tokens":5000}}"#,

@@ -225,7 +225,12 @@ fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, BTreeMap<TaskId, (ContentId,
             continue;
         };
         let one = &mut attempts[place];
-        if let Record::Amended { task, content } = entry.record {
+        if let Record::Amended {
+            task: Some(task),
+            content,
+            ..
+        } = entry.record
+        {
             proposals.insert(task, (content, one.attempt));
         }
         if let Some(end) = entry.record.attempt_end() {

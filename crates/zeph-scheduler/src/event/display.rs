@@ -89,6 +89,7 @@ impl fmt::Display for Event {
             Record::Noted { attempt, .. } => {
                 write!(f, "attempt {attempt} of task {name:?} saved a note")
             }
+            Record::Amended { task: None, .. } => f.write_str("a person added tasks to the graph"),
             Record::Amended { .. } => write!(f, "task {name:?} added tasks to the graph"),
             Record::Budgeted { budget } if budget.is_unlimited() => {
                 f.write_str("the run has no budget limit")

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use zeph_graph::{Attempt, Budget, ContentId, CutHow, Fault, Output, ReservationId, Spend, Task};
+use zeph_graph::{
+    AnsweredBy, Attempt, Budget, ContentId, CutHow, Fault, Output, ReservationId, Spend, Task,
+};
 
 use super::*;
 
@@ -68,7 +70,11 @@ fn an_event_is_one_line_with_the_names_of_its_tasks() {
             r#"task "work" spent 0 tokens"#,
         ),
         (
-            Record::Amended { task, content },
+            Record::Amended {
+                task: Some(task),
+                content,
+                by: AnsweredBy::UNKNOWN,
+            },
             r#"task "work" added tasks to the graph"#,
         ),
         (

@@ -17,6 +17,7 @@ mod snapshot;
 mod submission;
 
 mod actor;
+mod amendments;
 mod answers;
 mod cancel;
 mod control;
@@ -50,6 +51,7 @@ mod run_slot;
 mod socket;
 
 pub use actor::Actor;
+pub use amendments::AmendmentView;
 pub use answers::{AnswerView, ManualEndView};
 pub use cancel::cancel_run;
 pub use control::{Delivery, ask, replace};

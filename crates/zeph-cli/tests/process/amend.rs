@@ -77,6 +77,13 @@ fn a_run_at_work_gets_the_new_tasks_of_its_plan() {
         let is_fine = [&checked["same"], &checked["ok"]].contains(&&json!(true));
         assert!(is_fine, "{checked}");
     }
+    let shown = scene.zeph(&["show", "weekly"]);
+    assert!(shown.out.contains("mail, check by "), "{shown:?}");
+    assert!(shown.out.contains("\"they asked\""), "{shown:?}");
+    let shown = json_of(&scene.zeph(&["show", "weekly", "--json"]));
+    let amendment = &shown["amendments"][0];
+    assert_eq!(amendment["added"], json!(["mail", "check"]), "{shown}");
+    assert_eq!(amendment["by"]["reason"], "they asked", "{shown}");
     let late = scene.zeph(&["amend", "weekly", "more.toml"]);
     assert!(late.err.contains("has ended (completed)"), "{late:?}");
     let retry =

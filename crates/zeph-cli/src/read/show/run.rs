@@ -6,16 +6,17 @@ use serde_json::{Value, json};
 use zeph_common::{Boundary, format_duration, truncate};
 use zeph_graph::{AskWhy, Output, TaskId, TaskState, Timestamp, Topology, Work};
 use zeph_memory::RawGraphStore;
-use zeph_runtime::{RunView, executor_grace};
+use zeph_runtime::{AmendmentView, RunView, executor_grace};
 
 use crate::context::command_with;
 use crate::exit::CliError;
 use crate::out::Tone;
+use crate::read::answers::short;
 use crate::read::failure::{self, Errors};
 use crate::read::list::label_words;
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::not_started::{self, NotStarted};
-use crate::read::page::{Cell, Page, count};
+use crate::read::page::{Cell, Page, count, names};
 use crate::read::time::{micros, moment, took};
 use crate::read::time_breakdown::TimeBreakdown;
 use crate::read::{explain, status};
@@ -34,6 +35,7 @@ pub(super) struct ShowView<'a> {
     errors: Errors,
     path: Vec<TaskId>,
     not_started: Vec<NotStarted>,
+    amendments: Vec<AmendmentView>,
 }
 
 impl<'a> ShowView<'a> {
@@ -60,6 +62,7 @@ impl<'a> ShowView<'a> {
             errors,
             path,
             not_started: not_started::of(view),
+            amendments: view.amendments(store).await?,
         })
     }
 
@@ -121,8 +124,32 @@ impl<'a> ShowView<'a> {
         if !lanes.is_empty() {
             page.fact("lanes", lanes.join(", "));
         }
+        for amendment in &self.amendments {
+            page.fact("added", self.added(amendment, now));
+        }
         let records = count(view.entries.len() as u64, "record");
         page.fact("journal", format!("{records}, head {}", view.head));
+    }
+
+    /// `mail, check by anna (process 4711), DATE: "they asked"`.
+    fn added(&self, amendment: &AmendmentView, now: Timestamp) -> String {
+        let added = amendment.added.iter().map(String::as_str);
+        let mut text = names(added, amendment.added.len());
+        let actor = amendment.by.as_ref();
+        match (amendment.task, actor) {
+            (Some(task), _) => text.push_str(&format!(" by {}", explain::name(self.view, task))),
+            (None, Some(actor)) => text.push_str(&format!(" by {actor}")),
+            (None, None) => {}
+        }
+        let posted = actor.and_then(|actor| actor.posted_at);
+        text.push_str(&format!(
+            ", {}",
+            moment(posted.unwrap_or(amendment.at), now)
+        ));
+        if let Some(reason) = actor.and_then(|actor| actor.reason.as_deref()) {
+            text.push_str(&format!(": {}", short(reason)));
+        }
+        text
     }
 
     fn row(&self, id: TaskId) -> Vec<Cell> {
@@ -213,6 +240,14 @@ impl<'a> ShowView<'a> {
             object
         };
         let name = |&id: &TaskId| Value::from(explain::name(view, id));
+        let amendment = |amendment: &AmendmentView| {
+            json!({
+                "at_us": amendment.at.as_micros(),
+                "added": amendment.added,
+                "task": amendment.task.map(|id| explain::name(view, id)),
+                "by": amendment.by,
+            })
+        };
         json!({
             "run": view.run.as_str(),
             "title": view.title,
@@ -241,6 +276,7 @@ impl<'a> ShowView<'a> {
             "not_started": not_started::to_json(view, &self.not_started),
             "failures": self.failures.iter().map(name).collect::<Vec<_>>(),
             "questions": view.questions(),
+            "amendments": self.amendments.iter().map(amendment).collect::<Vec<_>>(),
         })
     }
 }

@@ -313,6 +313,10 @@ pub(crate) struct ResumeArgs {
     /// Run interrupted at-most-once tasks again without asking
     #[arg(long)]
     pub(crate) rerun_interrupted: bool,
+    /// What happens to processes of interrupted attempts that are still alive
+    /// [default: ask at the terminal, otherwise ignore]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) orphans: Option<OrphansDo>,
     /// End a pause of the run
     #[arg(long)]
     pub(crate) unpause: bool,
@@ -323,6 +327,16 @@ pub(crate) struct ResumeArgs {
     pub(crate) max_parallel: Option<String>,
     #[command(flatten)]
     pub(crate) models: ModelArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OrphansDo {
+    /// Wait until they have ended
+    Wait,
+    /// End them: SIGTERM, and SIGKILL after the grace
+    Kill,
+    /// Go on beside them
+    Ignore,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory as _};
+use clap::{Arg, Command, CommandFactory as _};
 use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
 };
@@ -78,7 +78,8 @@ impl Line {
     fn read() -> Self {
         let args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
         let mut args = args.skip_while(|arg| arg != "--").skip(2);
-        let (mut words, mut db) = (Vec::new(), None);
+        let (mut words, mut db): (Vec<String>, _) = (Vec::new(), None);
+        let zeph = Cli::command();
         while let Some(arg) = args.next() {
             if arg == "--db" {
                 db = args.next().map(PathBuf::from);
@@ -86,6 +87,8 @@ impl Line {
                 db = Some(path.into());
             } else if !arg.starts_with('-') {
                 words.push(arg);
+            } else if takes_value(&zeph, words.first(), &arg) {
+                args.next();
             }
         }
         let global = Global {
@@ -100,6 +103,25 @@ impl Line {
     fn first(&self) -> Option<&str> {
         self.words.get(1).map(String::as_str)
     }
+}
+
+/// Whether the next word is the value of an option of that command.
+fn takes_value(zeph: &Command, command: Option<&String>, option: &str) -> bool {
+    let command = command.and_then(|name| zeph.find_subcommand(name));
+    let options = command
+        .into_iter()
+        .chain([zeph])
+        .flat_map(Command::get_arguments);
+    let is_meant = |arg: &&Arg| match (option.strip_prefix("--"), option.strip_prefix('-')) {
+        (Some(long), _) => arg.get_long() == Some(long),
+        // The value may be in the same word.
+        (None, Some(short)) => arg.get_short().is_some_and(|one| short.chars().eq([one])),
+        (None, None) => false,
+    };
+    let mut meant = options.filter(is_meant);
+    meant
+        .next()
+        .is_some_and(|arg| arg.get_action().takes_values())
 }
 
 /// Reads the database with the settings of the line. What cannot be read has no candidates.
@@ -172,11 +194,15 @@ fn questions(current: &OsStr) -> Vec<CompletionCandidate> {
     read(async |cx, line| {
         let view = run_of(cx, line).await?;
         let questions = view.questions().into_iter();
-        let questions = questions.map(|one| {
-            let about = format!("{}: {}", one.task, one.text);
-            (one.id.to_string(), about)
+        // Each by its number; by its task if that is what is typed.
+        let questions = questions.filter_map(|one| {
+            let (id, about) = (one.id.to_string(), format!("{}: {}", one.task, one.text));
+            if id.starts_with(&prefix) {
+                return Some((id, about));
+            }
+            let is_meant = one.task.starts_with(&prefix);
+            is_meant.then_some((one.task, one.text))
         });
-        let questions = questions.filter(|(id, _)| id.starts_with(&prefix));
         Ok(questions
             .map(|(id, about)| candidate(&id, Some(&about)))
             .collect())
@@ -187,13 +213,15 @@ fn questions(current: &OsStr) -> Vec<CompletionCandidate> {
 fn answers(current: &OsStr) -> Vec<CompletionCandidate> {
     let prefix = current.to_string_lossy().into_owned();
     read(async |cx, line| {
-        let number = line.words.get(2).and_then(|word| word.parse::<u32>().ok());
+        let named = line.words.get(2);
         let view = run_of(cx, line).await?;
         let mut questions = view.questions().into_iter();
-        let Some(question) = questions.find(|one| Some(one.id) == number) else {
+        let Some(question) = questions
+            .find(|one| named.is_some_and(|name| *name == one.id.to_string() || *name == one.task))
+        else {
             return Ok(Vec::new());
         };
-        let choices = question.accepts.choices().into_iter();
+        let choices = question.words().into_iter();
         let choices = choices.filter(|choice| choice.starts_with(&prefix));
         Ok(choices.map(|choice| candidate(choice, None)).collect())
     })

@@ -18,6 +18,7 @@ mod doctor;
 mod goal;
 mod graph;
 mod man;
+mod orphans;
 mod place;
 mod plan;
 mod problems;

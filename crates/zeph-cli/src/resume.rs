@@ -6,19 +6,18 @@ use std::time::Instant;
 
 use serde_json::json;
 use zeph_common::escape_terminal;
-use zeph_executor::NoteKind;
-use zeph_graph::{Attempt, Effect, RunId, RunState, TaskGraph, TaskState};
+use zeph_graph::{Effect, RunId, RunState, TaskGraph, TaskState};
 use zeph_memory::{ListQuery, RawGraphStore as _};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::Orchestrator;
-use zeph_orchestration::command::ProcessGroup;
 use zeph_orchestration::plan::needs_model;
 use zeph_runtime::{RunHandle, RunView, RuntimeError};
 
-use crate::args::ResumeArgs;
+use crate::args::{OrphansDo, ResumeArgs};
 use crate::context::{AppContext, command, find_run};
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
+use crate::orphans::{self, Orphan};
 use crate::out::{self, Channel, Tone};
 use crate::plan::{self, Params};
 use crate::run::{self, FollowOptions};
@@ -56,6 +55,10 @@ pub(crate) async fn run(cx: &AppContext, args: &ResumeArgs) -> Result<Exit, CliE
         grace: view.scheduler.policy().suspend_grace,
         channel,
         junit: args.reports.junit.clone(),
+        orphans: interrupted
+            .into_iter()
+            .filter_map(|one| one.orphan)
+            .collect(),
         ..FollowOptions::new(cx)
     };
     let before = Some(&view);
@@ -78,10 +81,9 @@ async fn open(
     args: &ResumeArgs,
     params: &Params,
 ) -> Result<Taken, CliError> {
-    let reruns = args.rerun_interrupted;
     if let Some(text) = &args.run {
         let run = find_run(store, Some(text), None).await?;
-        return load_and_take_over(cx, store, &run, params, reruns).await;
+        return load_and_take_over(cx, store, &run, params, args).await;
     }
     let query = ListQuery {
         open: Some(true),
@@ -98,7 +100,7 @@ async fn open(
         }
         // A process can hold its lock after it has suspended a run: only the attempt to take the run over
         // tells who owns it.
-        match load_and_take_over(cx, store, &row.run, params, reruns).await {
+        match load_and_take_over(cx, store, &row.run, params, args).await {
             Ok(taken) => {
                 report_passed_over(&passed_over);
                 return Ok(taken);
@@ -166,12 +168,12 @@ async fn load_and_take_over(
     store: &SqliteStore,
     run: &RunId,
     params: &Params,
-    reruns: bool,
+    args: &ResumeArgs,
 ) -> Result<Taken, CliError> {
     let view = RunView::load(store, run).await?;
     // The processes of interrupted attempts are looked for before new attempts change what they wait for.
-    let interrupted = interrupted(store, &view, reruns).await?;
-    match take_over(cx, store, &view, params).await {
+    let mut interrupted = interrupted(store, &view, args.rerun_interrupted).await?;
+    match take_over(cx, store, &view, params, (&mut interrupted, args.orphans)).await {
         Ok((orchestrator, handle)) => Ok(Taken {
             view,
             interrupted,
@@ -197,6 +199,7 @@ async fn take_over(
     store: &SqliteStore,
     view: &RunView,
     params: &Params,
+    (interrupted, orphans): (&mut [Interrupted], Option<OrphansDo>),
 ) -> Result<(Orchestrator, RunHandle), CliError> {
     let is_open = |id| !view.scheduler.task(id).state().is_end();
     let models = needs_model(view.graph(), is_open);
@@ -205,6 +208,18 @@ async fn take_over(
     let secrets = plan::secrets_of(view.graph(), &params.values)?;
     let builder = builder.withhold(params.variables_of(secrets.keys().map(String::as_str)));
     let orchestrator = builder.database(store.clone()).build()?;
+    // What a process works on has no orphans.
+    if cx.owner_of(store, &view.run).await?.is_none() {
+        let alive: Vec<&Orphan> = interrupted
+            .iter()
+            .filter_map(|one| one.orphan.as_ref())
+            .collect();
+        let can_ask = !cx.json() && out::is_interactive();
+        orphans::settle(&alive, orphans, can_ask, cx.config().cancel_grace).await?;
+    }
+    for one in interrupted {
+        one.orphan = one.orphan.take().filter(|orphan| orphan.group.is_alive());
+    }
     let handle = orchestrator.open(view, &secrets).await?;
     let given = secrets.iter().map(|(name, value)| (&**name, &**value));
     llm::warn_unredacted(&orchestrator, given);
@@ -215,9 +230,8 @@ async fn take_over(
 struct Interrupted {
     task: String,
     then: &'static str,
-    attempt: Attempt,
-    /// The process group of the attempt, if it is still alive.
-    alive: Option<ProcessGroup>,
+    /// The processes of the attempt, if they are still alive.
+    orphan: Option<Orphan>,
 }
 
 async fn interrupted(
@@ -232,17 +246,10 @@ async fn interrupted(
         else {
             continue;
         };
-        let notes = view.notes(store, id).await?;
-        let group = notes
-            .iter()
-            .rev()
-            .find(|note| note.attempt == attempt && note.kind == NoteKind::Process.name());
-        let group = group.and_then(|note| serde_json::from_slice(&note.body).ok());
         interrupted.push(Interrupted {
             task: task.name().to_owned(),
             then: rerun_words(task.rules().effect, reruns),
-            attempt,
-            alive: group.filter(ProcessGroup::is_alive),
+            orphan: Orphan::of(store, view, id, attempt).await?,
         });
     }
     Ok(interrupted)
@@ -260,7 +267,7 @@ fn render(
     if cx.json() {
         let interrupted: Vec<_> = (interrupted.iter())
             .map(|one| {
-                let group = one.alive.as_ref().map(|group| group.id);
+                let group = one.orphan.as_ref().map(|orphan| orphan.group.id);
                 json!({ "task": one.task, "then": one.then, "alive_process_group": group })
             })
             .collect();
@@ -305,11 +312,10 @@ fn render(
         ));
     }
     for one in interrupted {
-        if let Some(group) = &one.alive {
+        if let Some(Orphan { attempt, group, .. }) = &one.orphan {
             channel.line(format!(
-                "  {} attempt {} of {} may still be running as process group {id}; `kill -- -{id}` ends it",
+                "  {} attempt {attempt} of {} may still be running as process group {id}; `kill -- -{id}` ends it",
                 Tone::Warning.paint("alive"),
-                one.attempt,
                 escape_terminal(&one.task),
                 id = group.id,
             ));
@@ -344,13 +350,18 @@ fn changed_plan(view: &RunView) -> Option<String> {
     Some(path)
 }
 
-/// Whether a file is there and has another hash.
+/// Whether a file is there and has another hash. The hash of a plan is that of its lines, whatever their ends
+/// are.
 fn is_changed(path: &Path, hash: &str) -> bool {
     // The path is from the database, which may be another user's: only a file is read, and not without end.
     let is_plan = std::fs::metadata(path).is_ok_and(|file| {
         file.is_file() && file.len() <= zeph_orchestration::planfile::MAX_PLAN_BYTES as u64
     });
-    is_plan && std::fs::read(path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() != hash)
+    let is_same = |bytes: &[u8]| blake3::hash(bytes).to_hex().as_str() == hash;
+    let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    is_plan
+        && std::fs::read(path)
+            .is_ok_and(|bytes| !is_same(&bytes) && !is_same(lines(&bytes).as_bytes()))
 }
 
 /// What happens to an interrupted task.

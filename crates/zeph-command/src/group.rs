@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::process::Child;
@@ -78,21 +78,57 @@ impl ProcessGroup {
     /// every process of the machine.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        let Some(start) = &self.start else {
-            return self.id > 1 && killpg(Pid::from_raw(self.id), None).is_ok();
-        };
+        match &self.start {
+            Some(start) => !self.processes(start).is_empty(),
+            None => self.id > 1 && killpg(Pid::from_raw(self.id), None).is_ok(),
+        }
+    }
+
+    /// Asks every process that [`is_alive`](Self::is_alive) means to end, by SIGTERM, also a stopped one.
+    pub fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// Kills every process that [`is_alive`](Self::is_alive) means. One that is just being started is missed,
+    /// so a caller repeats this until none is alive.
+    pub fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        match &self.start {
+            Some(start) => {
+                for process in self.processes(start) {
+                    // An error means that it has ended.
+                    kill(process, signal).ok();
+                }
+            }
+            None if self.id > 1 => {
+                killpg(Pid::from_raw(self.id), signal).ok();
+            }
+            None => {}
+        }
+    }
+
+    /// The living processes of the session, if it is the one that began then.
+    fn processes(&self, start: &str) -> Vec<Pid> {
         let leader = stat(self.id);
         // While the id belongs to a group, no other process gets it.
-        if leader.is_some_and(|(_, of_leader)| of_leader != *start) || !is_this_boot(start) {
-            return false;
+        if leader.is_some_and(|(_, of_leader)| of_leader != start) || !is_this_boot(start) {
+            return Vec::new();
         }
-        let Ok(session) = u32::try_from(self.id) else {
-            return false;
+        let Some(session) = u32::try_from(self.id).ok().filter(|&id| id > 1) else {
+            return Vec::new();
         };
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        processes
-            .filter_map(|entry| ProcessStat::read(entry.file_name().to_str()?.parse().ok()?))
-            .any(|process| process.session == session && process.is_running)
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let of_session = entries.filter_map(|entry| {
+            let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+            let process = ProcessStat::read(id)?;
+            let is_meant = process.session == session && process.is_running;
+            is_meant.then(|| i32::try_from(id).ok().map(Pid::from_raw))?
+        });
+        of_session.collect()
     }
 }
 

@@ -84,6 +84,16 @@ impl fmt::Display for Accepts {
 }
 
 impl QuestionView {
+    /// The answers that are one word: its choices, and `happened` about an interrupted attempt.
+    #[must_use]
+    pub fn words(&self) -> Vec<&str> {
+        let mut words = self.accepts.choices();
+        if self.about == AskWhy::Failure(Fault::Interrupted) {
+            words.insert(1, driver::HAPPENED);
+        }
+        words
+    }
+
     /// An open question of this scheduler. `error` is the text of the task's last error.
     #[must_use]
     pub fn new(scheduler: &Scheduler, open: &OpenQuestion, error: Option<Arc<str>>) -> Self {

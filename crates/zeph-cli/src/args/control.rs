@@ -10,8 +10,8 @@ use super::ParamArgs;
 pub(crate) struct AnswerArgs {
     /// The run, or the beginning of its name
     pub(crate) run: String,
-    /// The question's number, as `zeph status` shows it
-    pub(crate) question: u32,
+    /// The question's number, as `zeph status` shows it, or the name of its task
+    pub(crate) question: String,
     /// The answer; @FILE takes it from a file, @- from stdin, @env:VARIABLE from a variable, @@TEXT is an
     /// answer that begins with @
     /// [default: ask at the terminal]

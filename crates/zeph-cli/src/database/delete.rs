@@ -1,17 +1,15 @@
 //! `zeph delete`: deletes a run that has ended.
 
-use std::sync::Arc;
-
 use serde_json::json;
 use zeph_graph::RunId;
 use zeph_memory::RawGraphStore as _;
-use zeph_runtime::cancel_run;
 
 use super::{claim, shrink};
 use crate::args::DeleteArgs;
-use crate::context::{AppContext, command, no_such_run, now};
+use crate::context::{AppContext, command, no_such_run};
 use crate::exit::{CliError, Exit};
 use crate::read::page;
+use crate::read::request::cancel_whole;
 
 pub(crate) async fn run(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliError> {
     let store = cx.open_existing_store().await?;
@@ -22,7 +20,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliE
     })?;
     let mut row = store.get(&run).await?;
     if row.status.open && args.force {
-        cancel_run(Arc::new(store.clone()), cx.owners(&store), &run, now()).await?;
+        cancel_whole(cx, &store, &run).await?;
         row = store.get(&run).await?;
     }
     if row.status.open {

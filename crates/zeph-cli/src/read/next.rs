@@ -39,7 +39,7 @@ pub(crate) fn more_budget(view: &RunView) -> String {
 /// The commands that answer a question: one for each choice, and one that asks at the terminal if other
 /// answers are accepted. A command with a made-up answer would be one by accident.
 pub(crate) fn answers(run: &str, question: &QuestionView) -> Vec<String> {
-    let choices = question.accepts.choices().into_iter();
+    let choices = question.words().into_iter();
     let choices = choices.map(|choice| answer_command(run, question.id, choice));
     let asks = match question.accepts {
         Accepts::Failure | Accepts::Number | Accepts::Text => {

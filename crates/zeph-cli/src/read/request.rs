@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use zeph_common::escape_terminal_block;
 use zeph_graph::{AskWhy, RunId};
+use zeph_memory::RawGraphStore as _;
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::{plan_in_view, plan_questions};
 use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run, replace};
@@ -15,8 +16,10 @@ use crate::context::{AppContext, answer_at_terminal, command, command_with, find
 use crate::exit::{CliError, Exit};
 use crate::goal::{self, shown};
 use crate::llm;
+use crate::orphans::{self, Orphan};
 use crate::out::{self, Channel, Tone};
 use crate::place;
+use crate::run::end;
 use crate::run::prompt::{self, Outcome};
 
 pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, CliError> {
@@ -28,10 +31,10 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
         .transpose()?
         .map(|it| it.text);
     let (store, run) = open(cx, Some(&args.run)).await?;
-    let question = args.question;
+    let question = number_of(&store, &run, &args.question).await?;
     let text = match text {
         Some(text) => text,
-        None => match asked(&store, &run, args).await? {
+        None => match asked(&store, &run, question, args.replace).await? {
             Err(signal) => return Ok(signal),
             Ok(Outcome::Answer(text)) => text,
             Ok(Outcome::Later) => {
@@ -42,7 +45,7 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
             Ok(Outcome::Broken(why)) => return Err(CliError::new(Exit::Internal, why)),
         },
     };
-    check_plan(cx, &store, &run, args, &text).await?;
+    check_plan(cx, &store, &run, (question, args), &text).await?;
     let text = llm::base_builder(cx).build()?.redacted(&text)?;
     let done = format!("question {question} of run {run} is answered");
     if args.replace {
@@ -54,21 +57,41 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
     send(cx, &store, &run, &Request::Answer { question, text }, &done).await
 }
 
+/// The number of a question that is given by its number or by its task.
+async fn number_of(store: &SqliteStore, run: &RunId, text: &str) -> Result<u32, CliError> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    let view = RunView::load(store, run).await?;
+    let task = view.graph().task(view.task(text)?).name();
+    // A task has one open question.
+    let mut open = view.questions().into_iter();
+    if let Some(question) = open.find(|one| one.task == task) {
+        return Ok(question.id);
+    }
+    let task = zeph_common::escape_terminal(task);
+    let text = format!("task {task} of run {run} has no open question");
+    let status = command(&["status", run.as_str()]);
+    Err(CliError::new(Exit::Usage, text)
+        .code("no_such_question")
+        .help(format!("`{status}` shows the open questions")))
+}
+
 /// Refuses an unclear text, or a plan file with mistakes, as the answer to a question about a plan.
 async fn check_plan(
     cx: &AppContext,
     store: &SqliteStore,
     run: &RunId,
-    args: &AnswerArgs,
+    (question, args): (u32, &AnswerArgs),
     text: &str,
 ) -> Result<(), CliError> {
     let view = RunView::load(store, run).await?;
     let mut asked = view.questions().into_iter();
-    let asked = asked.find(|one| one.id == args.question);
+    let asked = asked.find(|one| one.id == question);
     let is_about_plan = asked.is_some_and(|one| plan_questions(view.graph()).contains(&one.task));
     if is_about_plan {
         let typed = args.text.as_deref().filter(|typed| typed.starts_with('@'));
-        let words = ["answer", run.as_str(), &args.question.to_string()];
+        let words = ["answer", run.as_str(), &question.to_string()];
         let again = command_with(&words, &[typed.unwrap_or("@FILE")]);
         goal::check_answer(cx, view.graph(), text, &again)?;
     }
@@ -79,12 +102,12 @@ async fn check_plan(
 async fn asked(
     store: &SqliteStore,
     run: &RunId,
-    args: &AnswerArgs,
+    number: u32,
+    replaces: bool,
 ) -> Result<Result<Outcome, Exit>, CliError> {
-    let number = args.question;
     let view = RunView::load(store, run).await?;
     let question = view.open_question(store, number).await?;
-    if let Some((id, first)) = view.posted_answer(number).filter(|_| !args.replace) {
+    if let Some((id, first)) = view.posted_answer(number).filter(|_| !replaces) {
         return Err(CliError::from(RuntimeError::AlreadyAnswered {
             run: run.clone(),
             question: number,
@@ -120,6 +143,12 @@ async fn asked(
     {
         out::note_line(escape_terminal_block(&error.message));
     }
+    let mut question = question;
+    let task = view.task(&question.task)?;
+    if let Some(attempt) = view.scheduler.task(task).last_attempt() {
+        let orphan = Orphan::of(store, &view, task, attempt).await?;
+        orphans::tell(&mut question, orphan.as_slice());
+    }
     prompt::ask(&question, file).await
 }
 
@@ -136,8 +165,7 @@ pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, C
         task.unwrap_or_default()
     );
     if args.task.is_none() {
-        let owners = cx.owners(&store);
-        let delivery = cancel_run(Arc::new(store), owners, &run, now()).await?;
+        let delivery = cancel_whole(cx, &store, &run).await?;
         return Ok(report(cx, &run, delivery, &done));
     }
     let request = Request::Cancel {
@@ -145,6 +173,21 @@ pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, C
         downstream: args.downstream,
     };
     send(cx, &store, &run, &request, &done).await
+}
+
+/// Cancels a run. If no process works on it, it ends here, so its hooks are called here.
+pub(crate) async fn cancel_whole(
+    cx: &AppContext,
+    store: &SqliteStore,
+    run: &RunId,
+) -> Result<Delivery, CliError> {
+    let is_at_rest = cx.owner_of(store, run).await?.is_none();
+    let owners = cx.owners(store);
+    let delivery = cancel_run(Arc::new(store.clone()), owners, run, now()).await?;
+    if is_at_rest && delivery == Delivery::Accepted && !store.get(run).await?.status.open {
+        end::call_hooks_of(cx, store, run).await?;
+    }
+    Ok(delivery)
 }
 
 pub(crate) async fn pause(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {

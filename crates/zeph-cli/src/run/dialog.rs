@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use zeph_common::{Boundary, escape_terminal, escape_terminal_block, truncate};
-use zeph_graph::{AnswerKind, Question};
+use zeph_graph::{AnswerKind, AskWhy, Fault, Question};
 use zeph_runtime::{Accepts, QuestionView};
 
 use crate::out::{Channel, Tone};
@@ -94,8 +94,13 @@ pub(super) enum Reaction {
 impl Dialog {
     /// The dialog for a question.
     pub(super) fn of(question: &QuestionView) -> Self {
-        let names = question.accepts.choices();
+        let names = question.words();
         let mut choices: Vec<Choice> = names.into_iter().map(Choice::answer).collect();
+        if question.about == AskWhy::Failure(Fault::Interrupted) {
+            for choice in &mut choices {
+                choice.note = interrupted_note(&choice.name);
+            }
+        }
         let plain = |form| Line {
             text: None,
             prefix: "",
@@ -414,12 +419,31 @@ impl Dialog {
     }
 }
 
+/// What an answer about an interrupted attempt does.
+fn interrupted_note(answer: &str) -> &'static str {
+    match answer {
+        "retry" => "do it again",
+        "happened" => "it took effect: the task is completed, without a result",
+        "skip" => "it did not: go on without it",
+        "abort" => "it did not: end the run",
+        _ => "",
+    }
+}
+
 impl Choice {
     fn answer(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             note: "",
             effect: Effect::Answer,
+        }
+    }
+
+    /// A choice with what it does.
+    pub(super) fn with_note(name: &str, note: &'static str) -> Self {
+        Self {
+            note,
+            ..Self::answer(name)
         }
     }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zeph_common::{escape_terminal, escape_terminal_block, format_duration};
-use zeph_graph::{Budget, Fault, Output, RunEnd, TaskState};
+use zeph_graph::{Budget, Fault, Output, RunEnd, RunId, TaskState};
+use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::plan_questions;
 use zeph_orchestration::{Hook, Hooks, Orchestrator, RunReport, RunResults};
 use zeph_planner::answer::{Answer, WrittenBy};
@@ -105,6 +106,30 @@ pub(crate) async fn print(
     }
     channel.commands(&next);
     Ok(exit)
+}
+
+/// Calls the hooks of a run that this process has ended without following it, and waits for them.
+pub(crate) async fn call_hooks_of(
+    cx: &AppContext,
+    store: &SqliteStore,
+    run: &RunId,
+) -> Result<(), CliError> {
+    let hooks = Hooks::new(&cx.config().hooks);
+    let view = RunView::load(store, run).await?;
+    let report = view.full_report(store).await?;
+    let end = End {
+        report: &report,
+        view: Some(&view),
+        word: report.state.word(),
+        budget: view.scheduler.budget(),
+        took: view.updated_at.since(view.created_at),
+        not_started: not_started::of(&view),
+    };
+    end.call_hooks(&hooks, &end.next(), Exit::of(report.state));
+    for failure in hooks.finish().await {
+        out::warn(escape_terminal(&failure.to_string()));
+    }
+    Ok(())
 }
 
 /// Whether a budget stopped a task, for good or until a person decides.

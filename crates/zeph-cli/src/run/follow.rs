@@ -15,6 +15,7 @@ use zeph_scheduler::Event;
 use crate::context::{AppContext, answer_at_terminal, command};
 use crate::exit::{CliError, Exit};
 use crate::goal::shown;
+use crate::orphans::{self, Orphan};
 use crate::out::{self, Channel, Tone};
 use crate::read::next;
 use crate::run::event_line::EventFormatter;
@@ -37,6 +38,8 @@ pub(crate) struct FollowOptions {
     pub(crate) on_completed: Option<fn(u32)>,
     /// The file of the JUnit report.
     pub(crate) junit: Option<PathBuf>,
+    /// The processes of interrupted attempts that were left alone.
+    pub(crate) orphans: Vec<Orphan>,
 }
 
 impl FollowOptions {
@@ -49,6 +52,7 @@ impl FollowOptions {
             channel: Channel::default(),
             on_completed: None,
             junit: None,
+            orphans: Vec::new(),
         }
     }
 }
@@ -140,6 +144,9 @@ impl Session {
         error: Option<&str>,
         mut question: Option<Box<QuestionView>>,
     ) {
+        if let Some(asked) = &mut question {
+            orphans::tell(asked, &self.options.orphans);
+        }
         let handle = self.follower.handle();
         self.view
             .event(handle.id().as_str(), event, error, question.as_deref());
@@ -190,6 +197,7 @@ impl Session {
 
     async fn ask(&mut self, ask: Ask) {
         let mut question = ask.question;
+        orphans::tell(&mut question, &self.options.orphans);
         if let Some(error) = &question.error {
             let line = error.lines().next().unwrap_or_default();
             question.text = format!("{} ({line})", question.text);

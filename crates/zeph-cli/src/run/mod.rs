@@ -3,7 +3,7 @@
 mod confirm;
 mod dialog;
 pub(crate) mod dry;
-mod end;
+pub(crate) mod end;
 mod event_line;
 mod fold;
 mod follow;
@@ -36,8 +36,7 @@ use crate::plan::{self, Params};
 use event_line::EventFormatter;
 pub(crate) use follow::FollowOptions;
 use follow::Session;
-use signals::Signals;
-pub(crate) use signals::{listen, survive_file_size_limit};
+pub(crate) use signals::{Signals, listen, survive_file_size_limit};
 use view::View;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliError> {

@@ -7,7 +7,7 @@ use zeph_runtime::QuestionView;
 use crate::exit::{CliError, Exit};
 use crate::out::Channel;
 use crate::run::confirm::{self, Edited, Editor};
-use crate::run::dialog::{Dialog, Reaction};
+use crate::run::dialog::{Choice, Dialog, Reaction};
 use crate::run::keys::{Key, Keyboard};
 use crate::run::signals;
 use crate::run::view::View;
@@ -164,6 +164,18 @@ pub(crate) async fn hidden_value(text: String) -> Result<Option<String>, CliErro
 pub(crate) async fn agrees(text: &str) -> Result<bool, CliError> {
     let dialog = Dialog::yes_no(text.to_owned(), "Esc: no".to_owned());
     Ok(ask_dialog(dialog).await?.as_deref() == Some("yes"))
+}
+
+/// Asks which of several things is to be done, each with its name and what it does; `None` if the person
+/// decides nothing.
+pub(crate) async fn choose(
+    text: String,
+    help: String,
+    choices: &[(&str, &'static str)],
+) -> Result<Option<String>, CliError> {
+    let choices = choices.iter();
+    let choices = choices.map(|(name, note)| Choice::with_note(name, note));
+    ask_dialog(Dialog::new(text, help, choices.collect())).await
 }
 
 async fn ask_dialog(dialog: Dialog) -> Result<Option<String>, CliError> {

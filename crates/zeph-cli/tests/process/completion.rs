@@ -56,6 +56,21 @@ fn the_shell_completes_runs_tasks_questions_and_parameters() {
     );
     assert_eq!(complete(&scene, &["answer", "nightly", "1"]), ["1"]);
     assert_eq!(complete(&scene, &["answer", "nightly", "1", "l"]), ["live"]);
+    assert_eq!(complete(&scene, &["answer", "nightly", "pu"]), ["publish"]);
+    assert_eq!(
+        complete(&scene, &["answer", "nightly", "publish", "l"]),
+        ["live"]
+    );
+    // The value of an option is no run.
+    for option in [
+        &["--plan", "plan.toml"][..],
+        &["--plan=plan.toml"],
+        &["-p", "x=1"],
+        &["-px=1"],
+    ] {
+        let line = [&["retry"], option, &["nightly", "--from", "p"]].concat();
+        assert_eq!(complete(&scene, &line), ["publish"], "{line:?}");
+    }
     assert_eq!(complete(&scene, &["graph", "nigh"]), ["night-2", "nightly"]);
     assert_eq!(complete(&scene, &["graph", "pl"]), ["plan.toml"]);
     assert_eq!(

@@ -120,3 +120,40 @@ fn a_pause_ends_with_the_resume_that_says_so() {
         "{resume:?}"
     );
 }
+
+#[test]
+fn a_question_is_answered_by_the_name_of_its_task() {
+    let scene =
+        Scene::new("[tasks.go]\napprove = 'Go?'\nrun = ['true']\n[tasks.other]\nrun = ['true']\n");
+    assert_eq!(code(&scene.zeph(&["run", "plan.toml", "--name", "r"])), 5);
+    for (task, why) in [
+        ("other", "no open question"),
+        ("og", "did you mean \"go\"?"),
+    ] {
+        let refused = scene.zeph(&["answer", "r", task, "yes"]);
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(refused.err.contains(why), "{refused:?}");
+    }
+    let answered = scene.zeph(&["answer", "r", "go", "yes"]);
+    assert_eq!(code(&answered), 0, "{answered:?}");
+    assert!(answered.out.contains("zeph resume r"), "{answered:?}");
+    assert_eq!(code(&scene.zeph(&["resume", "r"])), 0);
+}
+
+#[test]
+fn a_plan_with_other_line_ends_has_not_changed() {
+    let plan = "[tasks.go]\r\napprove = 'Go?'\r\nrun = ['true']\r\n";
+    let scene = Scene::new(plan);
+    assert_eq!(code(&scene.zeph(&["run", "plan.toml", "--name", "r"])), 5);
+    for (text, is_changed) in [
+        (plan.to_owned(), false),
+        (plan.replace("\r\n", "\n"), false),
+        (plan.replace("true", "false"), true),
+    ] {
+        scene.file("plan.toml", &text);
+        let resume = scene.zeph(&["resume", "r"]);
+        assert_eq!(code(&resume), 5, "{resume:?}");
+        let says = resume.out.contains("has changed since");
+        assert_eq!(says, is_changed, "{text:?}: {resume:?}");
+    }
+}

@@ -175,3 +175,23 @@ fn the_examples_of_the_guide_run() {
     );
     assert!(curl.contains("\"state\":\"failed\""), "{curl}");
 }
+
+#[test]
+fn a_resting_run_that_is_canceled_calls_the_hook_of_its_end() {
+    for (name, args) in [
+        ("c", &["cancel", "c"][..]),
+        ("d", &["delete", "--force", "d"]),
+    ] {
+        let scene = scene("[hooks]\nended = ['sh', '-c', 'cat >> ended.json']");
+        scene.file("plan.toml", "[tasks.a]\napprove = 'Go on?'\nrun = ['true']");
+        let run = scene.zeph(&["run", "plan.toml", "--name", name]);
+        assert_eq!(code(&run), 5, "{run:?}");
+        assert!(!scene.has("ended.json"), "it rests");
+        let ended = scene.zeph(args);
+        assert_eq!(code(&ended), 0, "{ended:?}");
+        // One call, so the file is one JSON document.
+        let message = json(&scene, "ended.json");
+        let fields = ["hook", "run", "state"].map(|field| message[field].clone());
+        assert_eq!(fields, ["ended", name, "canceled"].map(Value::from));
+    }
+}

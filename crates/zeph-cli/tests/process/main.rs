@@ -23,6 +23,7 @@ mod json_page;
 mod labels;
 mod matrix;
 mod operator_day;
+mod orphans;
 mod reasons;
 mod reports;
 mod retry;

@@ -178,6 +178,7 @@ pub(crate) struct Process {
     child: Child,
     stdout: Option<BufReader<ChildStdout>>,
     read: String,
+    read_err: Vec<u8>,
 }
 
 impl Process {
@@ -188,6 +189,7 @@ impl Process {
             child,
             stdout,
             read: String::new(),
+            read_err: Vec::new(),
         }
     }
 
@@ -205,6 +207,16 @@ impl Process {
         }
     }
 
+    /// Reads stderr up to that text.
+    pub(crate) fn until_err(&mut self, text: &str) {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        while !self.read_err.ends_with(text.as_bytes()) {
+            let mut byte = [0];
+            stderr.read_exact(&mut byte).unwrap();
+            self.read_err.extend(byte);
+        }
+    }
+
     pub(crate) fn close_stdout(&mut self) {
         self.stdout = None;
     }
@@ -219,7 +231,7 @@ impl Process {
         if let Some(stdout) = &mut self.stdout {
             stdout.read_to_string(&mut self.read).unwrap();
         }
-        let mut err = String::new();
+        let mut err = String::from_utf8(self.read_err).unwrap();
         self.child
             .stderr
             .take()

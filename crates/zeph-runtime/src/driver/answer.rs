@@ -3,18 +3,22 @@
 use serde_json::Value;
 use zeph_executor::check_value_size;
 use zeph_graph::{
-    Answer, AnsweredBy, AskWhy, ContentId, FailureAnswer, Output, Question, QuestionId, Timestamp,
-    Work,
+    Answer, AnsweredBy, AskWhy, ContentId, FailureAnswer, Fault, Output, Question, QuestionId,
+    Timestamp, Work,
 };
 use zeph_scheduler::{Input, InputOutcome, OpenQuestion, Scheduler};
 
 use super::Contents;
 
+/// The answer about an interrupted attempt that took effect: its task is completed, without a result.
+pub(crate) const HAPPENED: &str = "happened";
+
 /// A reply to a question. Converted by `into()` from a value, a `bool`, a text or a [`FailureAnswer`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// What a person typed. Read by the rules of the question: `yes` answers a yes-or-no question, a
-    /// choice can be given by its number, `value:JSON` replaces a failed task's result.
+    /// choice can be given by its number, `value:JSON` replaces a failed task's result, `happened` completes an
+    /// interrupted task without one.
     Text(String),
     /// A value: the result of the task. For an approval it is `true` or `false`. A text as the answer
     /// of a question is read like [`Text`](Self::Text).
@@ -196,7 +200,7 @@ fn parse(scheduler: &Scheduler, open: &OpenQuestion, reply: Reply) -> Result<Par
         (AskWhy::Approve, Reply::Value(_) | Reply::Failure(_)) => {
             Err("an approval is answered with true or false".into())
         }
-        (AskWhy::Failure(_), Reply::Text(text)) => failure_text(&text),
+        (AskWhy::Failure(fault), Reply::Text(text)) => failure_text(fault, &text),
         (AskWhy::Failure(_), Reply::Value(value)) => Ok(Parsed::Value(value)),
         (AskWhy::Failure(_), Reply::Failure(answer)) => Ok(failure(answer)),
     }
@@ -223,8 +227,12 @@ const fn failure(answer: FailureAnswer) -> Parsed {
     Parsed::Answer(Answer::Failure(answer))
 }
 
-fn failure_text(text: &str) -> Result<Parsed, String> {
+fn failure_text(fault: Fault, text: &str) -> Result<Parsed, String> {
     let text = text.trim();
+    let is_interrupted = fault == Fault::Interrupted;
+    if is_interrupted && text == HAPPENED {
+        return Ok(Parsed::Value(Value::Null));
+    }
     if let Ok(answer) = text.parse() {
         return Ok(failure(answer));
     }
@@ -232,8 +240,11 @@ fn failure_text(text: &str) -> Result<Parsed, String> {
         Some(json) => serde_json::from_str(json.trim())
             .map(Parsed::Value)
             .map_err(|error| format!("the text after `value:` is not JSON: {error}")),
-        None => Err(format!(
-            "{text:?} is not an answer: expected retry, skip, abort or value:JSON"
-        )),
+        None => {
+            let happened = if is_interrupted { "happened, " } else { "" };
+            Err(format!(
+                "{text:?} is not an answer: expected retry, {happened}skip, abort or value:JSON"
+            ))
+        }
     }
 }

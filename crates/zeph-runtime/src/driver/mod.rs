@@ -17,6 +17,7 @@ mod definition;
 mod last_errors;
 mod report;
 
+pub(crate) use answer::HAPPENED;
 pub use answer::{AnswerError, GivenReply, Reply, answer, check_answer};
 pub use by_hand::{BadResult, GivenEnd, check_result, give_end};
 pub use contents::Contents;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{ContentId, Header, LaneUse, Rules, TaskGraph, TaskId, Work};
+use zeph_graph::{ContentId, Effect, Header, LaneUse, Rules, TaskGraph, TaskId, Work};
 use zeph_scheduler::Patches;
 
 /// Graph and policy of one run, with the derived data that the checks need. An accepted patch makes new
@@ -23,6 +23,9 @@ pub struct Facts {
     pub patches: Patches,
     /// The number of tasks after each patch.
     pub sizes: BTreeMap<ContentId, usize>,
+    /// The tasks that an event about each task may change: those that depend on it, its siblings in a list of
+    /// items, and the task that they are items of.
+    pub reach: Vec<Vec<bool>>,
     graph: TaskGraph,
 }
 
@@ -38,14 +41,70 @@ impl Facts {
     #[must_use]
     pub fn grown(&self, graph: TaskGraph, content: ContentId, patch: &GraphSpec) -> Self {
         let size = graph.len();
+        let mut facts = self.expanded(graph);
+        facts.patches.insert(content, patch.clone());
+        facts.sizes.insert(content, size);
+        facts
+    }
+
+    /// The facts after tasks got their items.
+    #[must_use]
+    pub fn expanded(&self, graph: TaskGraph) -> Self {
         let mut facts = Self::new(self.header.clone(), graph);
         // The weights of existing tasks, and so their order in the queue, do not change.
         facts.bottom[..self.bottom.len()].copy_from_slice(&self.bottom);
         facts.patches.clone_from(&self.patches);
-        facts.patches.insert(content, patch.clone());
         facts.sizes.clone_from(&self.sizes);
-        facts.sizes.insert(content, size);
         facts
+    }
+
+    /// The graph after a task got that many items, or `None` if it cannot. The items are compared with what they
+    /// must be.
+    ///
+    /// # Panics
+    /// If an item is not what it must be.
+    #[must_use]
+    pub fn with_items(graph: &TaskGraph, task: TaskId, count: u32) -> Option<TaskGraph> {
+        let definition = graph.get(task)?;
+        let foreach = definition.rules().foreach?;
+        let name = |place: u32| format!("{}[{place}]", definition.name());
+        let is_taken = (0..count).any(|place| graph.find(&name(place)).is_some());
+        if is_taken || count > foreach.max || graph.items(task).is_some() {
+            return None;
+        }
+        let mut grown = graph.clone();
+        let items = grown.expand(task, count).expect("nothing is in the way");
+        assert_eq!(items.len(), count as usize);
+        for (place, item) in (0..count).zip(items) {
+            let id = TaskId::from_index(item);
+            let item = grown.task(id);
+            assert_eq!(item.name(), name(place));
+            assert_eq!(grown.parents(id), graph.parents(task));
+            assert_eq!(item.work(), definition.work());
+            let expected = Rules {
+                foreach: None,
+                approve: None,
+                on_failure: zeph_graph::OnFailure::Skip,
+                ..definition.rules().clone()
+            };
+            assert_eq!(*item.rules(), expected);
+        }
+        Some(grown)
+    }
+
+    /// The items of a task; none if it has not been expanded.
+    pub fn items(&self, task: TaskId) -> impl Iterator<Item = TaskId> + use<> {
+        let items = self.graph.items(task).unwrap_or_default();
+        items.map(TaskId::from_index)
+    }
+
+    /// What an attempt of the task does to the world: to make a list and to collect results has no effect.
+    #[must_use]
+    pub fn effect(&self, task: TaskId) -> Effect {
+        match self.rules(task).foreach {
+            Some(_) => Effect::Pure,
+            None => self.rules(task).effect,
+        }
     }
 
     fn new(header: Header, graph: TaskGraph) -> Self {
@@ -75,6 +134,7 @@ impl Facts {
             bottom[task.index()] = own.saturating_add(heaviest);
         }
         Self {
+            reach: reach(&graph, &children),
             header,
             children,
             below,
@@ -108,4 +168,29 @@ impl Facts {
     pub fn lanes(&self, task: TaskId) -> &[LaneUse] {
         &self.rules(task).lanes
     }
+}
+
+/// For each task what it can reach over its children, its items, and the task that it is an item of.
+fn reach(graph: &TaskGraph, children: &[Vec<TaskId>]) -> Vec<Vec<bool>> {
+    let mut next: Vec<Vec<usize>> = children
+        .iter()
+        .map(|children| children.iter().map(|child| child.index()).collect())
+        .collect();
+    for task in graph.ids() {
+        for item in graph.items(task).unwrap_or_default() {
+            next[task.index()].push(item as usize);
+            next[item as usize].push(task.index());
+        }
+    }
+    let from = |root: usize| {
+        let mut seen = vec![false; next.len()];
+        let mut open = next[root].clone();
+        while let Some(task) = open.pop() {
+            if !std::mem::replace(&mut seen[task], true) {
+                open.extend(&next[task]);
+            }
+        }
+        seen
+    };
+    (0..next.len()).map(from).collect()
 }

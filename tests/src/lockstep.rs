@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zeph_graph::wire::{self, GraphSpec};
-use zeph_graph::{Attempt, Entry, Record, TaskId, Timestamp};
+use zeph_graph::{Attempt, Entry, Record, TaskGraph, TaskId, Timestamp};
 use zeph_scheduler::{Action, Batch, Corrupt, Input, Patches, Scheduler, Snapshot};
 
 use crate::audit::{Audit, Expected};
@@ -120,8 +120,12 @@ impl Lockstep {
         self.apply(now, &Call::Input(input))
     }
 
-    /// The facts after a patch; `None` if the call is not a patch or the patch is invalid.
+    /// The facts after a patch or with items; `None` if the call adds no tasks, or the graph refuses them.
     fn grown(&self, what: &Call) -> Check<Option<Arc<Facts>>> {
+        if let Call::Input(input) = what {
+            let graph = self.with_items(input);
+            return Ok(graph.map(|graph| Arc::new(self.facts.expanded(graph))));
+        }
         let (Call::Amend { content, patch, .. } | Call::AmendByHand { content, patch, .. }) = what
         else {
             return Ok(None);
@@ -145,6 +149,21 @@ impl Lockstep {
         };
         let facts = self.facts.grown(graph.clone(), *content, &patch.spec);
         Ok(Some(Arc::new(facts)))
+    }
+
+    /// The graph with the items that an input adds.
+    fn with_items(&self, input: &Input) -> Option<TaskGraph> {
+        let graph = self.facts.graph();
+        if let Input::Expanded { task, count, .. } = *input {
+            return Facts::with_items(graph, task, count);
+        }
+        let mut supplied = self.model.supplied_items().iter();
+        let starts = matches!(input, Input::Start | Input::Resume) && supplied.len() > 0;
+        starts.then(|| {
+            supplied.try_fold(graph.clone(), |graph, (&task, &count)| {
+                Facts::with_items(&graph, task, count)
+            })
+        })?
     }
 
     /// Takes the next batch, if none is being saved; true if there is one now.

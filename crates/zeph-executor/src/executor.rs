@@ -63,6 +63,17 @@ pub struct TaskInput {
     pub params: Value,
     /// How the parents ended, by task name, in the order in which they were declared.
     pub parents: IndexMap<String, Parent>,
+    /// The item, if the task runs once for each item of a list and this is not the attempt that makes the list.
+    pub item: Option<Item>,
+}
+
+/// One item of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// Its place in the list, from 0.
+    pub index: u32,
+    /// The item.
+    pub value: Value,
 }
 
 impl TaskInput {
@@ -72,6 +83,7 @@ impl TaskInput {
         Self {
             params: params.into(),
             parents: IndexMap::new(),
+            item: None,
         }
     }
 

@@ -35,7 +35,7 @@ pub mod double;
 
 pub use context::{TaskContext, TaskContextBuilder};
 pub use error::{ErrorClass, TaskError};
-pub use executor::{Executor, Parent, ParentState, TaskInput};
+pub use executor::{Executor, Item, Parent, ParentState, TaskInput};
 pub use journal::{Journal, NoJournal, Note, NoteKind, Proposal, Redact};
 pub use logs::{DEFAULT_LOG_BYTES, LogStream, Logs, NoProgress, Progress};
 pub use output::{MAX_BLOB_BYTES, MAX_VALUE_BYTES, TaskOutput, check_value_size};

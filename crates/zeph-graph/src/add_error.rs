@@ -45,6 +45,14 @@ pub enum AddError {
         /// The name of the time-out or wait.
         what: &'static str,
     },
+    /// A task cannot run for each item of a list.
+    #[error("task {task:?} cannot run for each item of a list: {why}")]
+    BadForeach {
+        /// The task.
+        task: String,
+        /// The reason.
+        why: &'static str,
+    },
     /// A lane has no capacity.
     #[error("lane {lane:?} has capacity 0: no task could ever run in it")]
     ZeroCapacity {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::GraphMark;
+use crate::many::Many;
 use crate::{AddError, Lane, LaneId, Links, OnFailure, Rules, Task, TaskId, Work};
 
 /// The most tasks that a graph can hold.
@@ -29,7 +30,7 @@ pub const MAX_NAME_BYTES: usize = 200;
 /// ```
 #[derive(Clone, Debug)]
 pub struct TaskGraph {
-    mark: GraphMark,
+    pub(crate) mark: GraphMark,
     tasks: Vec<Task>,
     by_name: HashMap<Arc<str>, u32>,
     // Tasks by their names in lower case; built only for a graph that grows by patches.
@@ -39,6 +40,7 @@ pub struct TaskGraph {
     parents_end: Vec<usize>,
     lanes: Vec<Lane>,
     metadata: BTreeMap<String, String>,
+    pub(crate) many: Many,
 }
 
 impl Default for TaskGraph {
@@ -63,6 +65,7 @@ impl TaskGraph {
             parents_end: Vec::new(),
             lanes: Vec::new(),
             metadata: BTreeMap::new(),
+            many: Many::default(),
         }
     }
 
@@ -259,6 +262,7 @@ impl TaskGraph {
                 by_folded.remove(&task.name().to_lowercase());
             }
         }
+        self.many.truncate(len);
         self.parents_end.truncate(len as usize);
         self.parents
             .truncate(self.parents_end.last().copied().unwrap_or(0));
@@ -331,6 +335,13 @@ impl TaskGraph {
             });
         }
         check_times(task.name(), task.rules(), task.work())?;
+        let is_action = matches!(task.work(), Work::Action { .. });
+        let asks = matches!(task.rules().on_failure, OnFailure::Ask(_));
+        let foreach = task.rules().foreach;
+        if let Some(why) = foreach.and_then(|foreach| foreach.defect(is_action, asks)) {
+            let task = task.name().into();
+            return Err(AddError::BadForeach { task, why });
+        }
         let all = &task.rules().lanes;
         for (i, used) in all.iter().enumerate() {
             let Some(lane) = self.lanes.get(used.lane.index()) else {

@@ -18,6 +18,7 @@ mod task;
 mod graph;
 mod lane;
 mod links;
+mod many;
 mod topology;
 
 mod policy;
@@ -41,8 +42,8 @@ pub use record::{
     TaskOutcome,
 };
 pub use rules::{
-    AnswerKind, Approval, AskFailure, Effect, FailureAnswer, LaneUse, OnFailure, Question, Retry,
-    Trigger,
+    AnswerKind, Approval, AskFailure, Effect, FailureAnswer, Foreach, ItemFailure, LaneUse,
+    OnFailure, Question, Retry, Trigger,
 };
 pub use state::{
     AskWhy, CancelWhy, CutHow, CutWhy, Fault, Output, RunEnd, RunState, SkipWhy, TaskState,

@@ -209,6 +209,18 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "AnsweredBy::is_unknown")]
         by: AnsweredBy,
     },
+    /// The task has its items: the graph has as many new tasks. The end of each counts for it.
+    Expanded {
+        /// The task.
+        task: TaskId,
+        /// The attempt that made the list; absent if an earlier run did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<Attempt>,
+        /// The list.
+        list: ContentId,
+        /// The number of items.
+        count: u32,
+    },
     /// The run has this budget from here on.
     Budgeted {
         /// The limit of the whole run, including its spending so far.
@@ -304,7 +316,8 @@ impl Record {
             | Self::Canceled { task, .. }
             | Self::Reserved { task, .. }
             | Self::Settled { task, .. }
-            | Self::Noted { task, .. } => Some(task),
+            | Self::Noted { task, .. }
+            | Self::Expanded { task, .. } => Some(task),
             Self::Amended { task, .. } => task,
             Self::Opened
             | Self::Ending { .. }
@@ -318,11 +331,14 @@ impl Record {
         }
     }
 
-    /// The contents that it refers to: first output, error, note or patch, then the log or who decided.
+    /// The contents that it refers to: first output, error, note, patch or list, then the log or who decided.
     pub fn contents(&self) -> impl Iterator<Item = ContentId> {
         let main = if let Self::AttemptFailed { error, .. } = *self {
             error
-        } else if let Self::Noted { content, .. } | Self::Amended { content, .. } = *self {
+        } else if let Self::Noted { content, .. }
+        | Self::Amended { content, .. }
+        | Self::Expanded { list: content, .. } = *self
+        {
             Some(content)
         } else if let Self::Completed { output, .. }
         | Self::Supplied { output, .. }

@@ -123,6 +123,74 @@ impl OnFailure {
     }
 }
 
+/// Makes a task one of many: its first attempt returns a list, and the task runs once for each item of it.
+///
+/// The items are tasks of their own, named `NAME[0]`, `NAME[1]`, …, with the work and the rules of the task
+/// and its parents. The task itself holds no slot while they run. When all have ended it has the list of
+/// their results, in order, with null for each item without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Foreach {
+    /// The most items; a longer list fails the task. Default: 1,000.
+    #[serde(
+        default = "default_max_items",
+        skip_serializing_if = "is_default_max_items"
+    )]
+    pub max: u32,
+    /// What the failure of an item does to the others and to the task. Default: abort.
+    #[serde(default, skip_serializing_if = "crate::wire::is_default")]
+    pub on_failure: ItemFailure,
+}
+
+const fn default_max_items() -> u32 {
+    Foreach::DEFAULT.max
+}
+
+const fn is_default_max_items(max: &u32) -> bool {
+    *max == default_max_items()
+}
+
+impl Foreach {
+    /// Up to 1,000 items, of which the first failure stops the others.
+    pub const DEFAULT: Self = Self {
+        max: 1_000,
+        on_failure: ItemFailure::Abort,
+    };
+
+    /// Why a task cannot have it, given whether its work is an action and its strategy is to ask.
+    pub(crate) const fn defect(self, is_action: bool, asks: bool) -> Option<&'static str> {
+        if !is_action {
+            Some("it has no work that can be repeated")
+        } else if self.max == 0 {
+            Some("the most items are 0")
+        } else if asks {
+            Some("a question about its failure could not be answered by one more attempt")
+        } else {
+            None
+        }
+    }
+}
+
+impl Default for Foreach {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+words! {
+    /// What the failure of one of many items does.
+    #[derive(Default)]
+    ItemFailure {
+        /// The other items are stopped and the task fails; its own `on_failure` follows.
+        #[default]
+        Abort = "abort",
+        /// The other items run to their ends, and then the task fails.
+        Finish = "finish",
+        /// The other items run to their ends; the task completes, with null in place of the result.
+        Skip = "skip",
+    }
+}
+
 /// How a person is asked about a failed task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AskFailure {

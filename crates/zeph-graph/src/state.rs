@@ -19,6 +19,10 @@ use crate::{Attempt, ContentId, QuestionId, Rules, TaskId, Timestamp};
 /// | Ready | Running | a slot in every lane is free; an attempt starts |
 /// | Running | Completed | the attempt returned its result; also from Canceling, if the reason is a suspension |
 /// | Running, Canceling | BackingOff | the attempt failed or took too long, and is to be repeated |
+/// | Running | Mapping | the attempt returned the list of items; it runs once for each of them |
+/// | Mapping | Ready | all items have ended; one more attempt collects their results |
+/// | Mapping | Failed, Completed | an item failed, and `foreach` says that the task fails; as when an attempt fails and is not repeated |
+/// | Pending | Mapping | an earlier run had expanded it |
 /// | Running | Skipped | the executor reports that there is nothing to do |
 /// | Running, Canceling | Asking | the attempt failed, is not to be repeated, and a person decides |
 /// | Running, Canceling | Failed | the attempt failed, is not to be repeated, and the task stays failed |
@@ -65,6 +69,8 @@ pub enum TaskState {
         /// The open question.
         question: QuestionId,
     },
+    /// Its items run, or wait for their slots. Holds no slot itself.
+    Mapping,
     /// An attempt is being stopped; it keeps its slot until it has ended or is abandoned.
     Canceling {
         /// The attempt.
@@ -123,6 +129,7 @@ impl TaskState {
             Self::Running { .. } => "running",
             Self::BackingOff { .. } => "backing_off",
             Self::Asking { .. } => "asking",
+            Self::Mapping => "mapping",
             Self::Canceling { .. } => "canceling",
             Self::Completed { .. } => "completed",
             Self::Failed { .. } => "failed",
@@ -178,6 +185,8 @@ words! {
         /// A budget does not cover the next call. No retry resolves that, and the run's policy decides
         /// instead of the task's `on_failure`.
         Budget = "budget" => "over budget",
+        /// An item of its list failed.
+        Item = "item" => "an item failed",
         /// The executor found nothing to do: the task is skipped. No failure.
         Skipped = "skipped" => "skipped by its executor",
     }
@@ -227,6 +236,7 @@ impl Fault {
             | Self::TaskTimeout
             | Self::Interrupted
             | Self::Budget
+            | Self::Item
             | Self::Skipped => false,
         }
     }
@@ -242,6 +252,8 @@ pub enum CancelWhy {
     ///
     /// An index and not a `TaskId`, which is twice as large and would enlarge every state and record.
     Downstream(u32),
+    /// Another item of its list failed.
+    Item,
     /// A cancel of the run.
     Run,
     /// Another task failed, and its strategy is to abort the run.
@@ -255,6 +267,7 @@ impl std::fmt::Display for CancelWhy {
         f.write_str(match self {
             Self::Task => "cancel requested",
             Self::Downstream(_) => "cancel requested for a task and its dependents",
+            Self::Item => "another item of its list failed",
             Self::Run => "the run was canceled",
             Self::Abort => "the run was aborted",
             Self::RunTimeout => "the run timed out",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::rules::{Approval, Effect, LaneUse, OnFailure, Question, Retry, Trigger};
+use crate::rules::{Approval, Effect, Foreach, LaneUse, OnFailure, Question, Retry, Trigger};
 use crate::{Budget, LaneId, Params};
 
 /// The definition of a task: its work and its rules.
@@ -28,8 +28,8 @@ pub struct Task {
     name: Arc<str>,
     pub(crate) work: Work,
     /// `None` for the default rules, so that the many tasks of a large graph that have them need no
-    /// memory for them.
-    rules: Option<Box<Rules>>,
+    /// memory for them. Shared by the items of one task.
+    rules: Option<Arc<Rules>>,
 }
 
 /// The work of a task, as data. The driver has the code, registered by action name or by task name.
@@ -57,6 +57,8 @@ pub struct Rules {
     /// Whether the task is a finalizer: it starts when every other task has ended, also after an
     /// abort, a run time-out or a cancel of the run. Only finalizers may depend on it. Default: no.
     pub finally: bool,
+    /// Whether it runs once for each item of a list. Default: no.
+    pub foreach: Option<Foreach>,
     /// How often and how soon a failed attempt is repeated. Default: never.
     pub retry: Retry,
     /// What happens when the last attempt has failed. Default: abort the run.
@@ -86,6 +88,7 @@ pub struct Rules {
 static DEFAULT_RULES: Rules = Rules {
     trigger: Trigger::AllSuccess,
     finally: false,
+    foreach: None,
     retry: Retry::NEVER,
     on_failure: OnFailure::Abort,
     attempt_timeout: None,
@@ -137,7 +140,16 @@ impl Task {
 
     /// Mutable access to the rules.
     pub fn rules_mut(&mut self) -> &mut Rules {
-        self.rules.get_or_insert_with(Box::default)
+        Arc::make_mut(self.rules.get_or_insert_with(Arc::default))
+    }
+
+    /// The task of that name with the same work and these rules.
+    pub(crate) fn item(&self, name: String, rules: &Arc<Rules>) -> Self {
+        Self {
+            name: name.into(),
+            work: self.work.clone(),
+            rules: Some(Arc::clone(rules)),
+        }
     }
 
     /// Replaces the rules.
@@ -146,7 +158,7 @@ impl Task {
         self.rules = if rules == DEFAULT_RULES {
             None
         } else {
-            Some(Box::new(rules))
+            Some(Arc::new(rules))
         };
         self
     }
@@ -195,6 +207,15 @@ impl Task {
     #[must_use]
     pub fn finally(mut self) -> Self {
         self.rules_mut().finally = true;
+        self
+    }
+
+    /// Runs it once for each item of the list that its first attempt returns.
+    ///
+    /// The executor is called without an item for the list, and then with each item.
+    #[must_use]
+    pub fn foreach(mut self, foreach: Foreach) -> Self {
+        self.rules_mut().foreach = Some(foreach);
         self
     }
 

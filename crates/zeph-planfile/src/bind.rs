@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zeph_diagnostics::{Diagnostic, Diagnostics, Span, quote};
 use zeph_graph::wire::{GraphSpec, OnFailureSpec, TaskSpec, WorkSpec};
-use zeph_graph::{RunLimits, TaskGraph};
+use zeph_graph::{Foreach, RunLimits, TaskGraph};
 
 use crate::code;
 use crate::expression::{self, Evaluator, NoValue};
@@ -17,6 +17,7 @@ use crate::plan::Plan;
 use crate::scope::Scope;
 use crate::task::Draft;
 use crate::template::{Template, escape, texts_mut};
+use crate::templated::LIST;
 use crate::values::{RunValues, in_folder, keys};
 
 /// A plan whose parameters have values.
@@ -393,6 +394,9 @@ impl Filler<'_> {
     /// Fills in the texts of an action's parameters that use neither a task nor a secret. The results are
     /// escaped, because each attempt reads the parameters as templates again.
     fn fill_action(&mut self, params: &mut Value, draft: &Draft) {
+        if let (Some(list), Some(foreach)) = (params.get_mut(LIST), draft.spec.foreach) {
+            self.fill_list(list, foreach, draft);
+        }
         for value in texts_mut(params) {
             let text = value.as_str().unwrap_or_default();
             let template = Template::parse(text).ok();
@@ -400,6 +404,37 @@ impl Filler<'_> {
                 let filled = self.fill_template(&template, draft.place_of(text));
                 *value = escape(&filled).into();
             }
+        }
+    }
+
+    /// Evaluates a list that uses parameters only. Its texts are escaped, too.
+    fn fill_list(&mut self, list: &mut Value, foreach: Foreach, draft: &Draft) {
+        let text = list.as_str().unwrap_or_default().to_owned();
+        let template = Template::parse(&text).ok();
+        let Some(template) = template.filter(|it| self.scope.is_early(it)) else {
+            return;
+        };
+        let Some(expression) = template.single() else {
+            return;
+        };
+        let place = draft.place_of(&text);
+        let before = self.problems.len();
+        *list = self.evaluate(expression, place);
+        let count = list.as_array().map(Vec::len);
+        let why = match count {
+            None => Some(format!("{} is not a list", quote(expression))),
+            Some(count) if count > foreach.max as usize => Some(format!(
+                "{} has {count} items, and the most are {}",
+                quote(expression),
+                foreach.max
+            )),
+            Some(_) => None,
+        };
+        if let Some(why) = why.filter(|_| self.problems.len() == before) {
+            (self.problems).push(Diagnostic::new(code::EXPRESSION_FAILED, why).at(place));
+        }
+        for text in texts_mut(list) {
+            *text = escape(text.as_str().unwrap_or_default()).into();
         }
     }
 

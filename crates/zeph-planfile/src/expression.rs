@@ -7,7 +7,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::Value;
 use zeph_diagnostics::quote;
 
-use crate::references::{ROOTS, applied};
+use crate::references::{ITEM, ROOTS, applied};
 
 /// The longest expression. The recursion depth of minijinja grows with the length of an expression.
 const MAX_BYTES: usize = 1_000;
@@ -67,7 +67,9 @@ pub(crate) fn unknown_names(expression: &str) -> Vec<String> {
         return Vec::new();
     };
     let known = |name: &str| {
-        ROOTS.contains(&name) || environment().globals().any(|(global, _)| global == name)
+        ROOTS.contains(&name)
+            || ITEM.contains(&name)
+            || environment().globals().any(|(global, _)| global == name)
     };
     let names = compiled.undeclared_variables(false).into_iter();
     let mut unknown: Vec<String> = names.filter(|name| !known(name)).collect();

@@ -71,8 +71,8 @@ const TASK: &[Help] = &[
         "write `matrix = { os = [\"linux\", \"mac\"] }`, and use `${{ matrix.os }}`",
     ),
     (
-        "foreach for_each for with_items with_param with_sequence loop each expand map",
-        "tasks are not multiplied; write one for each value, or let a program write the plan: `PROGRAM | zeph run -`",
+        "for_each for with_items with_param with_sequence loop each expand map",
+        "write `foreach = \"${{ tasks.NAME.json }}\"` or `foreach = [\"a\", \"b\"]`, and use `${{ item }}`",
     ),
     (
         "script scripts bash sh inline steps step commands cmds bash_command code",
@@ -242,6 +242,26 @@ const MATRIX: &[Help] = &[(
     "the axes are the keys of `matrix` itself; limits are `[lanes]`, and `on_failure` says what a failure stops",
 )];
 
+/// Keys of `foreach`.
+const FOREACH: &[Help] = &[
+    (
+        "items list over values with from each of",
+        "write `in = \"${{ … }}\"` with a list",
+    ),
+    (
+        "limit max_items count maximum",
+        "write `max = 100`: a longer list fails the task",
+    ),
+    (
+        "parallel parallelism concurrency max_workers batch_size",
+        "write `max_parallel = 4`",
+    ),
+    (
+        "fail_fast continue_on_error on_error ignore_errors tolerate",
+        "write `on_failure = \"abort\"`, \"finish\" or \"skip\"",
+    ),
+];
+
 /// Keys of `retry`.
 const RETRY: &[Help] = &[
     (
@@ -319,6 +339,11 @@ pub(crate) fn param_key(key: &str) -> Option<&'static str> {
     find(PARAM, key)
 }
 
+/// The help for an unknown key of `foreach`.
+pub(crate) fn foreach_key(key: &str) -> Option<&'static str> {
+    find(FOREACH, key)
+}
+
 /// The help for a word that cannot name an axis.
 pub(crate) fn matrix_key(key: &str) -> Option<&'static str> {
     find(MATRIX, key)
@@ -382,11 +407,11 @@ fn find(table: &[Help], word: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AFTER, ASK, ON_FAILURE, PARAM, PLAN, RETRY, TASK, is_yaml};
+    use super::{AFTER, ASK, FOREACH, ON_FAILURE, PARAM, PLAN, RETRY, TASK, is_yaml};
 
     #[test]
     fn no_word_has_two_meanings() {
-        for table in [PLAN, TASK, AFTER, PARAM, RETRY, ON_FAILURE, ASK] {
+        for table in [PLAN, TASK, AFTER, PARAM, FOREACH, RETRY, ON_FAILURE, ASK] {
             let mut words: Vec<&str> = (table.iter())
                 .flat_map(|(words, _)| words.split(' '))
                 .collect();

@@ -255,9 +255,13 @@ impl Inner {
 
     pub(crate) fn spec(&self) -> GraphSpec {
         let metadata = BTreeMap::from([(keys::GOAL.to_owned(), self.goal_text().to_owned())]);
+        let item_lanes = self.tasks.iter().filter_map(|task| {
+            let (name, capacity) = (task::item_lane(task)?, task.max_parallel?);
+            Some(LaneSpec { name, capacity })
+        });
         GraphSpec {
             metadata,
-            lanes: self.lanes.clone(),
+            lanes: self.lanes.iter().cloned().chain(item_lanes).collect(),
             tasks: self.tasks.iter().map(|task| task.spec.clone()).collect(),
             ..GraphSpec::default()
         }

@@ -16,10 +16,15 @@ pub(crate) enum Reference {
     },
     /// `run.FIELD`
     Run(String),
+    /// `item` or `item_index`: the item of a task with `foreach`.
+    Item,
 }
 
 /// The names that an expression may begin with.
 pub(crate) const ROOTS: [&str; 3] = ["params", "tasks", "run"];
+
+/// The names of the item of a task with `foreach`, and of its place in the list.
+pub(crate) const ITEM: [&str; 2] = ["item", "item_index"];
 
 /// A token of an expression, only as detailed as the search for references requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +148,8 @@ pub(crate) fn references(expression: &str) -> Result<Vec<Reference>, String> {
         let Token::Name(root) = token else { continue };
         if ROOTS.contains(root) && is_variable(&tokens, at) {
             found.push(reference(root, &tokens[at + 1..])?);
+        } else if ITEM.contains(root) && is_variable(&tokens, at) {
+            found.push(Reference::Item);
         }
     }
     Ok(found)
@@ -301,6 +308,11 @@ mod tests {
             ("1 if tasks.x.exit==0 else 2", vec![task("x", "exit")]),
             ("a.params.b", vec![]),
             ("tasks.x|map(attribute='exit')", vec![task("x", "")]),
+            (
+                "item.url ~ item_index",
+                vec![Reference::Item, Reference::Item],
+            ),
+            ("params.item", vec![param("item")]),
         ];
         for (expression, expected) in table {
             assert_eq!(references(expression), Ok(expected), "{expression}");

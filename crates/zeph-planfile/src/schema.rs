@@ -1,11 +1,11 @@
 //! The JSON Schema of plan files, for editors: made of the keys that the reader knows.
 
 use serde_json::{Map, Value, json};
-use zeph_graph::{Effect, FailureAnswer, OverBudget, Trigger};
+use zeph_graph::{Effect, FailureAnswer, ItemFailure, OverBudget, Trigger};
 
 use crate::param::ParamKind;
 use crate::task::keys as task_keys;
-use crate::templated::CONDITION;
+use crate::templated::{CONDITION, LIST};
 use crate::{include, matrix, param, plan, subplan};
 
 /// The JSON Schema (draft 2020-12) of a plan file, in every format.
@@ -248,6 +248,20 @@ fn cells() -> Value {
     json!({ "type": "array", "items": { "type": "object" } })
 }
 
+fn foreach() -> Value {
+    let list = json!({ "anyOf": [text(), { "type": "array" }] });
+    let long = json!({
+        "in": list,
+        "max": integer(1),
+        "max_parallel": integer(1),
+        "on_failure": words(ItemFailure::WORDS),
+    });
+    json!({ "anyOf": [
+        list,
+        { "type": "object", "properties": long, "required": ["in"], "additionalProperties": false },
+    ] })
+}
+
 fn question() -> Value {
     json!({
         "type": "object",
@@ -277,6 +291,7 @@ fn attempt(key: &str) -> Option<(&'static str, Value)> {
             "One expression; if it is false, the task is skipped.",
             text(),
         ),
+        LIST => ("The task runs once for each item of a list.", foreach()),
         "total_timeout" => ("Time limit of all attempts together.", of("duration")),
         "retry" => (
             "The number of retries, or their number and waits.",

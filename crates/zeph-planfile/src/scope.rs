@@ -139,10 +139,10 @@ impl<'a> Scope<'a> {
         match reference {
             Reference::Param(name) => self.check_param(name, one, problems),
             Reference::Task { name, field } => match (one.mode, task) {
-                (Mode::Visible | Mode::Private, Some(task)) => {
+                (Mode::Visible | Mode::Private | Mode::Once, Some(task)) => {
                     self.check_task(name, field, task, one.place, problems);
                 }
-                (Mode::Visible | Mode::Private, None) => {
+                (Mode::Visible | Mode::Private | Mode::Once, None) => {
                     let message = "`defaults` belong to all tasks, and cannot use one of them";
                     problems.push(
                         Diagnostic::new(code::EXPRESSION_NOT_ALLOWED, message)
@@ -164,6 +164,7 @@ impl<'a> Scope<'a> {
                     );
                 }
             }
+            Reference::Item => check_item(one, task, problems),
         }
     }
 
@@ -219,6 +220,10 @@ impl<'a> Scope<'a> {
                     .help(format!("add {} to its `needs`", quote(name))),
             );
         }
+        let is_many = used.spec.foreach.is_some();
+        if field.is_empty() && is_many {
+            return;
+        }
         if field.is_empty() {
             let message = format!(
                 "`tasks.{name}` is used as a whole; write which part of it, such as `tasks.{name}.state`"
@@ -227,6 +232,7 @@ impl<'a> Scope<'a> {
             return;
         }
         let known: &[&str] = match used.kind {
+            _ if is_many => &["value", "state"],
             Kind::Milestone => &["state"],
             Kind::Question | Kind::Agent => &["value", "state"],
             Kind::Command(Stdout::Text) => {
@@ -239,7 +245,11 @@ impl<'a> Scope<'a> {
         };
         if !known.contains(&field) {
             let message = format!("the task {} has no {}", quote(name), quote(field));
-            let help = if field == "json" && used.kind == Kind::Command(Stdout::Text) {
+            let help = if is_many {
+                format!(
+                    "it is a list of results: write `tasks.{name}|map(attribute=\"{field}\")|list`"
+                )
+            } else if field == "json" && used.kind == Kind::Command(Stdout::Text) {
                 format!("give {} the key `output = \"json\"`", quote(name))
             } else if field == "stdout" && used.kind == Kind::Command(Stdout::None) {
                 format!("take `output = \"none\"` away from {}", quote(name))
@@ -266,7 +276,7 @@ impl<'a> Scope<'a> {
                     let param = self.params.get(name.as_str());
                     param.is_some_and(|param| !param.is_secret)
                 }
-                Reference::Task { .. } | Reference::Run(_) => false,
+                Reference::Task { .. } | Reference::Run(_) | Reference::Item => false,
             })
         })
     }
@@ -359,6 +369,28 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// Checks a use of `item`: only a task with `foreach` has one, and not where it makes its list.
+fn check_item(one: &Use, task: Option<&CheckedTask<'_>>, problems: &mut Diagnostics) {
+    let is_many = task.is_some_and(|task| task.draft.spec.foreach.is_some());
+    let (message, help) = match one.mode {
+        Mode::Early | Mode::Code => return too_early(one.place, problems),
+        Mode::Visible | Mode::Private if is_many => return,
+        Mode::Once if is_many => (
+            "this is evaluated once, before there is an item",
+            "use `item` in `run`, `env`, `stdin` or `prompt`",
+        ),
+        Mode::Once | Mode::Visible | Mode::Private => (
+            "only a task with `foreach` has an `item`",
+            "write `foreach = \"${{ … }}\"` with a list, or declare a parameter",
+        ),
+    };
+    problems.push(
+        Diagnostic::new(code::EXPRESSION_NOT_ALLOWED, message)
+            .at(one.place)
+            .help(help),
+    );
+}
+
 /// Checks a use of the task of a matrix: the list of the results of all cells.
 fn check_group(
     name: &str,
@@ -394,7 +426,7 @@ fn check_group(
 
 /// Whether a text contains the output of a task.
 fn has_output(text: &str) -> bool {
-    let is_output = |used: &Reference| matches!(used, Reference::Task { .. });
+    let is_output = |used: &Reference| matches!(used, Reference::Task { .. } | Reference::Item);
     references_in(text).iter().any(is_output)
 }
 

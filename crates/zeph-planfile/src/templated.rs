@@ -17,8 +17,13 @@ use crate::references::{Reference, references, references_in, sole_field};
 use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
 
+mod list;
+
 /// The parameter that holds the condition of a task: one expression.
 pub(crate) const CONDITION: &str = "when";
+
+/// The parameter that holds the list of a task with `foreach`: values, or one expression.
+pub(crate) const LIST: &str = "foreach";
 
 /// The most bytes of one value in a prompt; a longer one is truncated, and the text states it.
 const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
@@ -107,10 +112,16 @@ impl<E: Executor> Executor for Templated<E> {
             sanitizer,
             evaluator: Evaluator::new(),
         };
-        let fields = params.as_object_mut();
-        if let Some(condition) = fields.and_then(|fields| fields.remove(CONDITION)) {
-            // A condition is no prompt, so nothing in it is sanitized.
-            check_condition(&condition, &filler(None).fill(condition.clone())?)?;
+        // Neither a condition nor a list is a prompt, so nothing in them is sanitized.
+        let mut take = |key: &str| params.as_object_mut().and_then(|fields| fields.remove(key));
+        let (condition, list) = (take(CONDITION), take(LIST));
+        if input.item.is_none() {
+            if let Some(condition) = condition {
+                check_condition(&condition, &filler(None).fill(condition.clone())?)?;
+            }
+            if let Some(list) = list {
+                return Ok(TaskOutput::from(filler(None).list(list)?));
+            }
         }
         input.params = filler(self.sanitizer.as_deref()).fill(params)?;
         self.inner.execute(cx, input).await
@@ -129,7 +140,11 @@ impl RunValues {
         task: &str,
         mut input: TaskInput,
     ) -> Result<Value, TaskError> {
-        let params = std::mem::take(&mut input.params);
+        let mut params = std::mem::take(&mut input.params);
+        if let (Some(_), Some(fields)) = (&input.item, params.as_object_mut()) {
+            fields.remove(LIST);
+            fields.remove(CONDITION);
+        }
         let filler = Filler {
             values: self,
             reader: Reader::Person,
@@ -139,7 +154,12 @@ impl RunValues {
             sanitizer: None,
             evaluator: Evaluator::new(),
         };
-        filler.fill(params)
+        let mut filled = filler.fill(params)?;
+        // The item is a value, and no template.
+        if let (Some(item), Some(fields)) = (input.item, filled.as_object_mut()) {
+            fields.insert("item".to_owned(), item.value);
+        }
+        Ok(filled)
     }
 
     /// Those parents of a task whose outputs the expressions in its parameters use. The name of a task with a
@@ -154,7 +174,7 @@ impl RunValues {
             .flat_map(|text| references_in(text.as_str().unwrap_or_default()))
             .filter_map(|reference| match reference {
                 Reference::Task { name, .. } => Some(name),
-                Reference::Param(_) | Reference::Run(_) => None,
+                Reference::Param(_) | Reference::Run(_) | Reference::Item => None,
             });
         let used: BTreeSet<String> = used.collect();
         let is_used = |name: &&str| {
@@ -254,6 +274,7 @@ impl Filler<'_> {
             .into_iter()
             .filter_map(|reference| match reference {
                 Reference::Task { name, .. } => Some(name),
+                Reference::Item => Some("item".to_owned()),
                 Reference::Param(_) | Reference::Run(_) => None,
             })
             .collect();
@@ -275,7 +296,7 @@ impl Filler<'_> {
         }
         let secret = used.iter().find_map(|reference| match reference {
             Reference::Param(name) => self.values.secrets.contains_key(name).then_some(name),
-            Reference::Task { .. } | Reference::Run(_) => None,
+            Reference::Task { .. } | Reference::Run(_) | Reference::Item => None,
         });
         if let Some(name) = secret.filter(|_| self.reader == Reader::Person) {
             return Ok(format!("‹redacted: {name}›").into());
@@ -311,8 +332,11 @@ impl Filler<'_> {
                     }
                 },
                 Reference::Task { name, field } if field.is_empty() => {
-                    let values = self.cells(name).map(|cell| field_of(cell, "value"));
-                    groups.insert(name, values.collect());
+                    let list = self.input.parents.get(name);
+                    let cells = || self.cells(name).map(|cell| field_of(cell, "value"));
+                    let values = list
+                        .map_or_else(|| Some(cells().collect()), |list| field_of(list, "value"));
+                    groups.extend(values.map(|values| (name.as_str(), values)));
                 }
                 Reference::Task { name, field } => {
                     let fields = tasks.entry(name).or_default();
@@ -320,7 +344,7 @@ impl Filler<'_> {
                     let value = parent.and_then(|parent| field_of(parent, field));
                     fields.extend(value.map(|value| (field.as_str(), value)));
                 }
-                Reference::Run(_) => {}
+                Reference::Run(_) | Reference::Item => {}
             }
         }
         groups.extend(
@@ -330,9 +354,12 @@ impl Filler<'_> {
         );
         let tasks = groups;
         let run = json!({ "id": self.run.as_str(), "goal": self.values.goal });
-        Ok(expression::values(
-            json!({ "params": params, "tasks": tasks, "run": run }),
-        ))
+        let mut values = json!({ "params": params, "tasks": tasks, "run": run });
+        if let Some(item) = &self.input.item {
+            values["item"] = item.value.clone();
+            values["item_index"] = item.index.into();
+        }
+        Ok(expression::values(values))
     }
 
     /// The parents that are the cells of a matrix, in their order.
@@ -346,7 +373,7 @@ impl Filler<'_> {
         let Reference::Task { name, field } = reference else {
             return None;
         };
-        if field.is_empty() {
+        if field.is_empty() && !self.input.parents.contains_key(name) {
             let mut cells = self.cells(name).peekable();
             if cells.peek().is_none() {
                 return Some(format!(

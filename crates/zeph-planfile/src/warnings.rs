@@ -112,7 +112,10 @@ fn read_outputs(tasks: &[Draft]) -> HashSet<String> {
             let used = references_in(&one.text).into_iter();
             read.extend(used.filter_map(|reference| match reference {
                 Reference::Task { name, field } if field != "state" => Some(name),
-                Reference::Task { .. } | Reference::Param(_) | Reference::Run(_) => None,
+                Reference::Task { .. }
+                | Reference::Param(_)
+                | Reference::Run(_)
+                | Reference::Item => None,
             }));
         }
     }
@@ -128,6 +131,8 @@ fn has_text_of_program(text: &str, tasks: &HashMap<&str, &Draft>) -> bool {
             let is_written = matches!(kind, Some(Kind::Command(_) | Kind::Agent));
             is_written && !["state", "exit"].contains(&field.as_str())
         }
+        // A list may come from a program.
+        Reference::Item => true,
         Reference::Param(_) | Reference::Run(_) => false,
     })
 }

@@ -100,6 +100,7 @@ async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> RecordedAtt
         Err(error) => RecordedEnd::Error(TaskErrorRecord::from(&error)),
     };
     RecordedAttempt {
+        item: None,
         run: cx.run().clone(),
         task: cx.task(),
         name: cx.name().to_owned(),

@@ -14,13 +14,14 @@ use zeph_graph::{
 use zeph_memory::{Append, Chain, Draft, NewRun, RequestId, Row, RunStatus, RunSummary};
 use zeph_scheduler::{Batch, EventLog, Scheduler};
 
+use crate::attempt::AttemptWork;
 use crate::clock::Clock;
 use crate::content::ContentParts;
-use crate::driver::{Contents, LastErrors};
+use crate::driver::{Contents, LastErrors, Role};
 use crate::event::RunEvent;
 use crate::labels;
 use crate::message::PendingReply;
-use crate::parents::{ParentOutput, ParentRef, parents};
+use crate::parents::{ParentOutput, ParentRef, ends, parents};
 use crate::report::RunReport;
 use crate::snapshot::RunSnapshot;
 
@@ -157,6 +158,25 @@ impl ActiveRun {
         })
     }
 
+    /// What an attempt with this role does.
+    pub(crate) fn work(&self, role: &Role) -> AttemptWork {
+        let output = |task, output| self.parent_output(task, output);
+        match *role {
+            Role::Whole | Role::List => AttemptWork::Whole,
+            Role::Item { of, index } => AttemptWork::Item {
+                list: match self.scheduler.items(of) {
+                    Some(items) => output(of, Output::Content(items.list)),
+                    None => ParentOutput::None,
+                },
+                index,
+            },
+            Role::Collect(ref items) => {
+                let items = items.clone().map(TaskId::from_index);
+                AttemptWork::Collect(ends(&self.scheduler, items, output))
+            }
+        }
+    }
+
     pub(crate) fn parent_output(&self, task: TaskId, output: Output) -> ParentOutput {
         let cached = output.content().and_then(|id| self.outputs.get(&id));
         match cached {
@@ -165,8 +185,8 @@ impl ActiveRun {
         }
     }
 
-    /// Caches the result of a task for its dependants, if the scheduler accepted it. A large result is read
-    /// from the store instead.
+    /// Caches the result of a task for its dependants, or a list for its items, if the scheduler accepted it. A
+    /// large result is read from the store instead; a list is not, because each item needs it.
     pub(crate) fn cache_output(
         &mut self,
         task: TaskId,
@@ -175,6 +195,13 @@ impl ActiveRun {
         bytes: usize,
     ) {
         const MAX_CACHED_BYTES: usize = 64 * 1024;
+        if self.scheduler.task(task).state() == TaskState::Mapping {
+            let items = self.scheduler.items(task).map_or(0, |items| items.open);
+            if items > 0 {
+                self.outputs.insert(id, (output, items as usize));
+            }
+            return;
+        }
         let completed = TaskState::Completed {
             output: Output::Content(id),
         };
@@ -200,13 +227,20 @@ impl ActiveRun {
             let Some(end) = entry.record.task_end() else {
                 continue;
             };
-            for &parent in self.scheduler.graph().parents(end.task) {
-                let TaskState::Completed {
-                    output: Output::Content(id),
-                } = self.scheduler.task(parent).state()
-                else {
-                    continue;
-                };
+            let graph = self.scheduler.graph();
+            let list = graph
+                .item(end.task)
+                .and_then(|(of, _)| self.scheduler.items(of));
+            let result = |&parent: &TaskId| {
+                let state = self.scheduler.task(parent).state();
+                if let TaskState::Completed { output } = state {
+                    output.content()
+                } else {
+                    None
+                }
+            };
+            let results = graph.parents(end.task).iter().filter_map(result);
+            for id in results.chain(list.map(|items| items.list)) {
                 if let Some((_, waiting)) = self.outputs.get_mut(&id) {
                     *waiting = waiting.saturating_sub(1);
                     if *waiting == 0 {

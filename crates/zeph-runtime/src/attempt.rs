@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use serde_json::Value;
 use zeph_executor::{
-    Executor, Parent, Redact, TaskContext, TaskError, TaskInput, TaskOutput, check_value_size,
+    Executor, Item, Parent, Redact, TaskContext, TaskError, TaskInput, TaskOutput, check_value_size,
 };
 use zeph_graph::{ContentId, Params, RunId};
 use zeph_memory::{Content, RawGraphStore, StoreError};
@@ -13,7 +14,7 @@ use zeph_memory::{Content, RawGraphStore, StoreError};
 use crate::content::{ContentParts, redacted_output};
 use crate::driver::Failure;
 use crate::error::RuntimeError;
-use crate::parents::{ParentRef, filled, stored_outputs};
+use crate::parents::{ParentOutput, ParentRef, filled, stored_outputs};
 use crate::restore::contents;
 
 /// Everything that an attempt needs; owned by the attempt's own tokio task.
@@ -24,9 +25,23 @@ pub(crate) struct AttemptJob {
     pub(crate) context: TaskContext,
     pub(crate) params: Params,
     pub(crate) parents: Vec<ParentRef>,
+    pub(crate) work: AttemptWork,
     pub(crate) max_output_bytes: usize,
     pub(crate) redact: Option<Arc<dyn Redact>>,
 }
+
+/// What an attempt does.
+pub(crate) enum AttemptWork {
+    /// It calls its executor.
+    Whole,
+    /// It calls its executor with one item of this list.
+    Item { list: ParentOutput, index: u32 },
+    /// It collects the results of items, and calls no executor.
+    Collect(Vec<ParentRef>),
+}
+
+/// The results of items are read in pages of this size.
+const PAGE: usize = 100;
 
 /// An attempt's result, with the form in which it is stored; `None` for the null value.
 pub(crate) type JobResult = Result<(Arc<TaskOutput>, Option<ContentParts>), JobError>;
@@ -68,13 +83,26 @@ impl AttemptJob {
     }
 
     async fn execute(self) -> Result<TaskOutput, JobError> {
+        if let AttemptWork::Collect(items) = &self.work {
+            return Box::pin(self.collect(items)).await;
+        }
         let parents = self.read_parents().await?;
+        let item = match &self.work {
+            AttemptWork::Item { list, index } => {
+                Some(Box::pin(self.read_item(list, *index)).await?)
+            }
+            AttemptWork::Whole | AttemptWork::Collect(_) => None,
+        };
         let params = self.params.to_value().map_err(|error| {
             TaskError::permanent("the task's parameters are not JSON")
                 .with_code("invalid_params")
                 .with_source(error)
         })?;
-        let input = TaskInput { params, parents };
+        let input = TaskInput {
+            params,
+            parents,
+            item,
+        };
         let output = self.executor.execute(&self.context, input).await?;
         check_value_size(&output.value, self.max_output_bytes)?;
         output.check_blobs()?;
@@ -83,6 +111,50 @@ impl AttemptJob {
             return Err(error.with_code("unnamed_blob").into());
         }
         Ok(output)
+    }
+
+    async fn read_item(&self, list: &ParentOutput, index: u32) -> Result<Item, JobError> {
+        let ids: Vec<ContentId> = list.stored().into_iter().collect();
+        let contents = self
+            .read_contents(&ids)
+            .await
+            .map_err(JobError::Unreadable)?;
+        let list = list.read(&contents)?;
+        let item = list
+            .as_ref()
+            .and_then(|list| list.value.get(index as usize));
+        let item = item.ok_or_else(|| {
+            TaskError::permanent("the list of the task does not have the item")
+                .with_code("unreadable_output")
+        })?;
+        let value = item.clone();
+        Ok(Item { index, value })
+    }
+
+    /// The list of the results of all items, with null for each item that has none.
+    async fn collect(&self, items: &[ParentRef]) -> Result<TaskOutput, JobError> {
+        let mut values = Vec::with_capacity(items.len());
+        let mut room = self.max_output_bytes;
+        for page in items.chunks(PAGE) {
+            let contents = self.read_contents(&stored_outputs(page)).await;
+            let contents = contents.map_err(JobError::Unreadable)?;
+            for item in page {
+                let output = item.output.read(&contents)?;
+                let value = output.map_or(Value::Null, |output| output.value.clone());
+                // A comma or a bracket follows each value.
+                let bytes = value.to_string().len() + 1;
+                room = room.checked_sub(bytes).ok_or_else(|| {
+                    TaskError::permanent(format!(
+                        "the results of the {} items are larger than {} bytes together; return less from each, or write files and return their names",
+                        items.len(),
+                        self.max_output_bytes
+                    ))
+                    .with_code("output_too_large")
+                })?;
+                values.push(value);
+            }
+        }
+        Ok(TaskOutput::from(Value::Array(values)))
     }
 
     async fn read_contents(&self, ids: &[ContentId]) -> Result<Vec<Content>, RuntimeError> {

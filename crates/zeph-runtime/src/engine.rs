@@ -195,6 +195,7 @@ impl Engine {
             run,
             title,
             supplied,
+            supplied_items,
         } = submission;
         let run = run.map_or_else(random_run_id, Ok);
         let run = run.map_err(|source| RuntimeError::Random { source })?;
@@ -208,10 +209,22 @@ impl Engine {
         let chain = Chain::genesis(&new);
         let mut scheduler = Scheduler::new(header.graph, header.policy);
         let mut contents = Contents::starting_at(ContentId::FIRST);
+        let defined = scheduler.graph().len();
+        let (mut first, mut last) = (Vec::new(), Vec::new());
         for (task, parts) in supplied {
             let output = parts.map(|parts| contents.intern(parts));
-            let outcome = scheduler.handle(new.created_at, Input::Supply { task, output });
-            debug_assert_eq!(outcome, InputOutcome::Accepted, "{task} is supplied");
+            let is_item = task.index() >= defined;
+            let inputs = if is_item { &mut last } else { &mut first };
+            inputs.push(Input::Supply { task, output });
+        }
+        // Lists come behind the results that they depend on, and before those of their items.
+        for (task, list, count) in supplied_items {
+            let list = contents.intern(list);
+            first.push(Input::SupplyItems { task, list, count });
+        }
+        for input in first.into_iter().chain(last) {
+            let outcome = scheduler.handle(new.created_at, input);
+            debug_assert_eq!(outcome, InputOutcome::Accepted, "{input:?}");
         }
         let fresh = Box::new(Restored {
             scheduler,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
-use zeph_executor::{Logs, Stop, TaskContext};
+use zeph_executor::{Logs, Redact, Stop, TaskContext};
 use zeph_graph::{Attempt, RunState, TaskId};
 use zeph_scheduler::{Input, InputOutcome};
 
@@ -13,7 +13,7 @@ use crate::attempt::{AttemptJob, JobError, JobResult};
 use crate::attempt_journal::AttemptJournal;
 use crate::content::ContentParts;
 use crate::core::Core;
-use crate::driver::{self, Failure, Report, ReportResult};
+use crate::driver::{self, Failure, Report, ReportResult, Role};
 use crate::error::RuntimeError;
 use crate::event::AttemptObserver;
 use crate::growing_log::GrowingLog;
@@ -40,7 +40,12 @@ impl Core {
         let definition = active.scheduler.graph().task(task);
         let name = definition.shared_name();
         let (action, params) = driver::action_of(definition);
-        let Some(executor) = self.config.registry.find(&name, Some(&action)) else {
+        let role = Role::of(active.scheduler.graph(), task);
+        let bound = match role {
+            Role::Item { of, .. } => active.scheduler.graph().task(of).shared_name(),
+            Role::Whole | Role::List | Role::Collect(_) => Arc::clone(&name),
+        };
+        let Some(executor) = self.config.registry.find(&bound, Some(&action)) else {
             // Checked when the run was opened, and a registry does not shrink.
             self.deliver(key, task, attempt, ReportResult::Lost, None);
             return;
@@ -81,6 +86,7 @@ impl Core {
             context,
             params,
             parents: active.parents(task),
+            work: active.work(&role),
             max_output_bytes: self.config.limits.max_output_bytes,
             redact: self.config.redact.clone(),
         };
@@ -166,14 +172,24 @@ impl Core {
         let result = match result {
             Some(Ok((output, parts))) => {
                 let bytes = parts.as_ref().map_or(0, ContentParts::len);
-                finished = Some((output, bytes));
-                ReportResult::Completed(parts)
+                let graph = active.scheduler.graph();
+                let count = match Role::of(graph, task) {
+                    Role::List => Some(driver::count_items(graph, task, &output.value)),
+                    Role::Whole | Role::Item { .. } | Role::Collect(_) => None,
+                };
+                match (count, parts) {
+                    (Some(Err(error)), _) => failed(&error.into(), redact),
+                    (Some(Ok(count)), Some(list)) => {
+                        finished = Some((output, bytes));
+                        ReportResult::Listed { list, count }
+                    }
+                    (_, parts) => {
+                        finished = Some((output, bytes));
+                        ReportResult::Completed(parts)
+                    }
+                }
             }
-            Some(Err(JobError::Failed(Failure { fault, error }))) => ReportResult::Failed {
-                fault,
-                error: ContentParts::of_error(&error, redact),
-                retry_after: error.retry_after(),
-            },
+            Some(Err(JobError::Failed(failure))) => failed(&failure, redact),
             Some(Err(JobError::Unreadable(error))) => {
                 self.suspend_unreadable(key, &error);
                 ReportResult::Lost
@@ -287,4 +303,12 @@ pub fn executor_grace(cancel_grace: Duration) -> Duration {
 #[must_use]
 pub fn cancel_grace_for(executor_grace: Duration) -> Duration {
     executor_grace.saturating_add(executor_grace / 4)
+}
+
+fn failed(failure: &Failure, redact: Option<&dyn Redact>) -> ReportResult<ContentParts> {
+    ReportResult::Failed {
+        fault: failure.fault,
+        error: ContentParts::of_error(&failure.error, redact),
+        retry_after: failure.error.retry_after(),
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use zeph_executor::{Parent, ParentState, TaskError, TaskOutput};
+use zeph_executor::{Item, Parent, ParentState, TaskError, TaskOutput};
 use zeph_graph::{ContentId, Output, TaskId, TaskState};
 use zeph_memory::{Content, RawGraphStore};
 use zeph_scheduler::Scheduler;
@@ -12,7 +12,7 @@ use zeph_scheduler::Scheduler;
 use crate::content::read_output;
 use crate::driver;
 use crate::error::RuntimeError;
-use crate::restore::contents;
+use crate::restore::{contents, output};
 use crate::view::RunView;
 
 /// A parent's end, and where its output is.
@@ -40,6 +40,26 @@ impl ParentOutput {
             Output::Content(id) => Self::Stored(id),
         }
     }
+
+    /// The content that [`read`](Self::read) needs.
+    pub(crate) const fn stored(&self) -> Option<ContentId> {
+        match self {
+            Self::Stored(id) => Some(*id),
+            Self::None | Self::InMemory(_) => None,
+        }
+    }
+
+    /// The output; `None` if the task has none.
+    pub(crate) fn read(&self, contents: &[Content]) -> Result<Option<Arc<TaskOutput>>, TaskError> {
+        Ok(match self {
+            Self::None => None,
+            Self::InMemory(output) => Some(Arc::clone(output)),
+            Self::Stored(id) => {
+                let parts = contents.iter().filter(|part| part.id == *id);
+                Some(read_output(parts)?)
+            }
+        })
+    }
 }
 
 /// The ends of a task's parents, in the order in which they were declared.
@@ -48,10 +68,19 @@ pub(crate) fn parents(
     task: TaskId,
     output_of: impl Fn(TaskId, Output) -> ParentOutput,
 ) -> Vec<ParentRef> {
+    let parents = scheduler.graph().parents(task).iter().copied();
+    ends(scheduler, parents, output_of)
+}
+
+/// The ends of tasks.
+pub(crate) fn ends(
+    scheduler: &Scheduler,
+    tasks: impl Iterator<Item = TaskId>,
+    output_of: impl Fn(TaskId, Output) -> ParentOutput,
+) -> Vec<ParentRef> {
     let graph = scheduler.graph();
-    let parents = graph.parents(task).iter();
-    parents
-        .map(|&parent| {
+    tasks
+        .map(|parent| {
             let (state, output) = match scheduler.task(parent).state() {
                 TaskState::Completed { output } => {
                     (ParentState::Completed, output_of(parent, output))
@@ -65,6 +94,7 @@ pub(crate) fn parents(
                 | TaskState::Running { .. }
                 | TaskState::BackingOff { .. }
                 | TaskState::Asking { .. }
+                | TaskState::Mapping
                 | TaskState::Canceling { .. } => (ParentState::Unfinished, ParentOutput::None),
             };
             ParentRef {
@@ -78,11 +108,7 @@ pub(crate) fn parents(
 
 /// The contents that [`filled`] needs.
 pub(crate) fn stored_outputs(parents: &[ParentRef]) -> Vec<ContentId> {
-    let stored = |parent: &ParentRef| match parent.output {
-        ParentOutput::Stored(id) => Some(id),
-        ParentOutput::None | ParentOutput::InMemory(_) => None,
-    };
-    parents.iter().filter_map(stored).collect()
+    (parents.iter().filter_map(|parent| parent.output.stored())).collect()
 }
 
 /// The parents with their outputs.
@@ -92,14 +118,7 @@ pub(crate) fn filled(
 ) -> Result<IndexMap<String, Parent>, TaskError> {
     let mut filled = IndexMap::with_capacity(parents.len());
     for parent in parents {
-        let output = match &parent.output {
-            ParentOutput::None => None,
-            ParentOutput::InMemory(output) => Some(Arc::clone(output)),
-            ParentOutput::Stored(id) => {
-                let parts = contents.iter().filter(|part| part.id == *id);
-                Some(read_output(parts)?)
-            }
-        };
+        let output = parent.output.read(contents)?;
         let state = parent.state;
         filled.insert(parent.name.to_string(), Parent { state, output });
     }
@@ -107,6 +126,26 @@ pub(crate) fn filled(
 }
 
 impl RunView {
+    /// The item that the attempts of a task got; `None` for a task that is no item of a list.
+    ///
+    /// # Errors
+    /// If the store cannot read the list.
+    pub async fn item(
+        &self,
+        store: &dyn RawGraphStore,
+        task: TaskId,
+    ) -> Result<Option<Item>, RuntimeError> {
+        let Some((of, index)) = self.graph().item(task) else {
+            return Ok(None);
+        };
+        let Some(items) = self.scheduler.items(of) else {
+            return Ok(None);
+        };
+        let list = output(store, &self.run, items.list).await?;
+        let value = list.value.get(index as usize).cloned();
+        Ok(value.map(|value| Item { index, value }))
+    }
+
     /// Those parents of a task that have one of these names, as each attempt of the task got them.
     ///
     /// A parent that ended after the attempt had started, which a trigger such as `any_success` allows, is

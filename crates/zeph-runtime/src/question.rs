@@ -126,6 +126,7 @@ impl QuestionView {
                     | Fault::Refused
                     | Fault::Panicked
                     | Fault::Skipped
+                    | Fault::Item
                     | Fault::Budget => format!("Task {name} failed ({fault}). What now?"),
                 };
                 (text, Accepts::Failure)

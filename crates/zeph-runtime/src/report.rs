@@ -86,10 +86,19 @@ impl RunReport {
                 attempts: view.last_attempt().map_or(0, zeph_graph::Attempt::get),
                 attempt_counts: view.attempt_counts(),
                 defined: driver::defined_output(scheduler, id),
-                fault: if let TaskState::Failed { why } = view.state() {
-                    Some(why.text(task.rules()))
-                } else {
-                    None
+                fault: match view.state() {
+                    TaskState::Failed { why: Fault::Item } => driver::failed_items(scheduler, id),
+                    TaskState::Failed { why } => Some(why.text(task.rules())),
+                    TaskState::Pending
+                    | TaskState::Ready
+                    | TaskState::Running { .. }
+                    | TaskState::BackingOff { .. }
+                    | TaskState::Asking { .. }
+                    | TaskState::Mapping
+                    | TaskState::Canceling { .. }
+                    | TaskState::Completed { .. }
+                    | TaskState::Skipped { .. }
+                    | TaskState::Canceled { .. } => None,
                 },
                 error: None,
             }

@@ -1,6 +1,7 @@
 //! Retry: the results of an ended run that a new run takes over, and the tasks that run again.
 
 mod changes;
+mod items;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
     AttemptOutcome, ContentId, CutHow, Effect, Fault, Output, Policy, Record, RunId, Task,
-    TaskGraph, TaskId, TaskState, Trigger, Work,
+    TaskGraph, TaskId, TaskState, Work,
 };
 use zeph_memory::{Content, RawGraphStore};
 
@@ -74,6 +75,9 @@ pub struct RetryPlan {
     policy: Policy,
     /// By task: the result that is taken over, or why the task runs.
     tasks: Vec<Result<Kept, RunsAgain>>,
+    /// The tasks whose items are kept, with the list in the earlier run and its length. Their items are the last
+    /// tasks of the graph.
+    expanded: Vec<(TaskId, ContentId, u32)>,
     gone: Vec<String>,
     /// The tasks that have added others to the graph.
     proposers: Vec<TaskId>,
@@ -142,68 +146,43 @@ impl RetryPlan {
             return Err(RuntimeError::NotEnded { run });
         }
         let is_same_graph = changed.is_none();
-        let same = || (view.graph().clone(), *view.scheduler.policy());
+        let same = || (view.graph().without_items(), *view.scheduler.policy());
         let (mut graph, policy) = changed.unwrap_or_else(same);
         let unknown = unknown_ends(view);
-        for name in chosen {
-            if !graph.tasks().any(|(_, task)| names_task(name, task.name())) {
-                return Err(RuntimeError::NoSuchTask {
-                    run: view.run.clone(),
-                    suggestion: closest(&graph, name),
-                    task: (*name).to_owned(),
-                });
-            }
-        }
+        check_chosen(view, &graph, chosen)?;
         let (old, new) = (GraphSpec::from(view.graph()), GraphSpec::from(&graph));
+        let compared = items::Compared {
+            view,
+            old: &old,
+            new: &new,
+            chosen,
+            unknown: &unknown,
+            is_changed: &is_changed,
+        };
         let mut tasks: Vec<Result<Kept, RunsAgain>> = Vec::with_capacity(graph.len());
-        for (id, task) in graph.tasks() {
-            let spec = &new.tasks[id.index()];
-            let known = view.graph().find(task.name());
-            let kept = known.ok_or(RunsAgain::New).and_then(|before| {
-                if task.rules().finally {
-                    return Err(RunsAgain::Finally);
-                }
-                // The failure that it waited for is one of the earlier run.
-                let waits_for_failure = task.rules().trigger == Trigger::AnyFailed;
-                if waits_for_failure && !graph.parents(id).is_empty() {
-                    return Err(RunsAgain::WaitsForFailure);
-                }
-                let kept = result_of(view, before, &unknown)?;
-                let earlier = &old.tasks[before.index()];
-                if chosen.iter().any(|name| names_task(name, task.name())) {
-                    return Err(RunsAgain::Chosen);
-                }
-                let names = |needs: &[String]| needs.iter().cloned().collect::<BTreeSet<_>>();
-                let is_same =
-                    earlier.work == spec.work && names(&earlier.needs) == names(&spec.needs);
-                let is_same = is_same && !is_changed(id, task);
-                is_same.then_some(kept).ok_or(RunsAgain::Changed)
-            });
+        for id in graph.ids() {
+            let kept = compared.whole(&graph, id);
             let runs = |parent: &&TaskId| tasks[parent.index()].is_err();
             let upstream = graph.parents(id).iter().find(runs).copied();
             let kept = match upstream {
                 Some(parent) if kept.is_ok() => Err(RunsAgain::Upstream(parent)),
                 Some(_) | None => kept,
             };
-            // A completed effect that must not happen twice is repeated only on purpose.
-            let is_once = task.rules().effect == Effect::AtMostOnce;
-            let is_repeated = known.is_some_and(|before| has_result(view, before));
-            tasks.push(match kept {
-                Err(RunsAgain::Upstream(_) | RunsAgain::Changed) if is_once && is_repeated => {
-                    Err(RunsAgain::EffectRepeated)
-                }
-                kept => kept,
-            });
+            tasks.push(compared.unless_repeated(graph.task(id), kept));
         }
+        let expanded = compared.keep(&mut graph, &mut tasks);
         let mut proposers = Vec::new();
         for entry in view.entries.iter().filter(|_| is_same_graph) {
             if let Record::Amended { task, .. } = entry.record {
                 proposers.extend(task);
             }
         }
-        let names = view.graph().tasks().map(|(_, task)| task.name());
-        let gone = names.filter(|name| graph.find(name).is_none());
-        let gone = gone.map(str::to_owned).collect();
+        let names = view
+            .graph()
+            .tasks()
+            .filter(|(id, _)| view.graph().item(*id).is_none());
+        let gone = names.filter(|(_, task)| graph.find(task.name()).is_none());
+        let gone = gone.map(|(_, task)| task.name().to_owned()).collect();
         let title = graph.metadata().get("goal").filter(|_| !is_same_graph);
         let title = title.cloned().unwrap_or_else(|| view.title.clone());
         let key = Self::METADATA_KEY.to_owned();
@@ -216,6 +195,7 @@ impl RetryPlan {
             graph,
             policy,
             tasks,
+            expanded,
             gone,
             proposers,
         };
@@ -295,14 +275,15 @@ impl RetryPlan {
             Ok(Kept::Stored(id)) => Some(*id),
             Ok(Kept::Nothing | Kept::Default(_) | Kept::Given(_)) | Err(_) => None,
         });
-        let ids: Vec<ContentId> = ids.collect();
+        let lists = self.expanded.iter().map(|(_, list, _)| *list);
+        let ids: Vec<ContentId> = ids.chain(lists).collect();
         let mut stored: BTreeMap<ContentId, Vec<Content>> = BTreeMap::new();
         for page in ids.chunks(PAGE) {
             for part in contents(store, &self.of, page).await? {
                 stored.entry(part.id).or_default().push(part);
             }
         }
-        let mut submission = Submission::new(self.graph)
+        let mut submission = Submission::new(self.graph.without_items())
             .policy(self.policy)
             .title(self.title);
         for (index, task) in (0..).zip(self.tasks) {
@@ -316,8 +297,28 @@ impl RetryPlan {
             };
             submission.supplied.push((TaskId::from_index(index), parts));
         }
+        for (task, list, count) in self.expanded {
+            let list = stored.remove(&list).map(ContentParts::of_stored_output);
+            let list = list.unwrap_or_default();
+            let task = TaskId::from_index(task.as_u32());
+            submission.supplied_items.push((task, list, count));
+        }
         Ok(submission)
     }
+}
+
+fn check_chosen(view: &RunView, graph: &TaskGraph, chosen: &[&str]) -> Result<(), RuntimeError> {
+    for name in chosen {
+        let mut tasks = graph.tasks().chain(view.graph().tasks());
+        if !tasks.any(|(_, task)| names_task(name, task.name())) {
+            return Err(RuntimeError::NoSuchTask {
+                run: view.run.clone(),
+                suggestion: closest(graph, name),
+                task: (*name).to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether a chosen name means that task: its own name, that of its matrix, or that of the sub-plan that it is
@@ -325,10 +326,6 @@ impl RetryPlan {
 fn names_task(chosen: &str, task: &str) -> bool {
     let rest = task.strip_prefix(chosen);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-}
-
-fn has_result(view: &RunView, task: TaskId) -> bool {
-    view.scheduler.task(task).state().is_completed()
 }
 
 /// The tasks with an attempt whose end is not known: it may have taken effect.
@@ -352,7 +349,8 @@ fn unknown_ends(view: &RunView) -> BTreeSet<TaskId> {
 fn result_of(view: &RunView, task: TaskId, unknown: &BTreeSet<TaskId>) -> Result<Kept, RunsAgain> {
     let definition = view.graph().task(task);
     let TaskState::Completed { output } = view.scheduler.task(task).state() else {
-        let is_once = definition.rules().effect == Effect::AtMostOnce;
+        let rules = definition.rules();
+        let is_once = rules.effect == Effect::AtMostOnce && rules.foreach.is_none();
         return Err(if is_once && unknown.contains(&task) {
             RunsAgain::EffectUnknown
         } else {

@@ -49,6 +49,8 @@ pub struct Submission {
     pub(crate) title: Option<String>,
     /// Results of an earlier run: parents come before their dependents.
     pub(crate) supplied: Vec<(TaskId, Option<ContentParts>)>,
+    /// The lists of an earlier run whose items are the last of the supplied tasks, with their lengths.
+    pub(crate) supplied_items: Vec<(TaskId, ContentParts, u32)>,
 }
 
 impl Submission {
@@ -61,6 +63,7 @@ impl Submission {
             run: None,
             title: None,
             supplied: Vec::new(),
+            supplied_items: Vec::new(),
         }
     }
 

@@ -81,7 +81,14 @@ impl Machine {
                 spent,
             } => self.ledger.settle(task, reservation, spent),
             Record::Noted { .. } => {}
-            Record::Amended { task, .. } => self.apply_amended(task),
+            Record::Amended { task, .. } => {
+                self.proposers.extend(task);
+                self.amendments += 1;
+                self.extend();
+            }
+            Record::Expanded {
+                task, list, count, ..
+            } => self.apply_expanded(task, list, count, at),
             Record::Budgeted { budget } => self.ledger.budget = budget,
             Record::Ended { end } => {
                 self.run.phase = Phase::Ended(end);
@@ -135,9 +142,7 @@ impl Machine {
     }
 
     /// Extends every array to the tasks that were added. Parents that have ended count at once.
-    fn apply_amended(&mut self, task: Option<TaskId>) {
-        self.proposers.extend(task);
-        self.amendments += 1;
+    pub(crate) fn extend(&mut self) {
         let first = self.state.len();
         self.links.grow(&self.graph);
         let weight = zeph_graph::bottom_levels(&self.graph, &self.links, first, |id| {
@@ -237,13 +242,15 @@ impl Machine {
         Attempt::new(self.attempts[task.index()]).unwrap_or(Attempt::FIRST)
     }
 
-    /// Enters a terminal state, and counts the task as ended for its children.
+    /// Enters a terminal state, and counts the task as ended for its children and for the task that it is an
+    /// item of.
     fn end(&mut self, task: TaskId, state: TaskState, at: Timestamp) {
         self.enter(task, state, at);
         self.clocks.remove(&task);
         for child in self.links.children(task) {
             self.waiting[child.index()].parent_ended(state);
         }
+        self.item_ended(task, state);
         if !self.is_finalizer(task) {
             self.open_work -= 1;
             if self.open_work == 0 {
@@ -253,7 +260,7 @@ impl Machine {
     }
 
     /// Changes the state of a task, and with it counters, queue, slots, timers, clocks and questions.
-    fn enter(&mut self, task: TaskId, state: TaskState, at: Timestamp) {
+    pub(crate) fn enter(&mut self, task: TaskId, state: TaskState, at: Timestamp) {
         let old = std::mem::replace(&mut self.state[task.index()], state);
         *self.counts.of(old) -= 1;
         *self.counts.of(state) += 1;
@@ -308,6 +315,7 @@ impl Machine {
             TaskState::Canceling { .. } => at.after(self.policy.cancel_grace),
             TaskState::Pending
             | TaskState::Ready
+            | TaskState::Mapping
             | TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
@@ -384,6 +392,7 @@ const fn timer_of(state: TaskState) -> Option<TimerKind> {
         TaskState::Canceling { .. } => Some(TimerKind::Grace),
         TaskState::Pending
         | TaskState::Ready
+        | TaskState::Mapping
         | TaskState::Completed { .. }
         | TaskState::Failed { .. }
         | TaskState::Skipped { .. }

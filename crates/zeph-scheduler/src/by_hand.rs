@@ -1,6 +1,8 @@
 //! By hand: a person gives an unfinished task its end.
 
-use zeph_graph::{ContentId, CutWhy, ManualEnd, Output, Record, SkipWhy, TaskId, TaskState};
+use zeph_graph::{
+    CancelWhy, ContentId, CutWhy, ManualEnd, Output, Record, SkipWhy, TaskId, TaskState,
+};
 
 use crate::Scheduler;
 use crate::input::InputOutcome;
@@ -42,6 +44,10 @@ impl Machine {
             // The executor has been asked to stop already; only the reason changes.
             TaskState::Canceling { attempt, .. } => {
                 self.record(Record::CancelRequested { task, attempt, why });
+            }
+            TaskState::Mapping => {
+                self.end_by_hand(task, end);
+                self.cancel_items(task, CancelWhy::Task);
             }
             TaskState::Pending
             | TaskState::Ready

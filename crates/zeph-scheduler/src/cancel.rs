@@ -23,7 +23,7 @@ impl Machine {
         }
     }
 
-    fn cancel_one(&mut self, task: TaskId, why: CancelWhy) -> InputOutcome {
+    pub(crate) fn cancel_one(&mut self, task: TaskId, why: CancelWhy) -> InputOutcome {
         let Some(&state) = self.state.get(task.index()) else {
             return InputOutcome::Stale;
         };
@@ -31,9 +31,13 @@ impl Machine {
             TaskState::Pending
             | TaskState::Ready
             | TaskState::BackingOff { .. }
-            | TaskState::Asking { .. } => {
+            | TaskState::Asking { .. }
+            | TaskState::Mapping => {
                 self.record(Record::Canceled { task, why });
                 self.ended.push_back(task);
+                if state == TaskState::Mapping {
+                    self.cancel_items(task, why);
+                }
             }
             TaskState::Running { attempt, .. } => self.stop(task, attempt, CutWhy::Cancel(why)),
             // The end of the task is decided.
@@ -113,7 +117,8 @@ impl Machine {
                 TaskState::Pending
                 | TaskState::Ready
                 | TaskState::BackingOff { .. }
-                | TaskState::Asking { .. } => self.record(Record::Canceled { task, why }),
+                | TaskState::Asking { .. }
+                | TaskState::Mapping => self.record(Record::Canceled { task, why }),
                 TaskState::Running { attempt, .. } => {
                     self.stop(task, attempt, CutWhy::Cancel(why));
                 }

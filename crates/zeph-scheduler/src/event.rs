@@ -114,6 +114,7 @@ impl Event {
             Record::Settled { .. } => "spend_settled",
             Record::Noted { .. } => "attempt_noted",
             Record::Amended { .. } => "graph_amended",
+            Record::Expanded { .. } => "task_expanded",
             Record::Budgeted { .. } => "budget_set",
             Record::Ended { .. } => "run_ended",
         }

@@ -1,10 +1,12 @@
 //! Explain: why a task is in its state, and why a ready task has not started.
 
 use zeph_graph::{
-    AskWhy, Attempt, CutWhy, EndingWhy, LaneId, QuestionId, SkipWhy, TaskId, TaskState, Timestamp,
+    AskWhy, Attempt, CutWhy, EndingWhy, Fault, LaneId, QuestionId, SkipWhy, TaskId, TaskState,
+    Timestamp,
 };
 
 use crate::Scheduler;
+use crate::items::Items;
 use crate::machine::{AttemptCounts, Phase};
 use crate::timers::{Timer, TimerKind};
 
@@ -55,6 +57,8 @@ pub enum Explanation {
         /// When the default answer is used.
         deadline: Option<Timestamp>,
     },
+    /// The items of the task run.
+    Items(Items),
     /// An attempt is being stopped.
     Canceling {
         /// The attempt.
@@ -68,8 +72,8 @@ pub enum Explanation {
     Ended {
         /// The terminal state.
         state: TaskState,
-        /// The chain of causes: the task itself, the parent that skipped it, and so on; the task that
-        /// aborted the run comes last.
+        /// The chain of causes: the task itself, the parent that skipped it, the item that failed it, and so
+        /// on; the task that aborted the run comes last.
         because: Vec<TaskId>,
     },
 }
@@ -145,6 +149,7 @@ impl Scheduler {
                     deadline,
                 }
             }
+            TaskState::Mapping => Explanation::Items(machine.items[&task]),
             TaskState::Canceling { attempt, why } => Explanation::Canceling {
                 attempt,
                 why,
@@ -255,6 +260,8 @@ impl Scheduler {
             chain.push(parent);
             at = parent;
         }
+        let failed_item = matches!(machine.state(at), TaskState::Failed { why: Fault::Item });
+        chain.extend(machine.first_failed_item(at).filter(|_| failed_item));
         if let Some(EndingWhy::Abort(first)) = machine.run.ending
             && !machine.is_finalizer(at)
             && matches!(machine.state(at), TaskState::Canceled { .. })

@@ -23,6 +23,20 @@ pub enum Input {
         /// The content that holds the result, in this run.
         output: Option<ContentId>,
     },
+    /// An earlier run had expanded the task into items, and some of them have no result: they run, and the list
+    /// is not made again. Comes before [`Input::Start`]; the items are numbered behind the graph, in the order of
+    /// their tasks, and [`Input::Supply`] gives the results that they have.
+    ///
+    /// Stale after the start and a second time; rejected as [`Input::Supply`] is, and if the graph refuses the
+    /// items.
+    SupplyItems {
+        /// The task.
+        task: TaskId,
+        /// The content that holds the list, in this run.
+        list: ContentId,
+        /// The number of items.
+        count: u32,
+    },
     /// An attempt ended with a result.
     Completed {
         /// The task.
@@ -33,6 +47,19 @@ pub enum Input {
         output: Option<ContentId>,
         /// The content that holds the log of the attempt.
         log: Option<ContentId>,
+    },
+    /// The first attempt of a task that runs for each item of a list ended with the list.
+    ///
+    /// Rejected if the graph refuses the items; the driver then reports the failure.
+    Expanded {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: Attempt,
+        /// The content that holds the list.
+        list: ContentId,
+        /// The number of items.
+        count: u32,
     },
     /// An attempt ended without a result.
     Failed {

@@ -7,8 +7,8 @@
 //! - `scheduler`, `input`, `batch`: the public contract.
 //! - `machine`, `ready`, `timers`, `budget_ledger`: the state.
 //! - `apply` is the only mutator of that state by records, `transitions` the table of allowed records.
-//! - `lifecycle`, `propagate`, `outcome`, `strategy`, `question`, `cancel`, `attempt_api`, `growth`: the
-//!   decisions, one file for each group of events.
+//! - `lifecycle`, `propagate`, `outcome`, `strategy`, `question`, `cancel`, `attempt_api`, `growth`,
+//!   `items`: the decisions, one file for each group of events.
 //! - `recover`, `replay`, `snapshot`, `explain`, `event`: reading a run.
 
 mod batch;
@@ -25,6 +25,7 @@ mod attempt_api;
 mod by_hand;
 mod cancel;
 mod growth;
+mod items;
 mod lifecycle;
 mod outcome;
 mod propagate;
@@ -47,6 +48,7 @@ pub use event::{Event, EventLog};
 pub use explain::{Explanation, Held};
 pub use growth::{Amendment, ByHand, Patches};
 pub use input::{Input, InputOutcome, Scope};
+pub use items::Items;
 pub use machine::{AttemptCounts, Counts, OpenQuestion};
 pub use recover::Corrupt;
 pub use replay::{Divergence, replay};

@@ -17,11 +17,28 @@ impl Machine {
         }
         self.record(Record::Opened);
         let supplied = std::mem::take(&mut self.supplied);
-        for (&task, &output) in &supplied {
+        let expanded = std::mem::take(&mut self.supplied_items);
+        let defined = self.graph.len();
+        let is_item = |task: &&TaskId| task.index() >= defined;
+        for (&task, &output) in supplied.iter().filter(|(task, _)| !is_item(task)) {
+            self.record(Record::Supplied { task, output });
+        }
+        for (&task, &(list, count)) in &expanded {
+            self.record(Record::Expanded {
+                task,
+                attempt: None,
+                list,
+                count,
+            });
+        }
+        for (&task, &output) in supplied.iter().filter(|(task, _)| is_item(task)) {
             self.record(Record::Supplied { task, output });
         }
         for task in self.graph.ids() {
             self.evaluate(task);
+        }
+        for &task in expanded.keys() {
+            self.decide_items(task);
         }
         InputOutcome::Accepted
     }
@@ -29,18 +46,27 @@ impl Machine {
     /// Keeps a result of an earlier run until the start. Tasks are in topological order, so the records are,
     /// too.
     pub(crate) fn on_supply(&mut self, task: TaskId, output: Option<ContentId>) -> InputOutcome {
-        let is_known = self.graph.contains(task) && !self.supplied.contains_key(&task);
-        if self.run.phase != Phase::New || !is_known {
+        let is_item = self.is_supplied_item(task);
+        let is_known = self.graph.contains(task) || is_item;
+        let is_new = !self.supplied.contains_key(&task) && !self.supplied_items.contains_key(&task);
+        if self.run.phase != Phase::New || !is_known || !is_new {
             return InputOutcome::Stale;
         }
-        let parents = self.graph.parents(task);
-        let has_parents = (parents.iter()).all(|parent| self.supplied.contains_key(parent));
-        if !has_parents || !self.may_be_supplied(task) {
+        if !is_item && !self.has_supplied_parents(task) {
             return InputOutcome::Rejected;
         }
         self.supplied
             .insert(task, output.map_or(Output::None, Output::Content));
         InputOutcome::Accepted
+    }
+
+    /// Whether the trigger of the task will fire because of results that were supplied.
+    pub(crate) fn has_supplied_parents(&self, task: TaskId) -> bool {
+        let parents = self.graph.parents(task);
+        parents
+            .iter()
+            .all(|parent| self.supplied.contains_key(parent))
+            && self.may_be_supplied(task)
     }
 
     pub(crate) fn on_pause(&mut self, pause: bool) -> InputOutcome {
@@ -78,6 +104,7 @@ impl Machine {
                 | TaskState::Ready
                 | TaskState::BackingOff { .. }
                 | TaskState::Asking { .. }
+                | TaskState::Mapping
                 | TaskState::Completed { .. }
                 | TaskState::Failed { .. }
                 | TaskState::Skipped { .. }

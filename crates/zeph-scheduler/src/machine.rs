@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use zeph_graph::{
-    AskWhy, Attempt, Effect, EndingWhy, Entry, Links, ManualEnd, Output, Policy, QuestionId,
-    Record, RunEnd, Seq, Task, TaskGraph, TaskId, TaskState, Timestamp, Trigger, Work,
+    AskWhy, Attempt, ContentId, Effect, EndingWhy, Entry, Links, ManualEnd, Output, Policy,
+    QuestionId, Record, RunEnd, Seq, Task, TaskGraph, TaskId, TaskState, Timestamp, Trigger, Work,
 };
 
 use crate::batch::Action;
 use crate::budget_ledger::BudgetLedger;
+use crate::items::Items;
 use crate::ready::Ready;
 use crate::timers::{Clock, Timers};
 
@@ -53,6 +54,7 @@ impl Waiting {
             | TaskState::Running { .. }
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
+            | TaskState::Mapping
             | TaskState::Canceling { .. } => Self::FAILED,
         };
         self.0 = (self.0 - 1) | end;
@@ -82,6 +84,8 @@ pub(crate) struct Machine {
     pub(crate) proposers: BTreeSet<TaskId>,
     // The accepted patches, also those of persons.
     pub(crate) amendments: u32,
+    // The items of each expanded task.
+    pub(crate) items: BTreeMap<TaskId, Items>,
 
     pub(crate) ready: Ready,
     pub(crate) timers: Timers,
@@ -96,11 +100,15 @@ pub(crate) struct Machine {
     pub(crate) actions: Vec<Action>,
     // Tasks that have ended and whose dependents have not been evaluated yet.
     pub(crate) ended: VecDeque<TaskId>,
+    // Items that have ended and that their tasks have not considered yet.
+    pub(crate) ended_items: VecDeque<TaskId>,
     // Finalizers that have not been evaluated, because other work is open.
     pub(crate) finalizers: Vec<TaskId>,
     pub(crate) quota: Option<u32>,
     // Results of an earlier run, until the start.
     pub(crate) supplied: BTreeMap<TaskId, Output>,
+    // Lists of an earlier run with their lengths, until the start.
+    pub(crate) supplied_items: BTreeMap<TaskId, (ContentId, u32)>,
     // Recovered from a journal and not resumed: attempts that were in flight have an unknown end.
     pub(crate) awaiting_resume: bool,
 }
@@ -176,6 +184,7 @@ pub struct Counts {
     pub running: u32,
     pub backing_off: u32,
     pub asking: u32,
+    pub mapping: u32,
     pub canceling: u32,
     pub completed: u32,
     pub failed: u32,
@@ -193,6 +202,7 @@ impl Counts {
             TaskState::Running { .. } => &mut self.running,
             TaskState::BackingOff { .. } => &mut self.backing_off,
             TaskState::Asking { .. } => &mut self.asking,
+            TaskState::Mapping => &mut self.mapping,
             TaskState::Canceling { .. } => &mut self.canceling,
             TaskState::Completed { .. } => &mut self.completed,
             TaskState::Failed { .. } => &mut self.failed,
@@ -212,6 +222,7 @@ impl Counts {
             ("canceling", self.canceling),
             ("backing_off", self.backing_off),
             ("asking", self.asking),
+            ("mapping", self.mapping),
             ("ready", self.ready),
             ("pending", self.pending),
         ]
@@ -233,7 +244,13 @@ impl Counts {
     /// All tasks.
     #[must_use]
     pub const fn total(&self) -> u32 {
-        self.ended() + self.in_flight() + self.pending + self.ready + self.backing_off + self.asking
+        self.ended()
+            + self.in_flight()
+            + self.pending
+            + self.ready
+            + self.backing_off
+            + self.asking
+            + self.mapping
     }
 }
 
@@ -288,6 +305,7 @@ impl Machine {
             overrides: BTreeMap::new(),
             proposers: BTreeSet::new(),
             amendments: 0,
+            items: BTreeMap::new(),
             ready: Ready::new(&graph, weight),
             timers: Timers::default(),
             // A graph holds fewer tasks than a u32 counts.
@@ -309,9 +327,11 @@ impl Machine {
             pending: Vec::new(),
             actions: Vec::new(),
             ended: VecDeque::new(),
+            ended_items: VecDeque::new(),
             finalizers,
             quota: None,
             supplied: BTreeMap::new(),
+            supplied_items: BTreeMap::new(),
             awaiting_resume: false,
             graph,
             policy,
@@ -326,8 +346,14 @@ impl Machine {
         self.attempt_counts.get(&task).copied().unwrap_or_default()
     }
 
+    /// The effect class of an attempt. The list of items is made, and their results are collected, without
+    /// an effect.
     pub(crate) fn effect(&self, task: TaskId) -> Effect {
-        self.graph.task(task).rules().effect
+        let rules = self.graph.task(task).rules();
+        match rules.foreach {
+            Some(_) => Effect::Pure,
+            None => rules.effect,
+        }
     }
 
     /// The number of the next attempt.

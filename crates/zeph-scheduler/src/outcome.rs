@@ -128,6 +128,7 @@ impl Machine {
             | TaskState::Ready
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
+            | TaskState::Mapping
             | TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }

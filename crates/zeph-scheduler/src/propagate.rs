@@ -17,11 +17,19 @@ impl Machine {
     pub(crate) fn propagate(&mut self) {
         loop {
             while let Some(parent) = self.ended.pop_front() {
+                if self.graph.item(parent).is_some() {
+                    self.ended_items.push_back(parent);
+                }
                 let count = self.links.children(parent).len();
                 for i in 0..count {
                     let child = self.links.children(parent)[i];
                     self.evaluate(child);
                 }
+            }
+            // What an item decides about its task comes after what it decides about its own dependents.
+            if let Some(item) = self.ended_items.pop_front() {
+                self.after_item(item);
+                continue;
             }
             let is_new = self.run.phase == Phase::New;
             if is_new || self.open_work > 0 || self.finalizers.is_empty() {

@@ -148,6 +148,7 @@ impl Cause<'_> {
         match self.entry.record {
             Record::Opened => self.open(),
             Record::Started { .. } => self.start(now),
+            Record::Expanded { attempt, .. } => self.expand(attempt),
             Record::Reserved { .. }
             | Record::Settled { .. }
             | Record::Noted { .. }
@@ -233,13 +234,38 @@ impl Cause<'_> {
     /// Starts the run, with the results that it takes over.
     fn open(&mut self) {
         for entry in &self.rest[1..] {
-            let Record::Supplied { task, output } = entry.record else {
+            if let Record::Supplied { task, output } = entry.record {
+                let output = output.content();
+                self.handle(Input::Supply { task, output });
+            } else if let Record::Expanded {
+                task,
+                attempt: None,
+                list,
+                count,
+            } = entry.record
+            {
+                self.handle(Input::SupplyItems { task, list, count });
+            } else {
                 break;
-            };
-            let output = output.content();
-            self.handle(Input::Supply { task, output });
+            }
         }
         self.handle(Input::Start);
+    }
+
+    /// The list that an attempt returned; that of an earlier run comes with the start.
+    fn expand(&mut self, attempt: Option<Attempt>) {
+        if let Record::Expanded {
+            task, list, count, ..
+        } = self.entry.record
+            && let Some(attempt) = attempt
+        {
+            self.handle(Input::Expanded {
+                task,
+                attempt,
+                list,
+                count,
+            });
+        }
     }
 
     /// Repeats a call of the attempt API.
@@ -346,7 +372,7 @@ const fn cancel(task: TaskId, why: CancelWhy) -> Input {
         CancelWhy::Task => Input::Cancel(Scope::Task(task)),
         CancelWhy::Downstream(root) => Input::Cancel(Scope::Downstream(TaskId::from_index(root))),
         CancelWhy::Run => Input::Cancel(Scope::Run),
-        CancelWhy::Abort | CancelWhy::RunTimeout => Input::Tick,
+        CancelWhy::Item | CancelWhy::Abort | CancelWhy::RunTimeout => Input::Tick,
     }
 }
 

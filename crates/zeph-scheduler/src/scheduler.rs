@@ -9,6 +9,7 @@ use zeph_graph::{
 
 use crate::batch::{Action, Batch};
 use crate::input::{Input, InputOutcome};
+use crate::items::Items;
 use crate::machine::{AttemptCounts, Counts, Machine, OpenQuestion, Phase};
 use crate::outcome::Failure;
 
@@ -40,7 +41,8 @@ use crate::outcome::Failure;
 /// ```
 #[derive(Debug)]
 pub struct Scheduler {
-    pub(crate) machine: Machine,
+    // Boxed, because drivers and readers pass a scheduler through futures on small stacks.
+    pub(crate) machine: Box<Machine>,
     in_flight: bool,
 }
 
@@ -51,7 +53,7 @@ impl Scheduler {
     #[must_use]
     pub fn new(graph: TaskGraph, policy: Policy) -> Self {
         Self {
-            machine: Machine::new(graph, policy),
+            machine: Box::new(Machine::new(graph, policy)),
             in_flight: false,
         }
     }
@@ -147,6 +149,12 @@ impl Scheduler {
     #[must_use]
     pub fn children(&self, id: TaskId) -> &[TaskId] {
         self.machine.links.children(id)
+    }
+
+    /// The items of an expanded task: how many there are, have not ended, and failed. Cost: a logarithm.
+    #[must_use]
+    pub fn items(&self, task: TaskId) -> Option<Items> {
+        self.machine.items.get(&task).copied()
     }
 
     /// The policy of the run.
@@ -258,7 +266,11 @@ impl Machine {
         if self.run.phase == Phase::New
             && !matches!(
                 input,
-                Input::Supply { .. } | Input::Start | Input::Resume | Input::Quota(_)
+                Input::Supply { .. }
+                    | Input::SupplyItems { .. }
+                    | Input::Start
+                    | Input::Resume
+                    | Input::Quota(_)
             )
         {
             return InputOutcome::Stale;
@@ -269,6 +281,13 @@ impl Machine {
         match input {
             Input::Start => self.on_start(),
             Input::Supply { task, output } => self.on_supply(task, output),
+            Input::SupplyItems { task, list, count } => self.on_supply_items(task, list, count),
+            Input::Expanded {
+                task,
+                attempt,
+                list,
+                count,
+            } => self.on_expanded(task, attempt, list, count),
             Input::Completed {
                 task,
                 attempt,

@@ -6,6 +6,7 @@ use zeph_graph::{
 
 use crate::Scheduler;
 use crate::budget_ledger::Account;
+use crate::items::Items;
 use crate::machine::{AttemptCounts, Counts, OpenQuestion};
 use crate::timers::Timer;
 
@@ -47,6 +48,8 @@ pub struct Snapshot {
     pub reservations: Vec<(TaskId, ReservationId, Spend)>,
     /// The ends that persons gave, by task.
     pub overrides: Vec<(TaskId, ManualEnd)>,
+    /// The expanded tasks with the ends of their items.
+    pub items: Vec<(TaskId, Items)>,
     /// The tasks with an accepted patch.
     pub proposers: Vec<TaskId>,
     /// The number of accepted patches, also of those of persons.
@@ -87,6 +90,9 @@ impl Scheduler {
                 .collect(),
             overrides: (machine.overrides.iter())
                 .map(|(&task, &end)| (task, end))
+                .collect(),
+            items: (machine.items.iter())
+                .map(|(&task, &items)| (task, items))
                 .collect(),
             proposers: machine.proposers.iter().copied().collect(),
             amendments: machine.amendments,

@@ -28,15 +28,12 @@ impl Machine {
         }
         match *record {
             Record::Opened => true,
-            Record::Readied { task } => matches!(
-                self.state(task),
-                TaskState::Pending | TaskState::BackingOff { .. }
-            ),
-            Record::Started { task, attempt } => {
-                self.state(task) == TaskState::Ready
-                    && attempt == self.next_attempt(task)
-                    && self.ready.has_room(task)
+            Record::Readied { task } => {
+                let state = self.state(task);
+                matches!(state, TaskState::Pending | TaskState::BackingOff { .. })
+                    || (state == TaskState::Mapping && self.has_ended_items(task))
             }
+            Record::Started { task, attempt } => self.allows_started(task, attempt),
             Record::Completed { task, output, .. } => self.allows_completed(task, output),
             Record::Supplied { task, .. } => self.allows_supplied(task),
             Record::AttemptFailed { task, attempt, .. } => {
@@ -68,11 +65,7 @@ impl Machine {
                 let open = self.questions.get(&question);
                 open.is_some_and(|open| open.task == task && is_valid_answer(open.why, answer))
             }
-            Record::Failed { task, .. } => {
-                self.attempts[task.index()] > 0
-                    && !self.state(task).is_end()
-                    && !self.has_slot(task)
-            }
+            Record::Failed { task, .. } => self.allows_failed(task),
             Record::Skipped { task, why } => {
                 self.state(task) == TaskState::Pending && self.is_valid_skip(why, task)
             }
@@ -99,6 +92,12 @@ impl Machine {
                     && self.is_growing()
                     && task.is_none_or(|task| self.may_propose(task))
             }
+            Record::Expanded {
+                task,
+                attempt,
+                count,
+                ..
+            } => self.allows_expanded(task, attempt, count),
             Record::Budgeted { budget } => budget != self.ledger.budget,
             Record::Ended { .. } => self.counts.ended() == self.counts.total(),
         }
@@ -120,6 +119,12 @@ impl Machine {
                 Some(InFlight::Stopping(before)) => before != why,
                 None => false,
             }
+    }
+
+    fn allows_started(&self, task: TaskId, attempt: Attempt) -> bool {
+        self.state(task) == TaskState::Ready
+            && attempt == self.next_attempt(task)
+            && self.ready.has_room(task)
     }
 
     fn allows_asked(&self, task: TaskId, question: QuestionId, why: AskWhy) -> bool {
@@ -144,7 +149,7 @@ impl Machine {
     }
 
     /// Every parent has completed, and no attempt has been made.
-    fn allows_supplied(&self, task: TaskId) -> bool {
+    pub(crate) fn allows_supplied(&self, task: TaskId) -> bool {
         let index = task.index();
         self.state(task) == TaskState::Pending
             && self.attempts[index] == 0
@@ -170,12 +175,22 @@ impl Machine {
         matches!(self.state(task), TaskState::Running { .. }) && !self.proposers.contains(&task)
     }
 
+    /// An attempt was made, by this run or, of an expanded task, by an earlier one.
+    fn allows_failed(&self, task: TaskId) -> bool {
+        let state = self.state(task);
+        if state == TaskState::Mapping {
+            return self.has_ended_items(task);
+        }
+        self.attempts[task.index()] > 0 && !state.is_end() && !self.has_slot(task)
+    }
+
     /// A task completes by an attempt, or without one: a milestone, an answer, a substitute value, a result that
     /// a person gave.
     fn allows_completed(&self, task: TaskId, output: Output) -> bool {
         match self.state(task) {
             TaskState::Running { .. } | TaskState::Canceling { .. } => true,
             TaskState::Ready | TaskState::BackingOff { .. } => true,
+            TaskState::Mapping => self.has_ended_items(task),
             TaskState::Pending => {
                 self.attempts[task.index()] > 0
                     || self.overrides.get(&task) == Some(&ManualEnd::Complete(output))
@@ -216,7 +231,11 @@ impl Machine {
     fn is_known_root(&self, why: CancelWhy) -> bool {
         match why {
             CancelWhy::Downstream(root) => (root as usize) < self.state.len(),
-            CancelWhy::Task | CancelWhy::Run | CancelWhy::Abort | CancelWhy::RunTimeout => true,
+            CancelWhy::Task
+            | CancelWhy::Item
+            | CancelWhy::Run
+            | CancelWhy::Abort
+            | CancelWhy::RunTimeout => true,
         }
     }
 

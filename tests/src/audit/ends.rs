@@ -66,6 +66,9 @@ impl Audit {
             }
             // The task's time limit expired between two attempts.
             LogState::Ready(_) | LogState::BackingOff(_) => value && output == Output::Definition,
+            LogState::Mapping => {
+                value && output == Output::Definition && self.items_allow(task, true)
+            }
             LogState::Running(..) | LogState::Asking(_) | LogState::Ended(_) => false,
         };
         hold!(
@@ -97,8 +100,17 @@ impl Audit {
 
     pub(super) fn failed(&mut self, task: TaskId) -> Check {
         let log = &self.task_logs[task.index()];
+        let fine = match log.state {
+            LogState::Mapping => self.items_allow(task, true),
+            LogState::Running(..) | LogState::Asking(_) => false,
+            LogState::Waiting
+            | LogState::Ready(_)
+            | LogState::Between
+            | LogState::BackingOff(_)
+            | LogState::Ended(_) => log.attempts > 0,
+        };
         hold!(
-            log.attempts > 0 && !matches!(log.state, LogState::Running(..) | LogState::Asking(_)),
+            fine,
             13,
             "records_explained",
             "{task} fails from {:?}",
@@ -111,7 +123,7 @@ impl Audit {
         if by_itself && self.ending.is_none() && log.state != LogState::Between {
             self.required = Some(Required::Ending(task));
         }
-        self.ends(task, LogEnd::Failed)
+        self.ends_failed(task)
     }
 
     pub(super) fn skipped(&mut self, task: TaskId, why: SkipWhy) -> Check {

@@ -106,7 +106,7 @@ impl Audit {
             return *record == Record::Skipped { task, why };
         }
         if fault == Fault::Interrupted {
-            return rules.effect == Effect::AtMostOnce && asks(record, task, fault);
+            return self.facts.effect(task) == Effect::AtMostOnce && asks(record, task, fault);
         }
         let budget = u64::from(rules.retry.max_retries);
         let again = fault.is_retryable() && u64::from(log.failures) <= budget;
@@ -140,7 +140,7 @@ impl Audit {
             let why = ending.cancel_why();
             return *record == Record::Canceled { task, why };
         }
-        let once = self.facts.rules(task).effect == Effect::AtMostOnce;
+        let once = self.facts.effect(task) == Effect::AtMostOnce;
         match why {
             Some(CutWhy::Cancel(why)) => *record == Record::Canceled { task, why },
             Some(CutWhy::Suspend | CutWhy::Override) | None if once => {

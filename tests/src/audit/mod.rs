@@ -9,6 +9,7 @@ mod budget;
 mod by_hand;
 mod ends;
 mod follow;
+mod items;
 mod starts;
 
 use std::collections::BTreeMap;
@@ -112,7 +113,10 @@ impl Audit {
             self.inv_12_strategies(required, entry, &floor)?;
         }
         self.at = entry.at;
-        self.starting &= matches!(record, Record::Opened | Record::Supplied { .. });
+        self.starting &= matches!(
+            record,
+            Record::Opened | Record::Supplied { .. } | Record::Expanded { attempt: None, .. }
+        );
         self.note(entry)
     }
 
@@ -205,6 +209,12 @@ impl Audit {
             } => return self.settled(task, reservation, spent),
             Record::Noted { task, attempt, .. } => return self.noted(task, attempt),
             Record::Amended { task, content, .. } => return self.amended(task, content),
+            Record::Expanded {
+                task,
+                attempt,
+                count,
+                ..
+            } => return self.expanded(task, attempt, count),
             Record::Budgeted { budget } => return self.budgeted(budget),
             Record::Ended { end } => {
                 self.ended = true;

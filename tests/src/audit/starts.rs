@@ -36,9 +36,11 @@ impl Audit {
 
     pub(super) fn readied(&mut self, task: TaskId, entry: &Entry) -> Check {
         self.inv_01_dependencies_satisfied(task, &entry.record)?;
+        let has_results = self.items_allow(task, false);
         let log = &mut self.task_logs[task.index()];
         let fine = match log.state {
             LogState::Waiting | LogState::Between => true,
+            LogState::Mapping => has_results,
             LogState::BackingOff(until) => until <= entry.at,
             LogState::Ready(_)
             | LogState::Running(..)
@@ -102,7 +104,7 @@ impl Audit {
         );
         let retries = self.facts.rules(task).retry.max_retries;
         // Only a person can repeat an at-most-once task, and `manual_retries` counts that already.
-        let free = match self.facts.rules(task).effect {
+        let free = match self.facts.effect(task) {
             Effect::AtMostOnce => 0,
             Effect::Pure | Effect::Idempotent => log.free,
         };
@@ -165,6 +167,7 @@ impl Audit {
             | LogState::Between
             | LogState::BackingOff(_)
             | LogState::Asking(_)
+            | LogState::Mapping
             | LogState::Ended(_) => None,
         };
         let mine = rank(task);

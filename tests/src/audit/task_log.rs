@@ -12,6 +12,8 @@ pub(super) struct TaskLog {
     // Attempts that cost no retry.
     pub(super) free: u32,
     pub(super) manual_end: Option<ManualEnd>,
+    // Failed, and not canceled.
+    pub(super) is_failure: bool,
 }
 
 /// The state of a task after its last record.
@@ -26,6 +28,7 @@ pub(super) enum LogState {
     Between,
     BackingOff(Timestamp),
     Asking(AskWhy),
+    Mapping,
     Ended(LogEnd),
 }
 
@@ -59,6 +62,7 @@ impl TaskLog {
             | LogState::Between
             | LogState::BackingOff(_)
             | LogState::Asking(_)
+            | LogState::Mapping
             | LogState::Ended(_) => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Explain: the answer to "why is it not running" agrees with the state, for every task.
 
-use zeph_graph::{EndingWhy, SkipWhy, TaskId, TaskState};
-use zeph_scheduler::{Explanation, Held, Scheduler, Snapshot, TimerKind};
+use zeph_graph::{ContentId, EndingWhy, Fault, SkipWhy, TaskId, TaskState};
+use zeph_scheduler::{Explanation, Held, Items, Scheduler, Snapshot, TimerKind};
 
 use super::state::is_work_over;
 use crate::facts::Facts;
@@ -52,6 +52,22 @@ pub(super) fn inv_19_explain_agrees(
                             deadline: due(after, task, TimerKind::Question),
                         }
                 })
+            }
+            TaskState::Mapping => {
+                let items: Vec<TaskState> = (facts.items(task))
+                    .map(|item| after.states[item.index()])
+                    .collect();
+                let count =
+                    |want: fn(&&TaskState) -> bool| items.iter().filter(want).count() as u32;
+                explanation
+                    == Explanation::Items(Items {
+                        list: machine
+                            .items(task)
+                            .map_or(ContentId::FIRST, |items| items.list),
+                        total: items.len() as u32,
+                        open: count(|state| !state.is_end()),
+                        failed: count(|state| matches!(state, TaskState::Failed { .. })),
+                    })
             }
             TaskState::Canceling { attempt, why } => {
                 explanation
@@ -180,7 +196,11 @@ fn ended(
             TaskState::Skipped { why: SkipWhy::Upstream(parent) } if parent == pair[1]
         );
         let canceled = matches!(after.states[pair[0].index()], TaskState::Canceled { .. });
-        (upstream && facts.graph().parents(pair[0]).contains(&pair[1]))
+        let by_item = after.states[pair[0].index()] == TaskState::Failed { why: Fault::Item }
+            && facts.items(pair[0]).any(|item| item == pair[1])
+            && matches!(after.states[pair[1].index()], TaskState::Failed { .. });
+        by_item
+            || (upstream && facts.graph().parents(pair[0]).contains(&pair[1]))
             || (canceled && abort == Some(pair[1]))
     }) && because.last().is_some_and(|last| {
         !matches!(

@@ -22,6 +22,7 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
             | TaskState::Ready
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
+            | TaskState::Mapping
             | TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
@@ -31,8 +32,11 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
     };
     // A report or a note of the current attempt must be accepted; other calls may be refused.
     let is_report = matches!(view.what, Call::Input(_) | Call::Note { .. });
+    // The graph may refuse a list.
+    let is_refused = matches!(view.what, Call::Input(Input::Expanded { .. }))
+        && view.reply == CallReply::Rejected;
     let fine = if current {
-        !is_report || view.reply == CallReply::Accepted
+        !is_report || is_refused || view.reply == CallReply::Accepted
     } else {
         view.reply == CallReply::Stale
     };
@@ -51,6 +55,7 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
     match *what {
         Call::Input(
             Input::Completed { task, attempt, .. }
+            | Input::Expanded { task, attempt, .. }
             | Input::Failed { task, attempt, .. }
             | Input::Lost { task, attempt },
         )
@@ -60,6 +65,7 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
         | Call::Amend { task, attempt, .. } => Some((task, attempt)),
         Call::Input(
             Input::Supply { .. }
+            | Input::SupplyItems { .. }
             | Input::Start
             // An attempt that has no idle time-out, or is being stopped, is never idle.
             | Input::Idle { .. }
@@ -103,7 +109,15 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
     }
     let is_finalizer = |task: TaskId| view.facts.rules(task).finally;
     let was_over = is_work_over(view.facts, view.before);
+    let was_mapping = |task: TaskId| {
+        let before = view.before.states.get(task.index());
+        before == Some(&TaskState::Mapping)
+    };
+    let is_item_of = |task: TaskId, of: TaskId| {
+        was_mapping(of) && view.facts.graph().item(task).map(|(of, _)| of) == Some(of)
+    };
     let in_scope = |task: TaskId| match scope {
+        Scope::Task(root) if is_item_of(task, root) => true,
         Scope::Task(root) => task == root,
         Scope::Downstream(root) => {
             let below = view.facts.below.get(root.index());
@@ -124,6 +138,7 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
             | TaskState::Running { .. }
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
+            | TaskState::Mapping
             | TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
@@ -182,6 +197,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
     let root = match *view.what {
         Call::Input(
             Input::Completed { task, .. }
+            | Input::Expanded { task, .. }
             | Input::Failed { task, .. }
             | Input::Lost { task, .. }
             | Input::Idle { task, .. }
@@ -197,6 +213,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
         }
         Call::Input(
             Input::Supply { .. }
+            | Input::SupplyItems { .. }
             | Input::Start
             | Input::Cancel(Scope::Run)
             | Input::Pause
@@ -213,7 +230,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
         | Call::Amend { .. }
         | Call::AmendByHand { .. } => return Ok(()),
     };
-    let Some(below) = view.facts.below.get(root.index()) else {
+    let Some(below) = view.facts.reach.get(root.index()) else {
         return Ok(());
     };
     // The end of the last work releases the finalizers.
@@ -253,6 +270,22 @@ pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
                 view.after.states.len()
             );
             tasks as usize
+        }
+        CallReply::Accepted
+        | CallReply::Stale
+        | CallReply::Rejected
+        | CallReply::Reserved(_)
+        | CallReply::OverBudget(_)
+        | CallReply::Already
+        | CallReply::Outdated(_)
+        | CallReply::Refused
+            if matches!(
+                view.what,
+                Call::Input(Input::Expanded { .. } | Input::Start | Input::Resume)
+            ) =>
+        {
+            // The items of a list.
+            view.facts.graph().len() - view.before.states.len()
         }
         CallReply::Accepted
         | CallReply::Stale

@@ -25,6 +25,7 @@ pub(super) fn inv_01_dependencies_satisfied(facts: &Facts, snapshot: &Snapshot) 
             | TaskState::Running { .. }
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
+            | TaskState::Mapping
             | TaskState::Canceling { .. }
             | TaskState::Completed { .. }
             | TaskState::Failed { .. } => true,
@@ -132,6 +133,7 @@ fn recount(snapshot: &Snapshot) -> Counts {
             TaskState::Running { .. } => &mut counts.running,
             TaskState::BackingOff { .. } => &mut counts.backing_off,
             TaskState::Asking { .. } => &mut counts.asking,
+            TaskState::Mapping => &mut counts.mapping,
             TaskState::Canceling { .. } => &mut counts.canceling,
             TaskState::Completed { .. } => &mut counts.completed,
             TaskState::Failed { .. } => &mut counts.failed,
@@ -200,6 +202,7 @@ pub(super) fn inv_09_no_hang(snapshot: &Snapshot, machine: &Scheduler, model: &M
         | TaskState::Asking { .. }
         | TaskState::Canceling { .. } => true,
         TaskState::Pending
+        | TaskState::Mapping
         | TaskState::Completed { .. }
         | TaskState::Failed { .. }
         | TaskState::Skipped { .. }

@@ -51,7 +51,9 @@ impl Model {
     ) -> Result<(), String> {
         let stage = self.lives[task.index()].stage;
         let same = match (stage, state) {
-            (Stage::Idle, TaskState::Pending) | (Stage::Queued, TaskState::Ready) => true,
+            (Stage::Idle, TaskState::Pending)
+            | (Stage::Queued, TaskState::Ready)
+            | (Stage::Mapping, TaskState::Mapping) => true,
             (Stage::Working(no, from), TaskState::Running { attempt, since }) => {
                 attempt.get() == no && since.as_micros() == from
             }
@@ -82,6 +84,7 @@ impl Model {
                 | Stage::Working(..)
                 | Stage::Resting(..)
                 | Stage::Asked(..)
+                | Stage::Mapping
                 | Stage::Stopping(..),
                 _,
             ) => false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zeph_graph::{Attempt, Budget, ReservationId, Spend, Spent, TaskId};
 use zeph_scheduler::{Account, Snapshot};
 
-use super::{Life, Model, Phase, Stage};
+use super::{Model, Phase, Stage};
 use crate::call::CallReply;
 use crate::facts::Facts;
 
@@ -190,8 +190,7 @@ impl Model {
         };
         let known = self.lives.len() as u32;
         let tasks = grown.graph().len();
-        self.lives.resize(tasks, Life::default());
-        self.facts = grown;
+        self.adopt(grown);
         CallReply::Added(TaskId::from_index(known), tasks as u32 - known)
     }
 

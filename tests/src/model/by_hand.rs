@@ -1,6 +1,6 @@
 //! By hand: the end that a person gives a task, in the model.
 
-use zeph_graph::{AskWhy, CutWhy, ManualEnd, Output, TaskId};
+use zeph_graph::{AskWhy, CancelWhy, CutWhy, ManualEnd, Output, TaskId};
 use zeph_scheduler::InputOutcome;
 
 use super::{Model, Stage, TaskEnd};
@@ -28,12 +28,18 @@ impl Model {
                 life.substituted = end != ManualEnd::Skip;
                 Stage::Ended(manual(end))
             }
-            Stage::Idle | Stage::Queued | Stage::Resting(..) | Stage::Asked(..) => {
-                Stage::Ended(manual(end))
-            }
+            Stage::Idle
+            | Stage::Queued
+            | Stage::Resting(..)
+            | Stage::Asked(..)
+            | Stage::Mapping => Stage::Ended(manual(end)),
         };
+        let was_mapping = life.stage == Stage::Mapping;
         life.manual_end = Some(end);
         life.stage = stage;
+        for item in self.facts.items(task).filter(|_| was_mapping) {
+            self.cancel_task(item, CancelWhy::Task);
+        }
         self.wind();
         InputOutcome::Accepted
     }

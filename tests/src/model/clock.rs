@@ -127,6 +127,7 @@ impl Model {
             Stage::Resting(_, Until::Between(..))
             | Stage::Idle
             | Stage::Queued
+            | Stage::Mapping
             | Stage::Ended(_) => None,
         }
     }

@@ -11,8 +11,8 @@ use crate::call::{Call, CallReply};
 use crate::facts::Facts;
 
 impl Model {
-    /// Applies a call. `asked` returns the task of an open question; `grown` is the facts after a patch, or
-    /// `None` if the patch is invalid.
+    /// Applies a call. `asked` returns the task of an open question; `grown` is the facts after a patch or
+    /// with items, or `None` if they are invalid.
     pub fn event(
         &mut self,
         now: Timestamp,
@@ -26,7 +26,7 @@ impl Model {
             self.now = self.now.max(now.as_micros());
         }
         let reply = match *what {
-            Call::Input(input) => self.take(input, &asked).into(),
+            Call::Input(input) => self.take(input, grown, &asked).into(),
             Call::Reserve {
                 task,
                 attempt,
@@ -51,16 +51,27 @@ impl Model {
         reply
     }
 
-    fn take(&mut self, input: Input, asked: &dyn Fn(QuestionId) -> Option<TaskId>) -> InputOutcome {
+    fn take(
+        &mut self,
+        input: Input,
+        grown: Option<Arc<Facts>>,
+        asked: &dyn Fn(QuestionId) -> Option<TaskId>,
+    ) -> InputOutcome {
         let early = matches!(
             input,
-            Input::Supply { .. } | Input::Start | Input::Resume | Input::Quota(_)
+            Input::Supply { .. }
+                | Input::SupplyItems { .. }
+                | Input::Start
+                | Input::Resume
+                | Input::Quota(_)
         );
         if matches!(self.phase, Phase::Over(_)) || (self.phase == Phase::New && !early) {
             return InputOutcome::Stale;
         }
         match input {
-            Input::Start => self.start(),
+            Input::Start => self.start(grown),
+            Input::SupplyItems { task, count, .. } => self.supply_items(task, count),
+            Input::Expanded { task, attempt, .. } => self.expanded(task, attempt.get(), grown),
             Input::Supply { task, output } => {
                 self.supply(task, output.map_or(Output::None, Output::Content))
             }
@@ -93,7 +104,7 @@ impl Model {
             Input::Pause => self.pause(true),
             Input::Unpause => self.pause(false),
             Input::Suspend => self.suspend(),
-            Input::Resume => self.resume(),
+            Input::Resume => self.resume(grown),
             Input::Budget(budget) if budget == self.budget => InputOutcome::Stale,
             Input::Budget(budget) => {
                 self.budget = budget;
@@ -107,11 +118,17 @@ impl Model {
         }
     }
 
-    fn start(&mut self) -> InputOutcome {
+    fn start(&mut self, grown: Option<Arc<Facts>>) -> InputOutcome {
         if self.phase != Phase::New {
             return InputOutcome::Stale;
         }
         self.phase = Phase::Live;
+        if let Some(grown) = grown {
+            self.adopt(grown);
+        }
+        for task in std::mem::take(&mut self.supplied_items).into_keys() {
+            self.lives[task.index()].stage = Stage::Mapping;
+        }
         for (task, output) in std::mem::take(&mut self.supplied) {
             self.lives[task.index()].stage = Stage::Ended(TaskEnd::Completed(output));
         }
@@ -119,23 +136,26 @@ impl Model {
     }
 
     fn supply(&mut self, task: TaskId, output: Output) -> InputOutcome {
-        let facts = Arc::clone(&self.facts);
-        if self.phase != Phase::New || !self.known(task) || self.supplied.contains_key(&task) {
+        let items: u32 = self.supplied_items.values().sum();
+        let is_item = !self.known(task) && task.index() < self.lives.len() + items as usize;
+        let is_taken = self.supplied.contains_key(&task) || self.supplied_items.contains_key(&task);
+        if self.phase != Phase::New || is_taken || !(self.known(task) || is_item) {
             return InputOutcome::Stale;
         }
-        let rules = facts.rules(task);
-        let waits_for_failure =
-            rules.trigger == Trigger::AnyFailed && !facts.graph().parents(task).is_empty();
-        if rules.finally || waits_for_failure {
+        if !is_item && !self.has_supplied_parents(task) {
             return InputOutcome::Rejected;
-        }
-        for parent in facts.graph().parents(task) {
-            if !self.supplied.contains_key(parent) {
-                return InputOutcome::Rejected;
-            }
         }
         self.supplied.insert(task, output);
         InputOutcome::Accepted
+    }
+
+    /// Whether supplied results make the trigger of the task fire.
+    pub(super) fn has_supplied_parents(&self, task: TaskId) -> bool {
+        let rules = self.facts.rules(task);
+        let mut parents = self.facts.graph().parents(task).iter();
+        let waits_for_failure = rules.trigger == Trigger::AnyFailed && parents.len() > 0;
+        let are_supplied = parents.all(|parent| self.supplied.contains_key(parent));
+        !rules.finally && !waits_for_failure && are_supplied
     }
 
     fn pause(&mut self, pause: bool) -> InputOutcome {
@@ -165,13 +185,13 @@ impl Model {
         }
     }
 
-    fn resume(&mut self) -> InputOutcome {
+    fn resume(&mut self, grown: Option<Arc<Facts>>) -> InputOutcome {
         if !self.awaiting_resume && self.phase != Phase::Suspended {
             return InputOutcome::Stale;
         }
         if self.phase == Phase::New {
             self.awaiting_resume = false;
-            return self.start();
+            return self.start(grown);
         }
         // No clock ran between the journal's last record and the resume.
         let last_at = self.last_at;
@@ -223,7 +243,7 @@ impl Model {
         }
     }
 
-    fn cancel_task(&mut self, task: TaskId, why: CancelWhy) -> bool {
+    pub(super) fn cancel_task(&mut self, task: TaskId, why: CancelWhy) -> bool {
         let cut = CutWhy::Cancel(why);
         let stage = match self.lives[task.index()].stage {
             Stage::Ended(_) | Stage::Stopping(_, CutWhy::Cancel(_) | CutWhy::Override, _) => {
@@ -231,11 +251,17 @@ impl Model {
             }
             Stage::Working(no, _) => Stage::Stopping(no, cut, self.now),
             Stage::Stopping(no, _, since) => Stage::Stopping(no, cut, since),
-            Stage::Idle | Stage::Queued | Stage::Resting(..) | Stage::Asked(..) => {
-                Stage::Ended(TaskEnd::Canceled(why))
-            }
+            Stage::Idle
+            | Stage::Queued
+            | Stage::Resting(..)
+            | Stage::Asked(..)
+            | Stage::Mapping => Stage::Ended(TaskEnd::Canceled(why)),
         };
+        let was_mapping = self.life(task).stage == Stage::Mapping;
         self.lives[task.index()].stage = stage;
+        for item in self.facts.items(task).filter(|_| was_mapping) {
+            self.cancel_task(item, why);
+        }
         self.wind();
         true
     }
@@ -280,6 +306,7 @@ impl Model {
                     moved |= self.try_trigger(task);
                 }
             }
+            moved = moved || self.follow_items();
         }
         self.wind();
     }
@@ -383,7 +410,7 @@ impl Model {
             (Stage::Stopping(_, why, _), _) => {
                 self.attempt_over(task, Some(why), CutHow::Abandoned);
             }
-            (Stage::Idle | Stage::Queued | Stage::Ended(_), _) => {}
+            (Stage::Idle | Stage::Queued | Stage::Mapping | Stage::Ended(_), _) => {}
         }
         true
     }

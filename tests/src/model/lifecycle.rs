@@ -23,6 +23,8 @@ pub struct Model {
     pub(super) quota: u32,
     // Results of an earlier run, until the start.
     pub(super) supplied: BTreeMap<TaskId, Output>,
+    // The numbers of items that an earlier run had made, until the start.
+    pub(super) supplied_items: BTreeMap<TaskId, u32>,
     pub(super) now: u64,
     pub(super) clock: Stretches,
     // The time of the last record before the recovery.
@@ -74,6 +76,8 @@ pub enum Stage {
     Resting(u32, Until),
     /// A question has been open since this time.
     Asked(AskWhy, u64),
+    /// Its items have not all ended.
+    Mapping,
     /// This attempt has been stopping since this time.
     Stopping(u32, CutWhy, u64),
     /// It has ended.
@@ -139,6 +143,7 @@ impl Model {
             ending: None,
             quota: u32::MAX,
             supplied: BTreeMap::new(),
+            supplied_items: BTreeMap::new(),
             now: 0,
             clock: Stretches::default(),
             last_at: 0,
@@ -159,6 +164,12 @@ impl Model {
     #[must_use]
     pub const fn facts(&self) -> &Arc<Facts> {
         &self.facts
+    }
+
+    /// The tasks with the numbers of items that the start will add.
+    #[must_use]
+    pub const fn supplied_items(&self) -> &BTreeMap<TaskId, u32> {
+        &self.supplied_items
     }
 
     /// The model's state of a task.

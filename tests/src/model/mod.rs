@@ -11,6 +11,7 @@ mod attempt_calls;
 mod by_hand;
 mod clock;
 mod events;
+mod items;
 mod outcome;
 
 mod agree;

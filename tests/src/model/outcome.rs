@@ -26,6 +26,7 @@ impl Model {
             | Stage::Queued
             | Stage::Resting(..)
             | Stage::Asked(..)
+            | Stage::Mapping
             | Stage::Ended(_) => None,
         }
     }
@@ -64,7 +65,7 @@ impl Model {
                     return InputOutcome::Accepted;
                 }
                 self.lives[task.index()].failures += 1;
-                let once = self.facts.rules(task).effect == Effect::AtMostOnce;
+                let once = self.facts.effect(task) == Effect::AtMostOnce;
                 match (fault == Fault::Interrupted, once) {
                     (true, true) => self.ask(task, AskWhy::Failure(fault)),
                     (true, false) => self.retry_or_not(task, Fault::Error, floor),
@@ -98,7 +99,7 @@ impl Model {
 
     /// Ends an attempt that was stopped, abandoned or lost.
     pub(super) fn attempt_over(&mut self, task: TaskId, why: Option<CutWhy>, how: CutHow) {
-        let effect = self.facts.rules(task).effect;
+        let effect = self.facts.effect(task);
         let ending = self.ending.filter(|_| !self.facts.rules(task).finally);
         let life = &mut self.lives[task.index()];
         life.clock.set(false, self.now);

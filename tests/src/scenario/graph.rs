@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use zeph_graph::wire::{GraphSpec, LaneSpec};
 use zeph_graph::{
-    Approval, AskFailure, Budget, Effect, FailureAnswer, Header, OnFailure, OverBudget, Params,
-    Policy, Question, Spend, Task, TaskGraph, TaskId, UnknownWord, Work,
+    Approval, AskFailure, Budget, Effect, FailureAnswer, Foreach, Header, OnFailure, OverBudget,
+    Params, Policy, Question, Spend, Task, TaskGraph, TaskId, UnknownWord, Work,
 };
 
 use super::times::duration;
@@ -163,7 +163,11 @@ fn definition<'a>(
 }
 
 fn is_rule(word: &str) -> bool {
-    word.contains('=') || matches!(word, "milestone" | "question" | "approve" | "finally")
+    word.contains('=')
+        || matches!(
+            word,
+            "milestone" | "question" | "approve" | "finally" | "foreach"
+        )
 }
 
 fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, String> {
@@ -182,6 +186,7 @@ fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, S
                 .map_err(|error: UnknownWord| error.to_string())?,
         ),
         "finally" => task.finally(),
+        "foreach" => task.foreach(foreach(value)?),
         "idle" => task.idle_timeout(duration(value)?),
         "on_failure" => task.on_failure(on_failure(value)?),
         "retries" => {
@@ -219,6 +224,19 @@ fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, S
         }),
         _ => return Err(format!("{key:?} is neither a parent nor a rule")),
     })
+}
+
+/// Parses `foreach`, `foreach=finish`, `foreach=skip:2`: what a failure does, and the most items.
+fn foreach(value: &str) -> Result<Foreach, String> {
+    let (word, max) = value.split_once(':').unwrap_or((value, ""));
+    let mut foreach = Foreach::DEFAULT;
+    if !word.is_empty() {
+        foreach.on_failure = word.parse().map_err(|e: UnknownWord| e.to_string())?;
+    }
+    if !max.is_empty() {
+        foreach.max = max.parse().map_err(|_| "not a number".to_owned())?;
+    }
+    Ok(foreach)
 }
 
 fn lanes(graph: &TaskGraph, mut task: Task, value: &str) -> Result<Task, String> {

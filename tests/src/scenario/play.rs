@@ -45,7 +45,7 @@ pub fn play(text: &str) -> Result<Vec<String>, String> {
         contents: 0,
     };
     // A script that supplies results starts the run itself.
-    if !script.contains(" is supplied") {
+    if !script.contains(" supplied") {
         play.tell(&Call::Input(Input::Start))?;
     }
     for line in script.lines() {
@@ -238,7 +238,7 @@ impl Play {
             .unwrap_or(Attempt::FIRST)
     }
 
-    fn about_task(&self, name: &str, words: &[&str]) -> Result<Input, String> {
+    fn about_task(&mut self, name: &str, words: &[&str]) -> Result<Input, String> {
         if let Some(question) = question(name) {
             let answer = answer(words).ok_or("not an answer")?;
             return Ok(Input::Answered {
@@ -267,6 +267,23 @@ impl Play {
             }),
             ["idle", ..] => Ok(Input::Idle { task, attempt }),
             ["lost", ..] => Ok(Input::Lost { task, attempt }),
+            ["lists", count, ..] => {
+                self.contents += 1;
+                Ok(Input::Expanded {
+                    task,
+                    attempt,
+                    list: ContentId::new(self.contents).unwrap_or(ContentId::FIRST),
+                    count: count.parse().map_err(|_| "not a number")?,
+                })
+            }
+            ["has", count, "items", "supplied"] => {
+                self.contents += 1;
+                Ok(Input::SupplyItems {
+                    task,
+                    list: ContentId::new(self.contents).unwrap_or(ContentId::FIRST),
+                    count: count.parse().map_err(|_| "not a number")?,
+                })
+            }
             ["is", "supplied"] => Ok(Input::Supply { task, output: None }),
             _ => Err("not an event".into()),
         }

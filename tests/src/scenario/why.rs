@@ -66,6 +66,10 @@ pub(super) fn explanation(
         Explanation::Ended { state, because } => {
             format!("{}, because of {}", state.word(), names(because))
         }
+        Explanation::Items(items) => format!(
+            "{} of {} items are open, {} failed",
+            items.open, items.total, items.failed
+        ),
         _ => format!("{explanation:?}"),
     }
 }

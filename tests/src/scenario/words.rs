@@ -69,6 +69,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
             let who = if task.is_none() { "a person " } else { "" };
             format!("{who}adds tasks: c{content}")
         }
+        Record::Expanded { count, list, .. } => format!("has {count} items: c{list}"),
         Record::Budgeted { budget } => format!("budget: {budget}"),
         Record::Ended { end } => format!("ENDED: {end}"),
     };

@@ -70,6 +70,7 @@ fn of_another_task(record: Record, other: TaskId) -> Record {
         | Record::Amended {
             task: Some(task), ..
         }
+        | Record::Expanded { task, .. }
         | Record::Skipped {
             why: SkipWhy::Upstream(task),
             ..

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 use zeph_graph::wire::{GraphSpec, LaneSpec};
 use zeph_graph::{
-    Approval, AskFailure, Budget, Effect, FailureAnswer, Header, LaneId, OnFailure, OverBudget,
-    Params, Policy, Question, Retry, Task, TaskGraph, TaskId, Trigger, Work,
+    Approval, AskFailure, Budget, Effect, FailureAnswer, Foreach, Header, ItemFailure, LaneId,
+    OnFailure, OverBudget, Params, Policy, Question, Retry, Task, TaskGraph, TaskId, Trigger, Work,
 };
 
 use crate::call::Patch;
@@ -168,6 +168,7 @@ struct Flavour {
     triggers: u64,
     finally: u64,
     idle: u64,
+    many: u64,
     strategies: [u64; 4],
     once: u64,
     priced: u64,
@@ -188,6 +189,7 @@ impl Flavour {
             triggers: some(rng),
             finally: some(rng) / 2,
             idle: some(rng),
+            many: some(rng) / 2,
             strategies: [1, 4, rng.below(5), rng.below(3)],
             once: some(rng),
             priced: some(rng),
@@ -242,7 +244,17 @@ impl Flavour {
                 task = task.lane_weight(lane, weight);
             }
         }
-        task.on_failure(self.on_failure(rng))
+        task = task.on_failure(self.on_failure(rng));
+        let is_action = matches!(task.work(), Work::Action { .. });
+        let asks = matches!(task.rules().on_failure, OnFailure::Ask(_));
+        if is_action && !asks && rng.percent(self.many) {
+            let foreach = Foreach {
+                max: rng.within(1, 4) as u32,
+                on_failure: *rng.pick(ItemFailure::ALL).unwrap_or(&ItemFailure::Abort),
+            };
+            task = task.foreach(foreach);
+        }
+        task
     }
 
     fn work(&self, rng: &mut Rng) -> Work {

@@ -10,6 +10,7 @@ use zeph_scheduler::{Input, OpenQuestion, Scope};
 
 use super::mix::Kind;
 use super::world::{Job, World};
+use crate::call::CallReply;
 use crate::violation::Check;
 
 impl World {
@@ -155,7 +156,12 @@ impl World {
             let micros = self.rng.below(3_000_000);
             self.pass(micros);
         }
-        self.tell(input)?;
+        let reply = self.tell(input)?;
+        if reply == CallReply::Rejected {
+            // A driver reports a list that the graph refuses as a failure.
+            let failure = self.failure(job);
+            self.tell(failure)?;
+        }
         if self.rng.percent(self.mix.echoes) {
             let again = if self.rng.percent(50) {
                 input
@@ -177,16 +183,36 @@ impl World {
 
     fn any_report(&mut self, job: Job) -> Input {
         let Job { task, attempt, .. } = job;
-        let log = self.any_content();
-        if !self.rng.percent(self.mix.failing) {
-            let output = self.any_content();
-            return Input::Completed {
+        if self.rng.percent(self.mix.failing) {
+            return self.failure(job);
+        }
+        let graph = self.lockstep.facts().graph();
+        let definition = graph.get(task);
+        let is_many = definition.is_some_and(|task| task.rules().foreach.is_some());
+        let is_open = is_many && graph.items(task).is_none();
+        // Not every executor returns a list, and some return one at the wrong time.
+        if is_open && self.rng.percent(90) || self.rng.percent(1) {
+            self.contents += 1;
+            return Input::Expanded {
                 task,
                 attempt,
-                output,
-                log,
+                list: ContentId::new(self.contents).unwrap_or(ContentId::FIRST),
+                count: self.rng.below(5) as u32,
             };
         }
+        let log = self.any_content();
+        let output = self.any_content();
+        Input::Completed {
+            task,
+            attempt,
+            output,
+            log,
+        }
+    }
+
+    fn failure(&mut self, job: Job) -> Input {
+        let Job { task, attempt, .. } = job;
+        let log = self.any_content();
         let faults = [
             Fault::Error,
             Fault::Error,

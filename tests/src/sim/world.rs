@@ -155,8 +155,24 @@ impl World {
                 self.contents += 1;
                 let output = ContentId::new(self.contents);
                 self.tell(Input::Supply { task, output })?;
+            } else if self.rng.percent(60) {
+                self.supply_items(TaskId::from_index(index))?;
             }
         }
+        for index in 0..self.rng.below(8) as u32 {
+            let first = self.lockstep.facts().graph().len() as u32;
+            let (task, output) = (TaskId::from_index(first + index), None);
+            self.tell(Input::Supply { task, output })?;
+        }
+        Ok(())
+    }
+
+    /// Supplies the list of a task; most tasks run for no items and refuse it.
+    fn supply_items(&mut self, task: TaskId) -> Check {
+        self.contents += 1;
+        let count = self.rng.below(4) as u32;
+        let list = ContentId::new(self.contents).unwrap_or(ContentId::FIRST);
+        self.tell(Input::SupplyItems { task, list, count })?;
         Ok(())
     }
 

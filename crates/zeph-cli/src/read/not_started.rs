@@ -70,6 +70,7 @@ pub(crate) const fn end_words(state: TaskState) -> &'static str {
         | TaskState::Running { .. }
         | TaskState::BackingOff { .. }
         | TaskState::Asking { .. }
+        | TaskState::Mapping
         | TaskState::Canceling { .. }
         | TaskState::Completed { .. } => "did not complete",
     }
@@ -109,6 +110,7 @@ pub(crate) fn of(view: &RunView) -> Vec<NotStarted> {
                 (CancelWhy::Downstream(root), _) if root as usize == id.index() => continue,
                 (CancelWhy::Downstream(root), _) => by_task(TaskId::from_index(root)),
                 (CancelWhy::Abort, Some(task)) => by_task(task),
+                (CancelWhy::Item, _) => failed_sibling(view, id).map_or(why.to_string(), by_task),
                 (CancelWhy::Abort | CancelWhy::Run | CancelWhy::RunTimeout, _) => why.to_string(),
             }
         } else {
@@ -124,6 +126,13 @@ pub(crate) fn of(view: &RunView) -> Vec<NotStarted> {
         groups[index].tasks.push(id);
     }
     groups
+}
+
+/// The item whose failure canceled this one.
+fn failed_sibling(view: &RunView, item: TaskId) -> Option<TaskId> {
+    let (of, _) = view.graph().item(item)?;
+    let mut items = view.graph().items(of)?.map(TaskId::from_index);
+    items.find(|&id| matches!(view.scheduler.task(id).state(), TaskState::Failed { .. }))
 }
 
 /// The task at the end of the chain of skipped tasks.

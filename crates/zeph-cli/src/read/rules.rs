@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use zeph_common::format_duration;
-use zeph_graph::{Approval, Effect, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work};
+use zeph_graph::{
+    Approval, Effect, Foreach, ItemFailure, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work,
+};
 use zeph_runtime::{Accepts, value_text};
 
 use super::page::count;
@@ -29,6 +31,7 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     let Rules {
         trigger,
         finally,
+        foreach,
         retry,
         on_failure,
         attempt_timeout,
@@ -47,6 +50,7 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     add("after", after(*trigger).map(str::to_owned));
     let at_the_end = "everything else has ended, however it did";
     add("finally", finally.then(|| at_the_end.to_owned()));
+    add("foreach", foreach.map(each));
     add("retry", (*retry != Retry::NEVER).then(|| again(*retry)));
     add("on failure", strategy(on_failure));
     let limit = |limit: Option<Duration>, each: &str| {
@@ -80,6 +84,18 @@ const fn after(trigger: Trigger) -> Option<&'static str> {
         Trigger::AnyFailed => Some("one that it needs has failed or was canceled"),
         Trigger::NoneFailed => Some("all that it needs have ended, and none of them failed"),
     }
+}
+
+fn each(foreach: Foreach) -> String {
+    let on_failure = match foreach.on_failure {
+        ItemFailure::Abort => "the first failure stops the others",
+        ItemFailure::Finish => "after a failure the others run, then the task fails",
+        ItemFailure::Skip => "an item that fails has no result",
+    };
+    format!(
+        "once for each item of a list of up to {}; {on_failure}",
+        foreach.max
+    )
 }
 
 fn again(retry: Retry) -> String {

@@ -11,7 +11,7 @@ use zeph_scheduler::Event;
 
 use crate::context::command;
 use crate::out::Tone;
-use crate::read::next;
+use crate::read::{next, page};
 use crate::run::fold::{Fold, cut_words};
 
 /// The bytes of an error that a line shows.
@@ -62,6 +62,7 @@ impl EventFormatter {
                 self.completed += u32::from(matches!(end.outcome, TaskOutcome::Completed(_)));
                 // `zeph retry` says how many results are kept.
                 let is_kept = matches!(event.record, Record::Supplied { .. });
+                let event = &self.fold.of_all_items(event);
                 (!is_kept).then(|| task_end(event, end.outcome, &name, error))
             } else if let Some(change) = event.record.run_change() {
                 self.run_change(change, total)
@@ -128,6 +129,12 @@ impl EventFormatter {
         {
             let text = format!("{name}: its result, by hand");
             return Some(("given", Tone::Question, text));
+        }
+        if let Record::Expanded { count, .. } = event.record {
+            self.fold.expanded(event);
+            self.total = total;
+            let items = page::count(count.into(), "item");
+            return Some(("each", Tone::Plain, format!("{name}: {items}")));
         }
         if let Record::Amended { .. } = event.record {
             let text = format!("accepted: {name} added {}", self.added(total));
@@ -202,6 +209,7 @@ fn task_end(event: &Event, outcome: TaskOutcome, name: &str, error: Option<Strin
                 | Fault::IdleTimeout
                 | Fault::Skipped
                 | Fault::Interrupted
+                | Fault::Item
                 | Fault::Budget => &took,
             };
             ("FAILED", Tone::Bad, format!("{name}{took}{attempt}: {why}"))

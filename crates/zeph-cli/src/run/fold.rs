@@ -1,6 +1,6 @@
 //! Folding: what follows from one record in the same commit becomes one line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zeph_common::escape_terminal;
 use zeph_graph::{CancelWhy, CutHow, EndingWhy, Record, SkipWhy, TaskId, TaskOutcome, TaskState};
@@ -23,6 +23,8 @@ pub(super) struct Fold {
     ending: Option<String>,
     /// The attempts that the commit stops.
     stopped: usize,
+    /// The tasks that run for each item of a list, in any commit.
+    expanded: BTreeSet<TaskId>,
     /// An attempt that was cut, until the line of what follows for its task says so.
     cut: Option<Cut>,
 }
@@ -52,6 +54,23 @@ impl Group {
 }
 
 impl Fold {
+    /// Remembers a task that runs for each item of a list.
+    pub(super) fn expanded(&mut self, event: &Event) {
+        self.expanded.extend(event.task());
+    }
+
+    /// The end of such a task without its last attempt, which only collects the results.
+    pub(super) fn of_all_items(&self, event: &Event) -> Event {
+        let is_expanded = event
+            .task()
+            .is_some_and(|task| self.expanded.contains(&task));
+        let mut event = event.clone();
+        if is_expanded {
+            (event.attempts, event.took) = (0, None);
+        }
+        event
+    }
+
     /// Takes the event if it is shown at the end of its commit.
     pub(super) fn take(&mut self, event: &Event) -> bool {
         if let Some(end) = event.record.task_end() {
@@ -81,6 +100,7 @@ impl Fold {
                             format!("{} was canceled", name(event.because.as_ref())),
                             false,
                         ),
+                        CancelWhy::Item => (why.to_string(), false),
                         CancelWhy::Abort | CancelWhy::Run | CancelWhy::RunTimeout => {
                             (why.to_string(), true)
                         }
@@ -179,8 +199,10 @@ impl Fold {
             ending,
             stopped,
             cut,
+            expanded,
             ..
         } = std::mem::take(self);
+        self.expanded = expanded;
         let mut lines: Vec<Words> = cut.map(|cut| cut.words).into_iter().collect();
         let mut of_run = Vec::new();
         for group in groups {

@@ -14,6 +14,7 @@ mod control;
 mod docs_plans;
 mod early;
 mod environment;
+mod foreach;
 mod gate;
 mod goal;
 mod hidden_values;
@@ -478,23 +479,4 @@ fn a_run_that_lost_its_secret_and_folder_is_still_cancelled_and_deleted() {
         }
     }
     assert!(scene.log().is_empty(), "nothing was started");
-}
-
-#[test]
-fn times_are_in_the_zone_of_tz_and_name_it() {
-    let scene = Scene::new("[tasks.one]\nrun = [\"true\"]\n");
-    assert_eq!(code(&scene.zeph(&["run", "plan.toml", "--name", "r"])), 0);
-    for (zone, names) in [
-        ("Europe/Berlin", ["CET", "CEST"]),
-        ("EST5EDT,M3.2.0,M11.1.0", ["EST", "EDT"]),
-    ] {
-        if zone.contains('/') && !std::path::Path::new("/usr/share/zoneinfo").exists() {
-            continue;
-        }
-        let show = scene.start_with(&["show", "r"], &[("TZ", zone)]).wait();
-        let named = names
-            .iter()
-            .any(|name| show.out.contains(&format!(" {name} (")));
-        assert!(named, "{zone}: {show:?}");
-    }
 }

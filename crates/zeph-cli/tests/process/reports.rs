@@ -71,3 +71,22 @@ fn a_run_leaves_a_junit_report_and_a_stored_run_has_the_same() {
     assert_eq!(code(&refused), 2, "{refused:?}");
     assert_eq!(code(&scene.zeph(&["show", "t"])), 2, "nothing was run");
 }
+
+#[test]
+fn times_are_in_the_zone_of_tz_and_name_it() {
+    let scene = Scene::new("[tasks.one]\nrun = [\"true\"]\n");
+    assert_eq!(code(&scene.zeph(&["run", "plan.toml", "--name", "r"])), 0);
+    for (zone, names) in [
+        ("Europe/Berlin", ["CET", "CEST"]),
+        ("EST5EDT,M3.2.0,M11.1.0", ["EST", "EDT"]),
+    ] {
+        if zone.contains('/') && !std::path::Path::new("/usr/share/zoneinfo").exists() {
+            continue;
+        }
+        let show = scene.start_with(&["show", "r"], &[("TZ", zone)]).wait();
+        let named = names
+            .iter()
+            .any(|name| show.out.contains(&format!(" {name} (")));
+        assert!(named, "{zone}: {show:?}");
+    }
+}

@@ -23,7 +23,7 @@ pub struct AttemptEnd {
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// It returned the result of the task.
+    /// It returned the result of the task, or the list of its items.
     Completed(Output),
     /// It failed.
     Failed {
@@ -105,6 +105,14 @@ impl Record {
         } = *self
         {
             (task, AttemptOutcome::Failed { fault, error }, log)
+        } else if let Self::Expanded {
+            task,
+            attempt: Some(_),
+            list,
+            ..
+        } = *self
+        {
+            (task, AttemptOutcome::Completed(Output::Content(list)), None)
         } else if let Self::AttemptCut { task, how, log, .. } = *self {
             (task, AttemptOutcome::Cut(how), log)
         } else {
@@ -175,6 +183,7 @@ impl Record {
             | Self::Reserved { .. }
             | Self::Settled { .. }
             | Self::Noted { .. }
+            | Self::Expanded { .. }
             | Self::Amended { task: Some(_), .. } => return None,
         })
     }

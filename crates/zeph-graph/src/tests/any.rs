@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, AnsweredBy, Approval, AskFailure, AskWhy, Attempt, Budget, CancelWhy, ContentId,
-    CutHow, CutWhy, Effect, EndingWhy, FailureAnswer, Fault, LaneId, LaneUse, ManualEnd, OnFailure,
-    Output, OverBudget, Policy, Question, QuestionId, Record, ReservationId, Retry, RunEnd,
-    SkipWhy, Spend, Task, TaskGraph, TaskId, Timestamp, Trigger, Work,
+    CutHow, CutWhy, Effect, EndingWhy, FailureAnswer, Fault, Foreach, ItemFailure, LaneId, LaneUse,
+    ManualEnd, OnFailure, Output, OverBudget, Policy, Question, QuestionId, Record, ReservationId,
+    Retry, RunEnd, SkipWhy, Spend, Task, TaskGraph, TaskId, Timestamp, Trigger, Work,
 };
 
 /// JSON values, nested a little.
@@ -94,6 +94,8 @@ prop_compose! {
         on_failure in on_failure(),
         times in prop::array::uniform4(prop::option::of(time())),
         finally in any::<bool>(),
+        foreach in prop::option::of((1..9u32, one_of(ItemFailure::ALL))
+            .prop_map(|(max, on_failure)| Foreach { max, on_failure })),
         effect in prop::sample::select(vec![Effect::Pure, Effect::Idempotent, Effect::AtMostOnce]),
         weights in (0..3u32, 0..2u32),
         priority in any::<i32>(),
@@ -108,6 +110,10 @@ prop_compose! {
         rules.on_failure = on_failure;
         [rules.attempt_timeout, rules.idle_timeout, rules.task_timeout, rules.hint] = times;
         rules.finally = finally;
+        let is_action = matches!(task.work(), Work::Action { .. });
+        let asks = matches!(task.rules().on_failure, OnFailure::Ask(_));
+        let rules = task.rules_mut();
+        rules.foreach = foreach.filter(|_| is_action && !asks);
         rules.effect = effect;
         rules.lanes = [(0, weights.0), (1, weights.1)].into_iter()
             .filter(|(_, weight)| *weight > 0)
@@ -213,6 +219,7 @@ fn output() -> impl Strategy<Value = Output> {
 fn cancel_why() -> impl Strategy<Value = CancelWhy> {
     prop_oneof![
         Just(CancelWhy::Task),
+        Just(CancelWhy::Item),
         any::<u32>().prop_map(CancelWhy::Downstream),
         Just(CancelWhy::Run),
         Just(CancelWhy::Abort),
@@ -270,7 +277,7 @@ fn skip_why() -> impl Strategy<Value = SkipWhy> {
 prop_compose! {
     /// Every kind of record.
     pub(super) fn record()(
-        kind in 0..29usize,
+        kind in 0..30usize,
         (task, time, by_default) in any::<(u32, u64, bool)>(),
         (attempt, question, reservation) in any::<(NonZeroU32, NonZeroU32, NonZeroU32)>(),
         contents in any::<(NonZeroU32, Option<NonZeroU32>, Option<NonZeroU32>)>(),
@@ -287,7 +294,7 @@ prop_compose! {
         let (error, log) = (contents.1.map(ContentId::from), contents.2.map(ContentId::from));
         let by = if by_default { AnsweredBy::DEFAULT } else { log.into() };
         let spend = Spend { tokens, micro_usd };
-        let all: [Record; 29] = [
+        let all: [Record; 30] = [
             Record::Opened,
             Record::Readied { task },
             Record::Started { task, attempt },
@@ -315,6 +322,7 @@ prop_compose! {
             Record::Noted { task, attempt, content },
             Record::Amended { task: Some(task), content, by: AnsweredBy::UNKNOWN },
             Record::Amended { task: None, content, by },
+            Record::Expanded { task, attempt: (!by_default).then_some(attempt), list: content, count: time as u32 },
             Record::Budgeted { budget },
             Record::Ended { end },
         ];

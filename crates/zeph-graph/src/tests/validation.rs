@@ -51,6 +51,21 @@ const CASES: &[(Code, &str, &str)] = &[
         "\"work\" depends on \"clean\", which runs at the end",
     ),
     (
+        code::BAD_FOREACH,
+        r#"{"name":"fetch","foreach":{}}"#,
+        "\"fetch\" cannot run for each item of a list: it has no work that can be repeated",
+    ),
+    (
+        code::BAD_FOREACH,
+        r#"{"name":"fetch","work":{"kind":"action","name":"x"},"foreach":{"max":0}}"#,
+        "the most items are 0",
+    ),
+    (
+        code::BAD_FOREACH,
+        r#"{"name":"fetch","work":{"kind":"action","name":"x"},"foreach":{},"on_failure":{"kind":"ask"}}"#,
+        "could not be answered by one more attempt",
+    ),
+    (
         code::SELF_DEPENDENCY,
         r#"{"name":"a","needs":["a"]}"#,
         "\"a\" depends on itself",

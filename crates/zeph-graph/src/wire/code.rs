@@ -27,6 +27,8 @@ zeph_diagnostics::codes! {
     CYCLE = "cycle",
     /// A time-out or the wait of a default answer is zero.
     ZERO_TIMEOUT = "zero_timeout",
+    /// A task that runs for each item of a list has no work to repeat, no items, or asks about its failure.
+    BAD_FOREACH = "bad_foreach",
     /// The longest wait before a retry is shorter than the shortest.
     RETRY_CAP_BELOW_BASE = "retry_cap_below_base",
     /// A default answer is not one that its question accepts.

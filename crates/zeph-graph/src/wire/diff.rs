@@ -73,10 +73,11 @@ fn diff_lanes(old: &[LaneSpec], new: &[LaneSpec], found: &mut Vec<String>) {
 }
 
 /// The keys of a task in JSON that are compared, other than `name` and `needs`, each with its words.
-const COMPARED_KEYS: [(&str, &str); 14] = [
+const COMPARED_KEYS: [(&str, &str); 15] = [
     ("work", "its work"),
     ("trigger", "its trigger"),
     ("finally", "whether it runs at the end"),
+    ("foreach", "its items"),
     ("retry", "its retries"),
     ("on_failure", "what happens when it fails"),
     ("attempt_timeout_us", "its attempt time-out"),

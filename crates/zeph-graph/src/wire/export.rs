@@ -38,6 +38,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
     let Rules {
         trigger,
         finally,
+        foreach,
         retry,
         on_failure,
         attempt_timeout,
@@ -58,6 +59,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
         work: work_spec(task.work()),
         trigger: *trigger,
         finally: *finally,
+        foreach: *foreach,
         retry: Retry {
             base: rounded(retry.base),
             cap: rounded(retry.cap),

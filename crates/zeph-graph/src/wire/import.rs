@@ -163,6 +163,7 @@ fn refused(error: &AddError, task: Option<String>) -> Diagnostics {
         AddError::BadName { .. } => code::BAD_NAME,
         AddError::DuplicateName { .. } => code::DUPLICATE_NAME,
         AddError::ZeroTimeout { .. } => code::ZERO_TIMEOUT,
+        AddError::BadForeach { .. } => code::BAD_FOREACH,
         AddError::ZeroCapacity { .. } => code::ZERO_CAPACITY,
         AddError::UnknownLane { .. } => code::UNKNOWN_LANE,
         AddError::BadWeight { .. } => code::BAD_WEIGHT,
@@ -186,6 +187,7 @@ fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
     let rules = Rules {
         trigger: spec.trigger,
         finally: spec.finally,
+        foreach: spec.foreach,
         retry: spec.retry,
         on_failure: on_failure(spec.on_failure),
         attempt_timeout: spec.attempt_timeout_us.map(Duration::from_micros),

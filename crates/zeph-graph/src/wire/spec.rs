@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::forms::is_default;
 use super::{LaneUseSpec, OnFailureSpec, WorkSpec};
-use crate::{Approval, Budget, Effect, Retry, Trigger};
+use crate::{Approval, Budget, Effect, Foreach, Retry, Trigger};
 
 /// The version of the wire format that this crate writes, and the only one it reads.
 pub const VERSION: u32 = 1;
@@ -72,6 +72,9 @@ pub struct TaskSpec {
     /// Whether it starts when every other task has ended, whatever the reason.
     #[serde(default, skip_serializing_if = "is_default")]
     pub finally: bool,
+    /// Whether it runs once for each item of a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreach: Option<Foreach>,
     /// How often and how soon a failed attempt is repeated.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: Retry,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use zeph_executor::TaskError;
+use zeph_executor::{Item, TaskError};
 use zeph_graph::{Attempt, Params, TaskId};
 
 /// The names and values of the parents.
@@ -21,6 +21,7 @@ pub struct AttemptContext {
     pub(crate) action: Arc<str>,
     pub(crate) params: Params,
     pub(crate) inputs: Arc<Inputs>,
+    pub(crate) item: Option<Item>,
     pub(crate) cancel: CancelFlag,
 }
 
@@ -99,6 +100,12 @@ impl AttemptContext {
     /// The values of all parents that have one, with their names, in the order of the dependencies.
     pub fn inputs(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.inputs.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The item, if the task runs for each item of a list and this is not the attempt that makes the list.
+    #[must_use]
+    pub const fn item(&self) -> Option<&Item> {
+        self.item.as_ref()
     }
 
     /// Whether the attempt is canceled: by a request, by a time-out, or because the scheduler was dropped.

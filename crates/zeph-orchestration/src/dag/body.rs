@@ -153,6 +153,7 @@ mod tests {
             action: "t".into(),
             params: zeph_graph::Params::from_json_text("[1]"),
             inputs: Arc::default(),
+            item: None,
             cancel: super::super::attempt::CancelFlag::default(),
         };
         any_body(body)(&work)

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use zeph_executor::{MAX_VALUE_BYTES, TaskError, check_value_size};
+use zeph_executor::{Item, MAX_VALUE_BYTES, TaskError, check_value_size};
 use zeph_graph::{Attempt, Entry, Output, Record, RunState, TaskId, Timestamp};
-use zeph_runtime::driver::{self, Failure, ReportResult};
+use zeph_runtime::driver::{self, Failure, ReportResult, Role};
 use zeph_scheduler::{Action, Explanation, Input, InputOutcome, Scheduler};
 
 use super::DagScheduler;
@@ -120,9 +120,19 @@ impl DagScheduler {
             check_value_size(&value, MAX_VALUE_BYTES)?;
             Ok(value)
         });
+        let graph = self.run.graph();
+        let is_list = graph.contains(task) && Role::of(graph, task) == Role::List;
+        let checked = checked.and_then(|value| {
+            let count = is_list.then(|| driver::count_items(graph, task, &value));
+            Ok((value, count.transpose()?))
+        });
         let result = match checked {
-            Ok(Value::Null) => ReportResult::Completed(None),
-            Ok(value) => ReportResult::Completed(Some(Content::Value(Arc::new(value)))),
+            Ok((value, Some(count))) => ReportResult::Listed {
+                list: Content::Value(Arc::new(value)),
+                count,
+            },
+            Ok((Value::Null, None)) => ReportResult::Completed(None),
+            Ok((value, None)) => ReportResult::Completed(Some(Content::Value(Arc::new(value)))),
             Err(Failure { fault, error }) => ReportResult::Failed {
                 fault,
                 error: Content::Error(format!("{error:#}").into()),
@@ -155,13 +165,28 @@ impl DagScheduler {
     }
 
     fn start(&mut self, task: TaskId, attempt: Attempt) {
+        let role = Role::of(self.run.graph(), task);
+        if let Role::Collect(items) = role {
+            let value = |item| {
+                self.value(TaskId::from_index(item))
+                    .map(|value| (**value).clone())
+            };
+            let values: Vec<Value> = items.map(|item| value(item).unwrap_or_default()).collect();
+            let report = AttemptReport::new(task, attempt, Ok(Value::Array(values)));
+            self.inbox.post(report);
+            return;
+        }
         let context = self.context(task, attempt);
         self.cancel_flags.insert(task, context.cancel.clone());
         if self.external {
             self.started.push_back(context);
             return;
         }
-        let body = self.bodies.get(&task);
+        let bound = match role {
+            Role::Item { of, .. } => of,
+            Role::Whole | Role::List | Role::Collect(_) => task,
+        };
+        let body = self.bodies.get(&bound);
         let Some(body) = body.or_else(|| self.actions.get(&context.action)) else {
             let (name, action) = (&context.name, &context.action);
             let text = format!(
@@ -193,6 +218,14 @@ impl DagScheduler {
             Some((graph.task(parent).shared_name(), Arc::clone(value)))
         };
         let inputs: Inputs = graph.parents(task).iter().filter_map(input).collect();
+        let item = graph.item(task).and_then(|(of, index)| {
+            let list = self.run.scheduler()?.items(of)?.list;
+            let Some(Content::Value(list)) = self.contents.get(list) else {
+                return None;
+            };
+            let value = list.get(index as usize)?.clone();
+            Some(Item { index, value })
+        });
         AttemptContext {
             task,
             attempt,
@@ -200,6 +233,7 @@ impl DagScheduler {
             action,
             params,
             inputs: Arc::new(inputs),
+            item,
             cancel: CancelFlag::default(),
         }
     }

@@ -37,7 +37,12 @@ pub async fn command_input(
     let used = RunValues::used_parents(&params, parents);
     let parents = view.parents(store, task, &used).await?;
     let values = RunValues::of_graph(view.graph())?;
-    let input = TaskInput { params, parents };
+    let item = view.item(store, task).await?;
+    let input = TaskInput {
+        params,
+        parents,
+        item,
+    };
     // The error of the attempts tells why an expression has no value.
     Ok(values
         .shown_params(&view.run, definition.name(), input)

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::Value;
-use zeph_executor::{Note, Parent, ParentState, TaskErrorRecord};
+use zeph_executor::{Note, Parent, TaskErrorRecord};
 use zeph_graph::{
-    Attempt, AttemptOutcome, Budget, ContentId, Entry, Header, Record, RunId, TaskId, TaskState,
-    Work,
+    Attempt, AttemptOutcome, Budget, ContentId, Entry, Header, Record, RunId, TaskId, Work,
 };
 use zeph_memory::RawGraphStore;
 use zeph_planner::replay::{RecordedAttempt, RecordedEnd};
@@ -83,7 +82,9 @@ impl<'a> StoredRun<'a> {
             let Work::Action { name, params } = task.work() else {
                 continue;
             };
-            if !is_wanted(name) {
+            // The attempts of an expanded task make its list and collect results, without a model.
+            let is_expanded = self.view.graph().items(one.task).is_some();
+            if is_expanded || !is_wanted(name) {
                 continue;
             }
             let params = params.to_value().unwrap_or_default();
@@ -143,6 +144,7 @@ impl<'a> StoredRun<'a> {
             attempt: one.attempt,
             params,
             parents: self.parents(one.task).await?,
+            item: view.item(self.store, one.task).await?,
             notes,
             left: self.left(one.task, ended),
             patch,
@@ -152,30 +154,10 @@ impl<'a> StoredRun<'a> {
 
     /// The parents of a task with their outputs, as they are now.
     async fn parents(&self, task: TaskId) -> Result<IndexMap<String, Parent>, RuntimeError> {
-        let view = &self.view;
-        let mut parents = IndexMap::new();
-        for &parent in view.graph().parents(task) {
-            let state = match view.scheduler.task(parent).state() {
-                TaskState::Completed { .. } => ParentState::Completed,
-                TaskState::Failed { .. } => ParentState::Failed,
-                TaskState::Skipped { .. } => ParentState::Skipped,
-                TaskState::Canceled { .. } => ParentState::Canceled,
-                TaskState::Pending
-                | TaskState::Ready
-                | TaskState::Running { .. }
-                | TaskState::BackingOff { .. }
-                | TaskState::Asking { .. }
-                | TaskState::Canceling { .. } => ParentState::Unfinished,
-            };
-            let output = if state == ParentState::Completed {
-                Some(view.output(self.store, parent).await?.unwrap_or_default())
-            } else {
-                None
-            };
-            let name = view.graph().task(parent).name().to_owned();
-            parents.insert(name, Parent { state, output });
-        }
-        Ok(parents)
+        let graph = self.view.graph();
+        let names = graph.parents(task).iter();
+        let names = names.map(|&parent| graph.task(parent).name().to_owned());
+        self.view.parents(self.store, task, &names.collect()).await
     }
 
     /// The rest of the budgets for a task before the record of that index.

@@ -3,6 +3,7 @@
 mod agent;
 mod ask;
 pub(crate) mod command;
+mod foreach;
 mod retry;
 mod rules;
 
@@ -17,6 +18,7 @@ use crate::include::add_missing;
 use crate::template::Template;
 use crate::templated::CONDITION;
 
+pub(crate) use foreach::lane as item_lane;
 pub(crate) use rules::Rules;
 
 /// A text of the plan that may have expressions.
@@ -44,6 +46,8 @@ pub(crate) enum Mode {
     Early,
     /// An argument or a folder, which other users can see: everything but secrets.
     Visible,
+    /// Evaluated once for all items of a list, and stored: as `Visible`, but without the item.
+    Once,
     /// The environment or standard input of a command: everything.
     Private,
     /// A script: nothing.
@@ -81,6 +85,8 @@ pub(crate) struct Draft {
     pub(crate) stdin: Option<Span>,
     /// Its retries, before a default policy fills in the keys that are missing.
     retry: Option<retry::RetryKeys>,
+    /// The most items that run at the same time.
+    pub(crate) max_parallel: Option<u32>,
     /// Whether it is a cell of a matrix, but not the first one: its problems have been reported.
     pub(crate) is_other_cell: bool,
     marks: Vec<(Code, Span)>,
@@ -134,6 +140,7 @@ const ATTEMPT: Keys = (
         "effect",
         "lanes",
         "when",
+        "foreach",
     ],
     "only commands and prompts",
 );
@@ -261,11 +268,13 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
             misplaced(&fields, &[COMMAND], "with a prompt", problems);
             agent::read(entry, &fields, defaults, &mut draft, problems);
             condition(&fields, &mut draft, problems);
+            foreach::read(&fields, &mut draft, problems);
         }
         Some(entry) => {
             misplaced(&fields, &[AGENT], "that runs a command", problems);
             command::read(entry, &fields, defaults, &mut draft, problems);
             condition(&fields, &mut draft, problems);
+            foreach::read(&fields, &mut draft, problems);
         }
         None => {
             without_work(&fields, problems);
@@ -298,7 +307,7 @@ fn condition(fields: &Table<'_>, draft: &mut Draft, problems: &mut Diagnostics) 
         });
         return;
     }
-    draft.uses.push(Use::new(text, node, Mode::Visible));
+    draft.uses.push(Use::new(text, node, Mode::Once));
     if let WorkSpec::Action { params, .. } = &mut draft.spec.work
         && let Some(params) = params.as_object_mut()
     {

@@ -187,12 +187,17 @@ pub(super) fn both<'a>(
     Some((default.map(|it| &it.node), after.map(|it| &it.node)))
 }
 
-/// Collects all texts of an arbitrary JSON value.
+/// Collects all texts of an arbitrary JSON value that is fixed before the run.
 pub(super) fn note_texts(node: &Node, uses: &mut Vec<Use>) {
+    note_texts_as(node, Mode::Early, uses);
+}
+
+/// Collects all texts of an arbitrary JSON value.
+pub(super) fn note_texts_as(node: &Node, mode: Mode, uses: &mut Vec<Use>) {
     let mut open = vec![node];
     while let Some(node) = open.pop() {
         match &node.value {
-            Value::String(text) => uses.push(Use::new(text, node, Mode::Early)),
+            Value::String(text) => uses.push(Use::new(text, node, mode)),
             Value::List(items) => open.extend(items),
             Value::Table(entries) => open.extend(entries.iter().map(|entry| &entry.node)),
             Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}

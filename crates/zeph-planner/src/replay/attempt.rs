@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeph_executor::{
-    Attempt, Budget, Executor, GraphSpec, Note, NoteKind, Parent, Redact, RunId, TaskContext,
+    Attempt, Budget, Executor, GraphSpec, Item, Note, NoteKind, Parent, Redact, RunId, TaskContext,
     TaskErrorRecord, TaskId, TaskInput,
 };
 
@@ -31,6 +31,8 @@ pub struct RecordedAttempt {
     pub params: Value,
     /// The parents with their outputs, in the order of the graph.
     pub parents: IndexMap<String, Parent>,
+    /// The item, if the task is one of a list.
+    pub item: Option<Item>,
     /// The notes, in order, as they are stored: redacted.
     pub notes: Vec<Note>,
     /// The rest of the budgets at the end of the attempt.
@@ -94,6 +96,7 @@ pub async fn replay_attempt(
     let input = TaskInput {
         params: recorded.params.clone(),
         parents: recorded.parents.clone(),
+        item: recorded.item.clone(),
     };
     let end = recorded.end.clone();
     let (run, task, name) = (recorded.run.clone(), recorded.task, recorded.name.clone());

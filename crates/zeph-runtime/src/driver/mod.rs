@@ -7,8 +7,9 @@
 //!
 //! 1. interns what attempts return in [`Contents`], and passes the scheduler ids only;
 //! 2. hands every end of an attempt to [`deliver`], and every answer to [`answer`];
-//! 3. performs the actions of a batch only after the batch is saved;
-//! 4. keeps the error texts of unfinished tasks in [`LastErrors`].
+//! 3. asks [`Role::of`] what an attempt does of a task that runs for each item of a list;
+//! 4. performs the actions of a batch only after the batch is saved;
+//! 5. keeps the error texts of unfinished tasks in [`LastErrors`].
 
 mod answer;
 mod by_hand;
@@ -16,6 +17,7 @@ mod contents;
 mod definition;
 mod last_errors;
 mod report;
+mod role;
 
 pub(crate) use answer::HAPPENED;
 pub use answer::{AnswerError, GivenReply, Reply, answer, check_answer};
@@ -24,3 +26,4 @@ pub use contents::Contents;
 pub use definition::{action_of, defined_output, defined_value};
 pub use last_errors::{LastErrors, timeout_after};
 pub use report::{Failure, Report, ReportResult, deliver};
+pub use role::{Role, count_items, failed_items};

@@ -28,6 +28,13 @@ pub struct Report<T> {
 pub enum ReportResult<T> {
     /// With a result; `None` is the null value, which is not stored.
     Completed(Option<T>),
+    /// With the list of items; see [`count_items`](super::count_items). Its log is not kept.
+    Listed {
+        /// The list.
+        list: T,
+        /// The number of items.
+        count: u32,
+    },
     /// Without a result.
     Failed {
         /// How it failed.
@@ -82,7 +89,7 @@ impl Failure {
 
 /// Passes the end of an attempt to the scheduler.
 ///
-/// Returns the scheduler's outcome and the number of the result. A stale report (its attempt was
+/// Returns the scheduler's outcome and the number of the result or list. A stale report (its attempt was
 /// abandoned, or has reported before) changes nothing, and its contents are forgotten.
 pub fn deliver<T>(
     scheduler: &mut Scheduler,
@@ -96,7 +103,9 @@ pub fn deliver<T>(
         result,
         log,
     } = report;
-    let log = log.map(|log| contents.intern(log));
+    // The record of a list has no place for a log.
+    let has_log = !matches!(result, ReportResult::Listed { .. });
+    let log = log.filter(|_| has_log).map(|log| contents.intern(log));
     let (input, content) = match result {
         ReportResult::Completed(value) => {
             let output = value.map(|value| contents.intern(value));
@@ -107,6 +116,16 @@ pub fn deliver<T>(
                 log,
             };
             (input, output)
+        }
+        ReportResult::Listed { list, count } => {
+            let list = contents.intern(list);
+            let input = Input::Expanded {
+                task,
+                attempt,
+                list,
+                count,
+            };
+            (input, Some(list))
         }
         ReportResult::Failed {
             fault,
@@ -132,12 +151,8 @@ pub fn deliver<T>(
             contents.forget(id);
         }
     }
-    let output = if let Input::Completed { output, .. } = input {
-        output
-    } else {
-        None
-    };
-    (outcome, output)
+    let is_failure = matches!(input, Input::Failed { .. });
+    (outcome, content.filter(|_| !is_failure))
 }
 
 #[cfg(test)]

@@ -66,6 +66,14 @@ impl RetryPlan {
         let mut named = Vec::with_capacity(names.len());
         for name in names {
             let id = self.find(name)?;
+            if let Some((of, _)) = self.graph.item(id) {
+                let of = self.graph.task(of).name();
+                let reason = format!(
+                    "{name} is an item of {of}, and does not run without it: choose {of}, or `--from {name}`"
+                );
+                let run = self.of.clone();
+                return Err(RuntimeError::Refused { run, reason });
+            }
             is_needed[id.index()] = true;
             named.push(id);
         }
@@ -76,13 +84,19 @@ impl RetryPlan {
                 self.need_parents(*id, &mut is_needed, &named)?;
             }
         }
-        let mut spec = GraphSpec::from(&self.graph);
+        for (task, ..) in &self.expanded {
+            let is_task_needed = is_needed[task.index()];
+            for item in self.graph.items(*task).unwrap_or_default() {
+                is_needed[item as usize] = is_task_needed;
+            }
+        }
+        let mut spec = GraphSpec::from(&self.graph.without_items());
         let mut old: BTreeMap<String, Result<Kept, RunsAgain>> = BTreeMap::new();
         for (id, kept) in ids.iter().zip(self.tasks) {
             let name = self.graph.task(*id).name().to_owned();
             if is_needed[id.index()] {
                 old.insert(name, kept);
-            } else {
+            } else if self.graph.item(*id).is_none() {
                 self.gone.push(name);
             }
         }
@@ -92,7 +106,16 @@ impl RetryPlan {
             run: self.of.clone(),
             reason: format!("the tasks cannot run alone: {problems}"),
         })?;
-        let renumbered = |id: TaskId| self.graph.find(before.task(id).name());
+        let find = |graph: &TaskGraph, id: TaskId| graph.find(before.task(id).name());
+        let lists = self.expanded.iter();
+        let lists =
+            lists.filter_map(|&(id, list, count)| Some((find(&self.graph, id)?, list, count)));
+        self.expanded = lists.collect();
+        for &(id, _, count) in &self.expanded {
+            let expanded = self.graph.expand(id, count);
+            debug_assert!(expanded.is_ok(), "{expanded:?}");
+        }
+        let renumbered = |id: TaskId| find(&self.graph, id);
         let tasks = self.graph.tasks().map(|(_, task)| {
             let kept = old.remove(task.name());
             match kept.unwrap_or(Err(RunsAgain::New)) {

@@ -91,6 +91,10 @@ impl fmt::Display for Event {
             }
             Record::Amended { task: None, .. } => f.write_str("a person added tasks to the graph"),
             Record::Amended { .. } => write!(f, "task {name:?} added tasks to the graph"),
+            Record::Expanded { count, .. } => {
+                let items = if count == 1 { "item" } else { "items" };
+                write!(f, "task {name:?} runs for {count} {items}")
+            }
             Record::Budgeted { budget } if budget.is_unlimited() => {
                 f.write_str("the run has no budget limit")
             }

@@ -102,6 +102,10 @@ pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timesta
             let answers = open.map(|(_, commands)| commands).unwrap_or_default();
             Reason::new("asking", text).next(answers)
         }
+        Explanation::Items(items) => {
+            let text = format!("It runs for each item of a list: {}.", words::items(items));
+            Reason::new("mapping", text).next([command(&["status", run.as_str()])])
+        }
         Explanation::Finally { open } => {
             let has = if open == 1 { "has" } else { "have" };
             let text = format!(
@@ -212,6 +216,7 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
         | TaskState::Running { .. }
         | TaskState::BackingOff { .. }
         | TaskState::Asking { .. }
+        | TaskState::Mapping
         | TaskState::Canceling { .. } => ("completed", "It completed.".to_owned()),
     };
     let root = because.last().copied().unwrap_or(task);

@@ -2,7 +2,8 @@
 
 use zeph_graph::{AskWhy, Fault, Output, Rules, SkipWhy, Task, TaskId, TaskState, Timestamp};
 use zeph_runtime::RunView;
-use zeph_scheduler::AttemptCounts;
+use zeph_runtime::driver::failed_items;
+use zeph_scheduler::{AttemptCounts, Items};
 
 use crate::read::page::count;
 use crate::read::time::ago;
@@ -19,6 +20,10 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
         TaskState::Running { attempt, .. } => format!("running, attempt {attempt}"),
         TaskState::BackingOff { attempt, .. } => format!("backing off after attempt {attempt}"),
         TaskState::Asking { question } => format!("asking, question {question}"),
+        state @ TaskState::Mapping => match view.scheduler.items(task) {
+            Some(of) => items(of),
+            None => state.word().into(),
+        },
         TaskState::Canceling { attempt, .. } => format!("canceling attempt {attempt}"),
         TaskState::Completed { output } => match output {
             Output::Definition => "completed with its substitute value".into(),
@@ -27,6 +32,10 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
         },
         // The error that goes with it says more.
         TaskState::Failed { why: Fault::Error } => "failed".into(),
+        TaskState::Failed { why: Fault::Item } => {
+            let items = failed_items(&view.scheduler, task);
+            items.unwrap_or_else(|| "failed".into())
+        }
         TaskState::Failed { why } => {
             format!("failed: {}", why.text(view.graph().task(task).rules()))
         }
@@ -40,6 +49,19 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
         },
         TaskState::Canceled { why } => format!("canceled: {why}"),
     }
+}
+
+/// How far the items of a list are.
+pub(super) fn items(items: Items) -> String {
+    let failed = match items.failed {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    let ended = items.total - items.open;
+    format!(
+        "{ended} of {} ended{failed}",
+        count(items.total.into(), "item")
+    )
 }
 
 pub(super) fn backing_off(
@@ -89,6 +111,7 @@ pub(super) fn fault(fault: Fault, rules: &Rules) -> String {
         }
         Fault::TaskTimeout => return format!("all its attempts together {}", fault.text(rules)),
         Fault::Interrupted => "its attempt was interrupted, and it must not happen twice",
+        Fault::Item => "an item of its list failed",
         Fault::Skipped => "its executor found nothing to do",
         Fault::Budget => "a budget does not cover its next call",
     };

@@ -294,6 +294,7 @@ fn has_failed(view: &RunView, id: TaskId) -> bool {
         TaskState::Pending
         | TaskState::Ready
         | TaskState::Running { .. }
+        | TaskState::Mapping
         | TaskState::Canceling { .. }
         | TaskState::Skipped { .. }
         | TaskState::Canceled { .. } => false,

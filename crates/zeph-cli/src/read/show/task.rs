@@ -94,7 +94,15 @@ impl<'a> ShowView<'a> {
             };
             page.fact("result", how);
         }
-        for (name, text) in rules::changed(view.graph(), definition) {
+        let item = view.graph().item(self.task);
+        if let Some((of, index)) = item {
+            let of = explain::name(view, of);
+            page.fact("item", format!("{index} of the list of {of}"));
+        }
+        // What the failure of an item does is a rule of its task.
+        let is_own = |name: &str| item.is_none() || name != "on failure";
+        let own = rules::changed(view.graph(), definition).into_iter();
+        for (name, text) in own.filter(|(name, _)| is_own(name)) {
             page.fact(name, text);
         }
         let times = self.time_breakdown.task(self.task);

@@ -232,6 +232,7 @@ impl StatusView<'_> {
                 TaskState::Asking { .. } => answer.push(id),
                 TaskState::Pending => others.push(id),
                 TaskState::Running { .. }
+                | TaskState::Mapping
                 | TaskState::Canceling { .. }
                 | TaskState::Completed { .. }
                 | TaskState::Failed { .. }

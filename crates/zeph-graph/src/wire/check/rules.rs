@@ -21,6 +21,7 @@ pub(super) fn check(spec: &GraphSpec, base: &TaskGraph, origin: Origin, found: &
     for task in &spec.tasks {
         check_times(task, found);
         check_lanes(task, &lanes, found);
+        check_foreach(task, found);
         if origin == Origin::Outside {
             check_retry(task, found);
             if let WorkSpec::Question(asked) = &task.work {
@@ -54,6 +55,19 @@ fn check_times(task: &TaskSpec, found: &mut Diagnostics) {
     for (what, _) in all.into_iter().filter(|(_, limit)| *limit == Some(0)) {
         let message = format!("task {}: {what} is zero", quote(&task.name));
         found.push(of(task, code::ZERO_TIMEOUT, message).help("leave it out for no limit"));
+    }
+}
+
+fn check_foreach(task: &TaskSpec, found: &mut Diagnostics) {
+    let is_action = matches!(task.work, WorkSpec::Action { .. });
+    let asks = matches!(task.on_failure, OnFailureSpec::Ask { .. });
+    let why = (task.foreach).and_then(|foreach| foreach.defect(is_action, asks));
+    if let Some(why) = why {
+        let message = format!(
+            "task {} cannot run for each item of a list: {why}",
+            quote(&task.name)
+        );
+        found.push(of(task, code::BAD_FOREACH, message));
     }
 }
 

@@ -1,0 +1,132 @@
+//! `foreach`: a task runs once for each item of a list.
+
+use super::goal::json_of;
+use super::support::{Scene, code};
+
+/// Each item but `bad` prints itself; `bad` fails until there is a file `fixed`.
+const PLAN: &str = r#"
+    [params]
+    tail = { type = "list", default = ["d"] }
+    [tasks.list]
+    run = ["printf", 'a\nbad\nc\n']
+    [tasks.fetch]
+    needs = ["list"]
+    foreach = { in = "${{ tasks.list.stdout|lines + params.tail }}", max_parallel = 2, on_failure = "FAILURE" }
+    shell = 'echo "fetch $ITEM" >> log; { test "$ITEM" != bad || test -e fixed; } && printf "%s" "$ITEM"'
+    env = { ITEM = "${{ item }}", AT = "${{ item_index }}" }
+    [tasks.join]
+    needs = ["fetch"]
+    run = ["printf", "%s", "${{ tasks.fetch|map(attribute='stdout', default='-')|join(',') }}"]
+"#;
+
+fn scene(failure: &str) -> Scene {
+    Scene::new(&PLAN.replace("FAILURE", failure))
+}
+
+#[test]
+fn the_results_of_the_items_are_a_list_in_order() {
+    let scene = scene("abort");
+    scene.file("fixed", "");
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    assert!(run.out.contains("[7/7] ok join"), "{run:?}");
+    let joined = scene.zeph(&["show", "one", "join", "--json"]);
+    assert!(joined.out.contains("a,bad,c,d"), "{joined:?}");
+    let item = scene.zeph(&["show", "one", "fetch[1]"]);
+    for wanted in ["1 of the list of fetch", "item: bad", "stdout: bad"] {
+        assert!(item.out.contains(wanted), "{wanted}: {item:?}");
+    }
+    assert_eq!(code(&scene.zeph(&["verify", "one"])), 0);
+    let replayed = scene.zeph(&["replay", "one"]);
+    assert_eq!(code(&replayed), 0, "{replayed:?}");
+    let exported = scene.zeph(&["export", "one", "one.jsonl"]);
+    assert_eq!(code(&exported), 0, "{exported:?}");
+    assert_eq!(code(&scene.zeph(&["delete", "one"])), 0);
+    let imported = scene.zeph(&["import", "one.jsonl"]);
+    assert_eq!(code(&imported), 0, "{imported:?}");
+}
+
+#[test]
+fn an_item_that_may_fail_leaves_null_in_the_list() {
+    let scene = scene("skip");
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 4, "{run:?}");
+    let joined = scene.zeph(&["show", "one", "fetch", "--json"]);
+    assert!(joined.out.contains("null"), "{joined:?}");
+}
+
+#[test]
+fn a_retry_runs_the_items_without_a_result_alone() {
+    let scene = scene("finish");
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 3, "{run:?}");
+    assert!(run.out.contains("1 of 4 items failed: fetch[1]"), "{run:?}");
+    let why = scene.zeph(&["why", "one", "fetch"]);
+    assert!(why.out.contains("fetch[1]"), "{why:?}");
+    scene.file("fixed", "");
+    let again = scene.zeph(&["retry", "one", "--name", "two"]);
+    assert_eq!(code(&again), 0, "{again:?}");
+    let fetched: Vec<String> = (scene.log().into_iter())
+        .filter(|line| line.starts_with("fetch bad"))
+        .collect();
+    assert_eq!(fetched.len(), 2, "{fetched:?}");
+    assert_eq!(
+        scene.log().len(),
+        5,
+        "the other items are kept: {:?}",
+        scene.log()
+    );
+    let joined = scene.zeph(&["show", "two", "join", "--json"]);
+    assert!(joined.out.contains("a,bad,c,d"), "{joined:?}");
+    // The new run is whole by itself.
+    assert_eq!(code(&scene.zeph(&["delete", "one"])), 0);
+    assert_eq!(code(&scene.zeph(&["verify", "two"])), 0);
+    let replayed = scene.zeph(&["replay", "two"]);
+    assert_eq!(code(&replayed), 0, "{replayed:?}");
+    // One item alone, although the task has completed.
+    let chosen = scene.zeph(&["retry", "two", "--from", "fetch[0]", "--name", "three"]);
+    assert_eq!(code(&chosen), 0, "{chosen:?}");
+    assert_eq!(scene.log().len(), 6, "{:?}", scene.log());
+    let only = scene.zeph(&["retry", "three", "--only", "fetch[0]", "--dry-run"]);
+    assert!(only.err.contains("fetch[0]"), "{only:?}");
+}
+
+#[test]
+fn a_killed_run_goes_on_with_the_items_that_are_left() {
+    let plan = PLAN.replace("FAILURE", "abort").replace(
+        "test \"$ITEM\" != bad || test -e fixed",
+        "test \"$ITEM\" != c || test -e fixed || kill -9 $PPID",
+    );
+    let scene = Scene::new(&plan);
+    let killed = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&killed), -1, "{killed:?}");
+    scene.file("fixed", "");
+    let resumed = scene.zeph(&["resume", "one"]);
+    assert_eq!(code(&resumed), 0, "{resumed:?}");
+    let count = |item: &str| {
+        let line = format!("fetch {item}");
+        scene.log().iter().filter(|one| **one == line).count()
+    };
+    assert_eq!((count("a"), count("c")), (1, 2), "{:?}", scene.log());
+}
+
+#[test]
+fn a_value_that_is_no_list_and_a_list_that_is_too_long_fail_the_task() {
+    for (list, wanted) in [
+        ("\"${{ tasks.list.stdout }}\"", "its list is a text"),
+        (
+            "{ in = \"${{ tasks.list.stdout|lines }}\", max = 2 }",
+            "the list has 3 items, and the most are 2",
+        ),
+    ] {
+        let plan = format!(
+            "[tasks.list]\nrun = ['printf', 'a\\nb\\nc\\n']\n[tasks.fetch]\nneeds = ['list']\nforeach = {list}\nrun = ['true']\n"
+        );
+        let scene = Scene::new(&plan);
+        let run = scene.zeph(&["run", "plan.toml", "--name", "one", "--json"]);
+        assert_eq!(code(&run), 3, "{run:?}");
+        assert!(run.out.contains(wanted), "{wanted}: {run:?}");
+        let summary = json_of(&run);
+        drop(summary);
+    }
+}

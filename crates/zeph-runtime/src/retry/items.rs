@@ -1,0 +1,154 @@
+//! Items: which items of a task that runs for each item of a list keep their results.
+
+use std::collections::BTreeSet;
+
+use zeph_graph::wire::{GraphSpec, TaskSpec};
+use zeph_graph::{ContentId, Effect, Task, TaskGraph, TaskId, Trigger};
+
+use super::{Kept, RunsAgain, names_task, result_of};
+use crate::view::RunView;
+
+/// An ended run and the graph of the new one.
+pub(super) struct Compared<'a> {
+    pub(super) view: &'a RunView,
+    pub(super) old: &'a GraphSpec,
+    pub(super) new: &'a GraphSpec,
+    pub(super) chosen: &'a [&'a str],
+    pub(super) unknown: &'a BTreeSet<TaskId>,
+    pub(super) is_changed: &'a dyn Fn(TaskId, &Task) -> bool,
+}
+
+/// Whether a name is that of an item of a task.
+fn is_item_of(name: &str, task: &str) -> bool {
+    let place = name
+        .strip_prefix(task)
+        .and_then(|rest| rest.strip_prefix('['));
+    let place = place.and_then(|rest| rest.strip_suffix(']'));
+    place.is_some_and(|place| !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether a task or one of its items has completed.
+fn has_result(view: &RunView, task: TaskId) -> bool {
+    let items = view.graph().items(task).unwrap_or_default();
+    let mut all = std::iter::once(task).chain(items.map(TaskId::from_index));
+    all.any(|task| view.scheduler.task(task).state().is_completed())
+}
+
+impl Compared<'_> {
+    /// What a task keeps, as far as its own definition and result decide.
+    pub(super) fn whole(&self, graph: &TaskGraph, id: TaskId) -> Result<Kept, RunsAgain> {
+        let task = graph.task(id);
+        let before = self.view.graph().find(task.name());
+        let before = before.ok_or(RunsAgain::New)?;
+        if task.rules().finally {
+            return Err(RunsAgain::Finally);
+        }
+        // The failure that it waited for is one of the earlier run.
+        let waits_for_failure = task.rules().trigger == Trigger::AnyFailed;
+        if waits_for_failure && !graph.parents(id).is_empty() {
+            return Err(RunsAgain::WaitsForFailure);
+        }
+        let kept = result_of(self.view, before, self.unknown)?;
+        let is_chosen =
+            |name: &&str| names_task(name, task.name()) || is_item_of(name, task.name());
+        if self.chosen.iter().any(is_chosen) {
+            return Err(RunsAgain::Chosen);
+        }
+        let names = |needs: &[String]| needs.iter().cloned().collect::<BTreeSet<_>>();
+        let (earlier, spec) = (self.spec(before), &self.new.tasks[id.index()]);
+        let is_same = earlier.work == spec.work && names(&earlier.needs) == names(&spec.needs);
+        let is_same = is_same && !(self.is_changed)(id, task);
+        is_same.then_some(kept).ok_or(RunsAgain::Changed)
+    }
+
+    /// A completed effect that must not happen twice is repeated only on purpose.
+    pub(super) fn unless_repeated(
+        &self,
+        task: &Task,
+        kept: Result<Kept, RunsAgain>,
+    ) -> Result<Kept, RunsAgain> {
+        let known = self.view.graph().find(task.name());
+        let is_once = task.rules().effect == Effect::AtMostOnce;
+        let is_repeated = known.is_some_and(|before| has_result(self.view, before));
+        match kept {
+            Err(RunsAgain::Upstream(_) | RunsAgain::Changed) if is_once && is_repeated => {
+                Err(RunsAgain::EffectRepeated)
+            }
+            kept => kept,
+        }
+    }
+
+    /// Adds to the graph the items of each task that runs again although neither its list nor its work has
+    /// changed. Those with a result keep it.
+    pub(super) fn keep(
+        &self,
+        graph: &mut TaskGraph,
+        tasks: &mut Vec<Result<Kept, RunsAgain>>,
+    ) -> Vec<(TaskId, ContentId, u32)> {
+        let mut expanded = Vec::new();
+        let ids: Vec<TaskId> = graph.ids().collect();
+        for id in ids {
+            let Some((list, count)) = self.kept_list(graph, tasks, id) else {
+                continue;
+            };
+            // What it would repeat is decided for each item.
+            tasks[id.index()] = Err(RunsAgain::NotCompleted);
+            expanded.push((id, list, count));
+        }
+        for &(id, _, count) in &expanded {
+            let Ok(items) = graph.expand(id, count) else {
+                debug_assert!(false, "the expansion of {id} was checked");
+                continue;
+            };
+            for item in items.map(TaskId::from_index) {
+                let kept = self.item(graph.task(item));
+                tasks.push(kept);
+            }
+        }
+        expanded
+    }
+
+    /// The list of a task that keeps its items, and its length.
+    fn kept_list(
+        &self,
+        graph: &TaskGraph,
+        tasks: &[Result<Kept, RunsAgain>],
+        id: TaskId,
+    ) -> Option<(ContentId, u32)> {
+        let task = graph.task(id);
+        let before = self.view.graph().find(task.name())?;
+        let items = self.view.scheduler.items(before)?;
+        let (earlier, spec) = (self.spec(before), &self.new.tasks[id.index()]);
+        let is_same = earlier.work == spec.work && !(self.is_changed)(id, task);
+        let parents = graph.parents(id);
+        let is_root = parents.is_empty();
+        let has_same_list = parents.iter().all(|parent| tasks[parent.index()].is_ok());
+        let is_chosen = self.chosen.iter().any(|name| names_task(name, task.name()));
+        let waits_for_failure = task.rules().trigger == Trigger::AnyFailed && !is_root;
+        let fits = tasks[id.index()].is_err()
+            && is_same
+            && has_same_list
+            && !is_chosen
+            && !task.rules().finally
+            && !waits_for_failure
+            && graph.check_expansion(id, items.total).is_ok();
+        fits.then_some((items.list, items.total))
+    }
+
+    fn spec(&self, before: TaskId) -> &TaskSpec {
+        &self.old.tasks[before.index()]
+    }
+
+    /// What an item keeps.
+    fn item(&self, item: &Task) -> Result<Kept, RunsAgain> {
+        let before = self.view.graph().find(item.name());
+        let before = before.ok_or(RunsAgain::New)?;
+        let kept = result_of(self.view, before, self.unknown)?;
+        let is_chosen = self.chosen.contains(&item.name());
+        if is_chosen {
+            Err(RunsAgain::Chosen)
+        } else {
+            Ok(kept)
+        }
+    }
+}

@@ -35,20 +35,9 @@ needs = ["amount"]
 run = ["echo", "${{ tasks.amount.value }}"]
 "#;
 
-const LONG: &str = r#"
-max_parallel = 1
-[tasks.one]
-shell = "echo one"
-[tasks.two]
-needs = ["one"]
-shell = "echo two"
-[tasks.three]
-needs = ["two"]
-shell = "echo three"
-[tasks.four]
-needs = ["three"]
-shell = "echo four"
-"#;
+/// So many tasks that a process which is killed after some lines has not ended the run, however late the lines
+/// are seen.
+const LONG_TASKS: usize = 9;
 
 /// Each of its tasks. Their output fills the log until it is written back.
 const LARGE: &str = r#"shell = "head -c 900000 /dev/zero | tr '\\0' x""#;
@@ -278,10 +267,18 @@ fn stage(binary: &Path, folder: &Path) -> Result<Session, String> {
     let folder = folder.canonicalize().map_err(failed)?;
     let large = (0..LARGE_TASKS).map(|at| format!("[tasks.t{at:02}]\n{LARGE}\n"));
     let large = format!("max_parallel = 1\n{}", large.collect::<String>());
+    let long = (0..LONG_TASKS).map(|at| {
+        let needs = at
+            .checked_sub(1)
+            .map(|last| format!("needs = [\"t{last}\"]\n"));
+        let needs = needs.unwrap_or_default();
+        format!("[tasks.t{at}]\n{needs}shell = \"echo {at}\"\n")
+    });
+    let long = format!("max_parallel = 1\n{}", long.collect::<String>());
     for (name, plan) in [
         ("mixed", MIXED),
         ("asks", ASKS),
-        ("long", LONG),
+        ("long", &long),
         ("large", &large),
     ] {
         let path = folder.join(format!("{name}.toml"));

@@ -120,3 +120,64 @@ impl Pruned {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zeph_memory::{Chain, Commit, FaultyStore, MemoryStore, NewRun, Op, RunStatus, StoreFault};
+
+    use super::*;
+
+    /// A store with so many ended runs.
+    async fn filled(runs: u64) -> FaultyStore<MemoryStore> {
+        let store = FaultyStore::new(MemoryStore::new());
+        let fence = store.claim("test", Timestamp::ZERO).await.unwrap();
+        let mut commit = Commit::default();
+        for number in 0..runs {
+            let run = format!("run-{number}").parse().unwrap();
+            let new = NewRun::new(run, "", Timestamp::from_micros(number), "{}");
+            let append = Chain::genesis(&new).seal(Vec::new(), RunStatus::ended("completed"));
+            commit.appends.push(append.creating(new));
+        }
+        store.commit(&commit, fence).await.unwrap();
+        store
+    }
+
+    #[tokio::test]
+    async fn a_hundred_runs_are_deleted_in_each_commit() {
+        let store = filled(251).await;
+        let now = Timestamp::from_micros(u64::MAX);
+        let prune = Prune {
+            keep: 1,
+            ..Prune::default()
+        };
+        let mut found = prune.select(&store, now).await.unwrap();
+        // One of them is deleted by another process meanwhile.
+        let fence = store.claim("other", now).await.unwrap();
+        let other: RunId = "run-7".parse().unwrap();
+        store.delete(&other, fence).await.unwrap();
+        let before = store.calls(Op::DeleteAll);
+        found.delete(&store, now).await.unwrap();
+        assert_eq!(store.calls(Op::DeleteAll) - before, 3);
+        assert_eq!(found.runs.len(), 249);
+        let left = store.list(ListQuery::default()).await.unwrap();
+        assert_eq!(left.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_error_tells_which_runs_are_gone() {
+        let store = filled(250).await;
+        let now = Timestamp::from_micros(u64::MAX);
+        let mut found = Prune::default().select(&store, now).await.unwrap();
+        store.fail(Op::DeleteAll, 2, StoreFault::Before);
+        found.delete(&store, now).await.unwrap_err();
+        assert_eq!(found.runs.len(), 100);
+        let query = ListQuery {
+            limit: 500,
+            ..ListQuery::default()
+        };
+        let left = store.list(query).await.unwrap();
+        assert_eq!(left.len(), 150);
+        let gone = |row: &RunRow| !left.iter().any(|other| other.run == row.run);
+        assert!(found.runs.iter().all(gone));
+    }
+}

@@ -329,8 +329,51 @@ fn no_attempt(view: &RunView, only: Option<TaskId>, wanted: u32) -> CliError {
 
 #[cfg(test)]
 mod tests {
-    use super::what_is_new;
+    use super::{Log, Place, Selection, what_is_new};
+    use crate::read::fixtures::ScriptedRun;
     use zeph_executor::Bytes;
+    use zeph_graph::{Policy, Task, TaskGraph};
+
+    #[tokio::test]
+    async fn a_log_of_a_growing_run_is_selected_once_and_a_record_read_once() {
+        let mut graph = TaskGraph::new();
+        let names = ["first", "second", "third"];
+        for name in names {
+            graph.add_task(Task::new(name).action("do"), []);
+        }
+        let mut story = ScriptedRun::new(graph, Policy::default());
+        for (millis, name) in [(1, "third"), (2, "first"), (3, "second")] {
+            story.complete(millis, name, "1", b"line");
+        }
+        let (_, mut view) = story.stored().await;
+        let whole = std::mem::take(&mut view.entries);
+        let mut selection = Selection::default();
+        let mut logs: Vec<Log> = Vec::new();
+        for entry in whole {
+            view.entries.push(entry);
+            let before = selection.read;
+            // The second look finds nothing new.
+            for _ in 0..2 {
+                let mut next = selection.next(&view, None, None, Vec::new()).unwrap();
+                logs.append(&mut next.logs);
+            }
+            assert_eq!(selection.read, before + 1);
+        }
+        let name = |log: &Log| view.graph().task(log.task).name();
+        let order: Vec<&str> = logs.iter().map(name).collect();
+        assert_eq!(order, ["third", "first", "second"]);
+        assert!(
+            logs.iter()
+                .all(|log| matches!(log.place, Place::Content(_)))
+        );
+        assert_eq!((selection.count, selection.tasks.len()), (3, 3));
+        // All at once they come in the order of their starts.
+        let mut all = Selection::default();
+        let all = all.next(&view, None, None, Vec::new()).unwrap();
+        let order: Vec<&str> = all.logs.iter().map(name).collect();
+        assert_eq!(order, names);
+        assert_eq!(all.drafts, 0);
+    }
 
     #[test]
     fn only_what_is_new_is_printed_also_after_a_cut() {

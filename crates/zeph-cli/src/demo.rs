@@ -40,11 +40,12 @@ pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliErr
     let loaded = plan::from_source(cx, &source, &Params::default())?;
     if !cx.json() && !is_crash {
         out::line(
-            "Nine small tasks: some in parallel, one that fails once and is retried, one question",
+            "Small tasks: one that runs for each item of a list, where an item fails once and is",
         );
         out::line(
-            "that answers itself after 2 s, and one failure that skips only what depends on it.",
+            "retried; one question that answers itself after 2 s; and one failure that skips only",
         );
+        out::line("what depends on it.");
         out::line("");
     }
     let naming = name.clone().map(run::Naming::from).unwrap_or_default();
@@ -64,14 +65,18 @@ fn hints(cx: &AppContext, name: &RunId) -> Result<(), CliError> {
     let stored = cx.db()?;
     out::line(format!("It is stored in {}. Look at it:", stored.display()));
     let name = name.as_str();
-    let commands: [(&[&str], _); 5] = [
+    let commands: [(&[&str], _); 6] = [
         (&["show", name], "every task with its times and attempts"),
         (
-            &["logs", name, "download-c"],
-            "what the retried task printed",
+            &["logs", name, "download[2]"],
+            "what the retried item printed",
         ),
         (&["graph", name], "the graph with its states"),
         (&["why", name, "fix-spelling"], "why a task did not run"),
+        (
+            &["retry", name, "--dry-run"],
+            "what a retry keeps, and what it runs again",
+        ),
         (&["demo", "--crash"], "the same, killed half-way"),
     ];
     let commands = commands.map(|(words, effect)| (command(words), effect));

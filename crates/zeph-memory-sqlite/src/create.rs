@@ -223,14 +223,5 @@ fn owner_only(file: &File) -> io::Result<()> {
 }
 
 fn failed(path: &Path, error: io::Error) -> StoreError {
-    if matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    ) {
-        StoreError::Full {
-            source: error.into(),
-        }
-    } else {
-        StoreError::io(format!("creating {}", path.display()), error)
-    }
+    StoreError::system(format!("creating {}", path.display()), error)
 }

@@ -203,6 +203,19 @@ impl StoreError {
         }
     }
 
+    /// A failed call of the system during an operation: [`Full`](Self::Full) if there is no space, else
+    /// [`Io`](Self::Io).
+    #[must_use]
+    pub fn system(what: impl Into<String>, source: std::io::Error) -> Self {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        if matches!(source.kind(), StorageFull | QuotaExceeded) {
+            return Self::Full {
+                source: source.into(),
+            };
+        }
+        Self::io(what, source)
+    }
+
     /// The same error, with that row if it is damage without a row.
     #[must_use]
     pub fn at_row(mut self, row: Seq) -> Self {

@@ -128,8 +128,8 @@ pub use zeph_runtime::Engine;
 
 // Graphs and their tasks.
 pub use zeph_graph::{
-    Budget, Effect, OnFailure, OverBudget, Policy, Question, Retry, Task, TaskGraph, TaskId,
-    TaskState, Trigger, Work,
+    Budget, Effect, Foreach, ItemFailure, OnFailure, OverBudget, Policy, Question, Retry, Task,
+    TaskGraph, TaskId, TaskState, Trigger, Work,
 };
 
 // Executors.

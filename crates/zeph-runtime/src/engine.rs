@@ -125,7 +125,8 @@ impl EngineBuilder {
         core_thread::spawn(clock, work).map_err(failed)?;
         let lock = is_started.await;
         let lock = lock.unwrap_or_else(|_| Err(std::io::Error::other("its thread has ended")));
-        let lock = lock.map_err(|error| claim(StoreError::io("taking the owner's lock", error)))?;
+        let lock =
+            lock.map_err(|error| claim(StoreError::system("taking the owner's lock", error)))?;
         Ok(Engine {
             messages: sender,
             store: self.store,

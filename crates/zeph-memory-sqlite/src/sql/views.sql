@@ -3,28 +3,53 @@
 
 DROP VIEW IF EXISTS tasks;
 DROP VIEW IF EXISTS notes;
+DROP VIEW IF EXISTS items;
 DROP VIEW IF EXISTS patches;
+DROP VIEW IF EXISTS growth;
 DROP VIEW IF EXISTS headers;
 
 -- The header of each run as text.
 CREATE VIEW headers (run, header) AS
 SELECT run, CAST(bytes AS TEXT) FROM contents WHERE content = 0;
 
--- The tasks that were added to the graph of each run, in the order of their numbers.
-CREATE VIEW patches (run, seq, first, patch) AS
+-- What added tasks to the graph of each run, in the order of their numbers: a patch, or the list of a task that
+-- runs once for each item.
+CREATE VIEW growth (run, seq, first, size, patch, task) AS
 SELECT run, seq,
        (SELECT json_array_length(iif(json_valid(header), header, '{}'), '$.graph.tasks')
         FROM headers WHERE headers.run = grown.run)
        + coalesce(sum(size) OVER (
              PARTITION BY run ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0),
-       patch
+       size, patch, task
 FROM (
-    SELECT run, seq, patch, json_array_length(patch, '$.tasks') AS size
+    SELECT run, seq, json_array_length(patch, '$.tasks') AS size, patch, NULL AS task
     FROM (
         SELECT run, seq, iif(json_valid(CAST(bytes AS TEXT)), CAST(bytes AS TEXT), '{}') AS patch
         FROM contents WHERE kind = 'patch'
     )
+    UNION ALL
+    SELECT run, seq, payload ->> '$.count', NULL, payload ->> '$.task'
+    FROM journal WHERE iif(json_valid(payload), payload, '{}') ->> '$.type' = 'expanded'
 ) AS grown;
+
+-- The patches of each run.
+CREATE VIEW patches (run, seq, first, patch) AS
+SELECT run, seq, first, patch FROM growth WHERE patch IS NOT NULL;
+
+-- The items of each list, with the names that they have in the graph.
+CREATE VIEW items (run, task, name) AS
+SELECT growth.run, growth.first + place.key,
+       coalesce(
+           (SELECT iif(json_valid(header), header, '{}')
+                   ->> ('$.graph.tasks[' || growth.task || '].name')
+            FROM headers WHERE headers.run = growth.run),
+           (SELECT patches.patch ->> ('$.tasks[' || (growth.task - patches.first) || '].name')
+            FROM patches WHERE patches.run = growth.run AND growth.task >= patches.first
+            ORDER BY patches.first DESC LIMIT 1)
+       ) || '[' || place.key || ']'
+FROM growth,
+     json_each('[' || replace(hex(zeroblob(growth.size - 1)), '00', '0,') || '0]') AS place
+WHERE growth.patch IS NULL AND growth.size > 0;
 
 -- The notes of each attempt: prompts, replies, tool calls, routes.
 CREATE VIEW notes (run, task, attempt, seq, at, kind, text) AS
@@ -49,6 +74,7 @@ SELECT runs.run, fold.value ->> 0, fold.value ->> 1,
            WHEN 'answered' THEN 'asking'
            WHEN 'cancel_requested' THEN 'canceling'
            WHEN 'supplied' THEN 'completed'
+           WHEN 'expanded' THEN 'mapping'
            ELSE fold.value ->> 2
        END,
        fold.value ->> 3, fold.value ->> 4, fold.value ->> 5,
@@ -76,8 +102,12 @@ FROM runs, json_each((
             SELECT 0, NULL, known.value ->> '$.name', patches.first + known.key, 'pending'
             FROM patches, json_each(patches.patch, '$.tasks') AS known
             WHERE patches.run = runs.run
+            UNION ALL
+            SELECT 0, NULL, items.name, items.task, 'pending'
+            FROM items WHERE items.run = runs.run
         )
-        WHERE task IS NOT NULL AND type NOT IN ('reserved', 'settled', 'noted', 'amended')
+        WHERE task IS NOT NULL AND type NOT IN
+            ('reserved', 'settled', 'noted', 'amended', 'overridden')
         GROUP BY task
     )
 )) AS fold;

@@ -95,7 +95,7 @@ async fn tasks_are_derived_from_the_journal() {
     assert_eq!(row.get::<String, _>(0), HEADER);
 }
 
-/// A graph with two patches and a note.
+/// A graph with two patches, two lists of items, of which one belongs to a task of a patch, and a note.
 #[tokio::test]
 async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
     let folder = tempfile::tempdir().unwrap();
@@ -133,6 +133,9 @@ async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
             "",
             patch(&["x", "y"]),
         )),
+        row(r#"{"type":"expanded","task":1,"attempt":1,"list":4,"count":2}"#),
+        row(r#"{"type":"expanded","task":5,"attempt":1,"list":5,"count":1}"#),
+        row(r#"{"type":"overridden","task":7,"end":"skip"}"#),
         row(r#"{"type":"started","task":4,"attempt":1}"#),
         row(r#"{"type":"amended","task":4,"content":3}"#).with(content(
             3,
@@ -140,7 +143,8 @@ async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
             "",
             patch(&["z"]),
         )),
-        row(r#"{"type":"readied","task":6}"#),
+        row(r#"{"type":"readied","task":9}"#),
+        row(r#"{"type":"expanded","task":2,"attempt":1,"list":6,"count":0}"#),
     ];
     let fence = store.claim("test", fixtures::at(0)).await.unwrap();
     let new = NewRun::new(fixtures::run_id("grown"), "grown", fixtures::at(0), HEADER);
@@ -156,12 +160,15 @@ async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
         .collect();
     let expected = [
         "0 fetch running 1",
-        "1 it's pending 0",
-        "2 save pending 0",
+        "1 it's mapping 0",
+        "2 save mapping 0",
         "3 idle pending 0",
         "4 x running 1",
-        "5 y pending 0",
-        "6 z ready 0",
+        "5 y mapping 0",
+        "6 it's[0] pending 0",
+        "7 it's[1] pending 0",
+        "8 y[0] pending 0",
+        "9 z ready 0",
     ];
     assert_eq!(short, expected);
     let row = sqlx::query("SELECT task, attempt, kind, text FROM notes WHERE run = 'grown'")

@@ -37,10 +37,10 @@ use super::value_store::{Durable, InMemory, ValueStore, from_json};
 /// # }
 /// ```
 pub struct Flow<Kind = InMemory> {
-    graph: TaskGraph,
-    registry: Registry,
-    shared: Arc<OnceLock<Shared>>,
-    readers: IndexMap<TaskId, ReadValue>,
+    pub(super) graph: TaskGraph,
+    pub(super) registry: Registry,
+    pub(super) shared: Arc<OnceLock<Shared>>,
+    pub(super) readers: IndexMap<TaskId, ReadValue>,
     store: Arc<dyn RawGraphStore>,
     policy: Policy,
     run: Option<RunId>,

@@ -3,6 +3,7 @@
 mod body;
 mod build;
 mod inputs;
+mod map;
 mod report;
 mod value_store;
 

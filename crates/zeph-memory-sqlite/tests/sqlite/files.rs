@@ -221,7 +221,7 @@ async fn an_interrupted_migration_is_repeated() {
         .fetch_one(&mut connection)
         .await
         .unwrap();
-    assert_eq!(views, 4);
+    assert_eq!(views, 6);
     assert!(SqliteStore::open_read_only(&path).await.is_ok());
 }
 
@@ -370,7 +370,7 @@ async fn sql_of_others_in_the_schema_is_refused() {
         ("CREATE TABLE extra (a)", "table"),
         ("CREATE INDEX extra ON runs (title)", "index"),
         ("DROP VIEW notes; CREATE VIEW notes AS SELECT 1", "view"),
-        ("DROP VIEW notes", "12 of the 13"),
+        ("DROP VIEW notes", "14 of the 15"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.db");

@@ -31,7 +31,17 @@ pub(crate) async fn restore(
     run: &RunId,
     expected: Option<&TaskGraph>,
 ) -> Result<Box<Restored>, RuntimeError> {
-    let (stored, header, entries) = read(store, run).await?;
+    // The first read opens a connection, which takes much of a small stack; what follows is a future of its own.
+    let stored = read(store, run).await?;
+    Box::pin(restored(store, run, expected, stored)).await
+}
+
+async fn restored(
+    store: &dyn RawGraphStore,
+    run: &RunId,
+    expected: Option<&TaskGraph>,
+    (stored, header, entries): (StoredRun, Header, Vec<Entry>),
+) -> Result<Box<Restored>, RuntimeError> {
     let differences = expected.map_or_else(Vec::new, |graph| wire::diff(&header.graph, graph));
     if !differences.is_empty() {
         return Err(RuntimeError::GraphChanged {

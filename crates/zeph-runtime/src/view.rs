@@ -9,7 +9,7 @@ use zeph_graph::{
     Attempt, AttemptOutcome, ContentId, CutWhy, Entry, Header, Output, Record, RunId, TaskGraph,
     TaskId, TaskState, Timestamp,
 };
-use zeph_memory::{Chain, Content, RawGraphStore, RequestId, RunStatus, StoreError};
+use zeph_memory::{Chain, Content, RawGraphStore, RequestId, RunStatus, StoreError, StoredRun};
 use zeph_scheduler::{Patches, Scheduler};
 
 use crate::driver::{self, LastErrors};
@@ -91,7 +91,8 @@ impl RunView {
     /// # Errors
     /// If there is no such run, or its journal is damaged.
     pub async fn load(store: &dyn RawGraphStore, run: &RunId) -> Result<Self, RuntimeError> {
-        Ok(Self::load_with_header(store, run).await?.0)
+        let loaded = Box::pin(Self::read(store, run)).await?;
+        Ok(loaded.0)
     }
 
     /// As [`load`](Self::load), with the header, from which the decisions can be replayed.
@@ -102,7 +103,25 @@ impl RunView {
         store: &dyn RawGraphStore,
         run: &RunId,
     ) -> Result<(Self, Header), RuntimeError> {
-        let (stored, header, entries) = read(store, run).await?;
+        let loaded = Box::pin(Self::read(store, run)).await?;
+        Ok(*loaded)
+    }
+
+    /// Boxed, since each future that the value passes through would hold it on the stack.
+    async fn read(
+        store: &dyn RawGraphStore,
+        run: &RunId,
+    ) -> Result<Box<(Self, Header)>, RuntimeError> {
+        // The read of a long journal takes much of a small stack; what follows is a future of its own.
+        let stored = read(store, run).await?;
+        Box::pin(Self::recovered(store, run, stored)).await
+    }
+
+    async fn recovered(
+        store: &dyn RawGraphStore,
+        run: &RunId,
+        (stored, header, entries): (StoredRun, Header, Vec<Entry>),
+    ) -> Result<Box<(Self, Header)>, RuntimeError> {
         let (scheduler, patches) = recover(store, run, header.clone(), &entries).await?;
         let requests = if stored.status.open {
             posted_requests(store, run).await?
@@ -122,7 +141,7 @@ impl RunView {
             patches,
             requests,
         };
-        Ok((view, header))
+        Ok(Box::new((view, header)))
     }
 
     /// Reads what was saved since this view was read, and applies it. If another run of that name has taken

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Question, RunEnd, RunState, Task, TaskGraph, Timestamp};
 use zeph_memory::{MemoryStore, RawGraphStore};
 use zeph_runtime::{
@@ -114,4 +115,71 @@ async fn a_handle_completes_and_skips_tasks() {
     assert_eq!(report.state, RunState::Ended(RunEnd::Completed));
     let output = run.output(&report, "a").await.expect("is readable");
     assert_eq!(output.expect("was given").value, "by hand");
+}
+
+#[tokio::test]
+async fn a_handle_adds_tasks_and_a_run_at_rest_gets_them_when_it_is_resumed() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let engine = async || {
+        let engine = Engine::builder(Arc::clone(&store)).start().await;
+        engine.expect("starts")
+    };
+    let patch = |name: &str, work: &str| {
+        let task = format!(r#"{{"version":1,"tasks":[{{"name":"{name}","needs":["a"]{work}}}]}}"#);
+        GraphSpec::from_json(&task).expect("is a patch")
+    };
+    let submission = Submission::new(two_questions());
+    let run = engine().await.submit(submission).await.expect("is saved");
+    let work = r#","work":{"kind":"action","name":"nobody"}"#;
+    let missing = run.amend(&patch("c", work), 0).await;
+    assert!(
+        matches!(&missing, Err(RuntimeError::MissingExecutors { missing, .. }) if *missing == ["nobody"]),
+        "{missing:?}"
+    );
+    let taken = run.amend(&patch("b", ""), 0).await;
+    assert!(
+        matches!(taken, Err(RuntimeError::BadPatch { .. })),
+        "{taken:?}"
+    );
+    let added = run.amend(&patch("c", ""), 0).await.expect("is saved");
+    assert_eq!(added, InputOutcome::Accepted);
+    let late = run.amend(&patch("d", ""), 0).await;
+    assert!(
+        matches!(late, Err(RuntimeError::Outdated { amendments: 1, .. })),
+        "{late:?}"
+    );
+    run.suspend().await.expect("is saved");
+    run.wait().await.expect("is suspended");
+
+    let request = |after| Request::Amend {
+        patch: serde_json::from_str(&patch("d", "").to_json()).expect("is JSON"),
+        after,
+        reason: Some("they asked".to_owned()),
+    };
+    let now = Timestamp::from_micros(2);
+    let outdated = ask(&*store, None, run.id(), &request(0), now).await;
+    assert!(
+        matches!(outdated, Err(RuntimeError::Outdated { .. })),
+        "{outdated:?}"
+    );
+    let posted = ask(&*store, None, run.id(), &request(1), now).await;
+    assert!(matches!(posted, Ok(Delivery::Posted(_))), "{posted:?}");
+    let resumed = engine().await.resume(run.id()).await.expect("goes on");
+    let given = resumed.complete("a", "x").await.expect("is saved");
+    assert_eq!(given, InputOutcome::Accepted);
+    resumed.skip("b").await.expect("is saved");
+    let report = resumed.wait().await.expect("has ended");
+    assert_eq!(report.state, RunState::Ended(RunEnd::Completed));
+    assert!(report.task("c").is_some() && report.task("d").is_some());
+    let view = RunView::load(&*store, run.id()).await.expect("is readable");
+    let amendments = view.amendments(&*store).await.expect("are readable");
+    let [first, second] = &amendments[..] else {
+        panic!("two patches were accepted: {amendments:?}");
+    };
+    assert_eq!(
+        (&first.added[..], first.task),
+        (&["c".to_owned()][..], None)
+    );
+    let by = second.by.as_ref().expect("is known");
+    assert_eq!(by.reason.as_deref(), Some("they asked"));
 }

@@ -14,6 +14,22 @@ impl Scheduler {
     ///
     /// # Panics
     /// If the id is not one of this graph.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_graph::{ManualEnd, Policy, Task, TaskGraph, TaskState, Timestamp};
+    /// use zeph_scheduler::{Input, InputOutcome, Scheduler};
+    /// let mut graph = TaskGraph::new();
+    /// let task = graph.add_task(Task::new("publish").action("command"), []);
+    /// let mut scheduler = Scheduler::new(graph, Policy::default());
+    /// scheduler.handle(Timestamp::ZERO, Input::Start);
+    /// assert!(scheduler.can_be_given_end(task));
+    ///
+    /// let skip = Input::Override { task, end: ManualEnd::Skip, by: None };
+    /// assert_eq!(scheduler.handle(Timestamp::ZERO, skip), InputOutcome::Accepted);
+    /// assert!(matches!(scheduler.task(task).state(), TaskState::Skipped { .. }));
+    /// assert!(!scheduler.can_be_given_end(task));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn can_be_given_end(&self, task: TaskId) -> bool {

@@ -96,6 +96,28 @@ impl Scheduler {
     ///
     /// # Errors
     /// All defects of the patch. Nothing has changed.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_graph::wire::GraphSpec;
+    /// use zeph_graph::{ContentId, Policy, Task, TaskGraph, Timestamp};
+    /// use zeph_scheduler::{Amendment, ByHand, Input, Scheduler};
+    /// let mut graph = TaskGraph::new();
+    /// graph.add_task(Task::new("build").action("command"), []);
+    /// let mut scheduler = Scheduler::new(graph, Policy::default());
+    /// scheduler.handle(Timestamp::ZERO, Input::Start);
+    ///
+    /// let patch = GraphSpec::from_json(
+    ///     r#"{"version":1,"tasks":[{"name":"mail","needs":["build"]}]}"#,
+    /// )?;
+    /// let (now, content) = (Timestamp::ZERO, ContentId::FIRST);
+    /// let by_hand = ByHand { by: None, after: scheduler.amendments() };
+    /// let grown = scheduler.amend_by_hand(now, by_hand, content, &patch)?;
+    /// assert!(matches!(grown, Amendment::Added { tasks: 1, .. }));
+    /// let again = scheduler.amend_by_hand(now, by_hand, content.next(), &patch)?;
+    /// assert_eq!(again, Amendment::Outdated { amendments: 1 });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn amend_by_hand(
         &mut self,
         now: Timestamp,

@@ -134,6 +134,8 @@ fn a_killed_run_keeps_what_it_printed_and_repeats_what_it_was_at() {
     scene.gates(2);
     let mut run = scene.start(&["run", "plan.toml", "--name", "r"]);
     let gate = scene.open_gate(1);
+    // The next task starts when its dependencies are saved, which is before their lines are printed.
+    run.until("[2/4] ok");
     run.signal("KILL");
     let killed = run.wait();
     drop(gate);

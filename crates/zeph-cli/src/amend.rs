@@ -34,7 +34,7 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
     }
     let earlier = RunValues::of_graph(view.graph()).map_err(OrchestratorError::from)?;
     let plan = plan::load_to_retry(cx, &args.plan, &params, earlier.clone())?;
-    let new = Difference::of(view.graph(), &plan.graph).new_tasks(&view)?;
+    let new = Difference::of(&view.graph().without_items(), &plan.graph).new_tasks(&view)?;
     check_values(&view, &plan, &earlier, &new)?;
     let is_new = |id: TaskId| {
         new.iter()

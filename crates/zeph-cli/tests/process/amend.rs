@@ -125,3 +125,27 @@ fn the_new_tasks_of_a_run_at_rest_wait_for_its_resumption() {
         ["build", "build", "check", "last", "mail team"]
     );
 }
+
+#[test]
+fn items_of_a_run_are_no_tasks_that_its_plan_lacks() {
+    const EACH: &str = r#"
+        [tasks.each]
+        foreach = ["x", "y"]
+        run = ["sh", "-c", "echo \"each $0\" >> log", "${{ item }}"]
+        [tasks.go]
+        needs = ["each"]
+        ask = "Go?"
+    "#;
+    let scene = Scene::new(EACH);
+    let run = scene.zeph(&["run", "plan.toml", "--name", "weekly"]);
+    assert_eq!(code(&run), 5, "{run:?}");
+    let more = "[tasks.after]\nneeds = [\"each\", \"go\"]\nshell = \"echo after >> log\"\n";
+    scene.file("more.toml", &format!("{EACH}\n{more}"));
+    let added = scene.zeph(&["amend", "weekly", "more.toml"]);
+    assert_eq!(code(&added), 0, "{added:?}");
+    let complete = ["complete", "weekly", "go", "--output", "yes"];
+    assert_eq!(code(&scene.zeph(&complete)), 0);
+    let resumed = scene.zeph(&["resume", "weekly"]);
+    assert_eq!(code(&resumed), 0, "{resumed:?}");
+    assert_eq!(scene.log(), ["after", "each x", "each y"]);
+}

@@ -130,10 +130,10 @@ async fn a_handle_adds_tasks_and_a_run_at_rest_gets_them_when_it_is_resumed() {
     };
     let submission = Submission::new(two_questions());
     let run = engine().await.submit(submission).await.expect("is saved");
-    let work = r#","work":{"kind":"action","name":"nobody"}"#;
+    let work = r#","work":{"kind":"action","name":"unknown"}"#;
     let missing = run.amend(&patch("c", work), 0).await;
     assert!(
-        matches!(&missing, Err(RuntimeError::MissingExecutors { missing, .. }) if *missing == ["nobody"]),
+        matches!(&missing, Err(RuntimeError::MissingExecutors { missing, .. }) if *missing == ["unknown"]),
         "{missing:?}"
     );
     let taken = run.amend(&patch("b", ""), 0).await;

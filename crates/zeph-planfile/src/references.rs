@@ -16,8 +16,10 @@ pub(crate) enum Reference {
     },
     /// `run.FIELD`
     Run(String),
-    /// `item` or `item_index`: the item of a task with `foreach`.
+    /// `item`: the item of a task with `foreach`.
     Item,
+    /// `item_index`: its place in the list.
+    ItemIndex,
 }
 
 /// The names that an expression may begin with.
@@ -149,7 +151,10 @@ pub(crate) fn references(expression: &str) -> Result<Vec<Reference>, String> {
         if ROOTS.contains(root) && is_variable(&tokens, at) {
             found.push(reference(root, &tokens[at + 1..])?);
         } else if ITEM.contains(root) && is_variable(&tokens, at) {
-            found.push(Reference::Item);
+            found.push(match *root {
+                "item" => Reference::Item,
+                _ => Reference::ItemIndex,
+            });
         }
     }
     Ok(found)
@@ -310,7 +315,7 @@ mod tests {
             ("tasks.x|map(attribute='exit')", vec![task("x", "")]),
             (
                 "item.url ~ item_index",
-                vec![Reference::Item, Reference::Item],
+                vec![Reference::Item, Reference::ItemIndex],
             ),
             ("params.item", vec![param("item")]),
         ];

@@ -164,7 +164,7 @@ impl<'a> Scope<'a> {
                     );
                 }
             }
-            Reference::Item => check_item(one, task, problems),
+            Reference::Item | Reference::ItemIndex => check_item(one, task, problems),
         }
     }
 
@@ -276,7 +276,10 @@ impl<'a> Scope<'a> {
                     let param = self.params.get(name.as_str());
                     param.is_some_and(|param| !param.is_secret)
                 }
-                Reference::Task { .. } | Reference::Run(_) | Reference::Item => false,
+                Reference::Task { .. }
+                | Reference::Run(_)
+                | Reference::Item
+                | Reference::ItemIndex => false,
             })
         })
     }

@@ -59,7 +59,10 @@ pub(crate) fn read_tasks(task: &mut Cow<'_, Entry>, subs: &BTreeSet<String>, nam
             });
             used.extend(references_in(text).into_iter().filter_map(|one| match one {
                 Reference::Task { name, .. } => Some(name),
-                Reference::Param(_) | Reference::Run(_) | Reference::Item => None,
+                Reference::Param(_)
+                | Reference::Run(_)
+                | Reference::Item
+                | Reference::ItemIndex => None,
             }));
         }
     });

@@ -174,7 +174,10 @@ impl RunValues {
             .flat_map(|text| references_in(text.as_str().unwrap_or_default()))
             .filter_map(|reference| match reference {
                 Reference::Task { name, .. } => Some(name),
-                Reference::Param(_) | Reference::Run(_) | Reference::Item => None,
+                Reference::Param(_)
+                | Reference::Run(_)
+                | Reference::Item
+                | Reference::ItemIndex => None,
             });
         let used: BTreeSet<String> = used.collect();
         let is_used = |name: &&str| {
@@ -275,7 +278,7 @@ impl Filler<'_> {
             .filter_map(|reference| match reference {
                 Reference::Task { name, .. } => Some(name),
                 Reference::Item => Some("item".to_owned()),
-                Reference::Param(_) | Reference::Run(_) => None,
+                Reference::Param(_) | Reference::Run(_) | Reference::ItemIndex => None,
             })
             .collect();
         if tasks.is_empty() {
@@ -296,7 +299,9 @@ impl Filler<'_> {
         }
         let secret = used.iter().find_map(|reference| match reference {
             Reference::Param(name) => self.values.secrets.contains_key(name).then_some(name),
-            Reference::Task { .. } | Reference::Run(_) | Reference::Item => None,
+            Reference::Task { .. } | Reference::Run(_) | Reference::Item | Reference::ItemIndex => {
+                None
+            }
         });
         if let Some(name) = secret.filter(|_| self.reader == Reader::Person) {
             return Ok(format!("‹redacted: {name}›").into());
@@ -344,7 +349,7 @@ impl Filler<'_> {
                     let value = parent.and_then(|parent| field_of(parent, field));
                     fields.extend(value.map(|value| (field.as_str(), value)));
                 }
-                Reference::Run(_) | Reference::Item => {}
+                Reference::Run(_) | Reference::Item | Reference::ItemIndex => {}
             }
         }
         groups.extend(
@@ -373,7 +378,12 @@ impl Filler<'_> {
         let Reference::Task { name, field } = reference else {
             return None;
         };
-        if field.is_empty() && !self.input.parents.contains_key(name) {
+        // A task with `foreach` has a list.
+        let is_list = |parent: &Parent| {
+            let output = parent.output.as_ref();
+            output.is_none_or(|output| output.value.is_array())
+        };
+        if field.is_empty() && !self.input.parents.get(name).is_some_and(is_list) {
             let mut cells = self.cells(name).peekable();
             if cells.peek().is_none() {
                 return Some(format!(

@@ -159,7 +159,7 @@ impl RunValues {
             references.into_iter().any(|reference| match reference {
                 Reference::Param(name) => self.params.get(&name) != earlier.params.get(&name),
                 Reference::Run(field) => field == "goal" && self.goal != earlier.goal,
-                Reference::Task { .. } | Reference::Item => false,
+                Reference::Task { .. } | Reference::Item | Reference::ItemIndex => false,
             })
         })
     }

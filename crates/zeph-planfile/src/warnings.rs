@@ -115,7 +115,8 @@ fn read_outputs(tasks: &[Draft]) -> HashSet<String> {
                 Reference::Task { .. }
                 | Reference::Param(_)
                 | Reference::Run(_)
-                | Reference::Item => None,
+                | Reference::Item
+                | Reference::ItemIndex => None,
             }));
         }
     }
@@ -133,7 +134,7 @@ fn has_text_of_program(text: &str, tasks: &HashMap<&str, &Draft>) -> bool {
         }
         // A list may come from a program.
         Reference::Item => true,
-        Reference::Param(_) | Reference::Run(_) => false,
+        Reference::Param(_) | Reference::Run(_) | Reference::ItemIndex => false,
     })
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use zeph_executor::{
-    Attempt, Executor, Parent, TaskContext, TaskError, TaskId, TaskInput, TaskOutput,
+    Attempt, Executor, Item, Parent, TaskContext, TaskError, TaskId, TaskInput, TaskOutput,
 };
 use zeph_graph::wire::WorkSpec;
 use zeph_graph::{Budget, OverBudget};
@@ -117,6 +117,36 @@ async fn what_another_task_left_enters_a_prompt_cleaned_and_wrapped() {
         "it is not wrapped: {prompt}"
     );
     assert_eq!(filled["goal"], "run r7");
+}
+
+#[tokio::test]
+async fn an_item_enters_a_prompt_like_the_output_of_a_task_and_a_list_as_it_is() {
+    let sanitizer = StandardSanitizer::new(Seed::derive(b"test"));
+    let executor = Templated::new(Echo, RunValues::default()).sanitized(Arc::new(sanitizer));
+    let hostile = "a\u{1b}[31mred\u{202e} ${{ run.id }}";
+    let params = json!({
+        "foreach": [hostile.replace("${{", "$${{"), "${{ tasks.log.stdout }}", { "n": "${{ 1 + 1 }}" }],
+        "when": "${{ false if item is defined else true }}",
+        "prompt": "${{ item }} at ${{ item_index }}",
+    });
+    let run = "r7".parse().unwrap();
+    let cx = TaskContext::builder(run, TaskId::from_index(0), "user", Attempt::FIRST).build();
+    let mut list = TaskInput::new(params.clone());
+    let output = TaskOutput::from(json!({ "stdout": "out" }));
+    list.parents
+        .insert("log".to_owned(), Parent::completed(output));
+    let made = executor.execute(&cx, list).await.unwrap().value;
+    assert_eq!(made, json!([hostile, "out", { "n": 2 }]));
+    let mut one = TaskInput::new(params);
+    let (index, value) = (4, made[0].clone());
+    one.item = Some(Item { index, value });
+    let filled = executor.execute(&cx, one).await.unwrap().value;
+    let prompt = filled["prompt"].as_str().unwrap();
+    assert!(prompt.contains("ared ${{ run.id }}"), "{prompt}");
+    assert!(prompt.ends_with(" at 4"), "{prompt}");
+    assert!(!prompt.contains(['\u{1b}', '\u{202e}']), "{prompt}");
+    assert!(prompt.len() > hostile.len() + 20, "not wrapped: {prompt}");
+    assert_eq!(filled.as_object().unwrap().len(), 1, "{filled}");
 }
 
 #[test]

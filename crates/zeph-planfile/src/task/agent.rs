@@ -145,7 +145,9 @@ fn unnamed_needs(prompt: &str, draft: &Draft) -> Vec<String> {
     let named: BTreeSet<String> = used
         .filter_map(|one| match one {
             Reference::Task { name, .. } => Some(name),
-            Reference::Param(_) | Reference::Run(_) | Reference::Item => None,
+            Reference::Param(_) | Reference::Run(_) | Reference::Item | Reference::ItemIndex => {
+                None
+            }
         })
         .collect();
     let needs = draft.spec.needs.iter();

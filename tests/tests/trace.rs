@@ -37,8 +37,14 @@ fn a_failing_call_breaks_no_promise_and_a_write_that_only_pretends_is_noticed() 
         trial.play(fault, &copy, &mut counts).unwrap();
     }
     assert!(counts.done() > 6, "{counts:?}");
-    // A full quota is reported as a full disk, when a database is created, opened and written.
-    for fault in ["run/write/1", "resume/write/1", "run/write/60"] {
+    // A full quota is reported as a full disk, when a database is created, opened and
+    // written, and when the lock of an owner is taken.
+    for fault in [
+        "run/write/1",
+        "resume/write/1",
+        "resume/write/13",
+        "run/write/60",
+    ] {
         let fault = format!("{fault}/EDQUOT/lasting").parse().unwrap();
         trial.play(fault, &copy, &mut counts).unwrap();
     }

@@ -36,6 +36,7 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
     let plan = plan::load_to_retry(cx, &args.plan, &params, earlier.clone())?;
     let new = Difference::of(&view.graph().without_items(), &plan.graph).new_tasks(&view)?;
     check_values(&view, &plan, &earlier, &new)?;
+    check_fit(&view, &new)?;
     let is_new = |id: TaskId| {
         new.iter()
             .any(|task| task.name == plan.graph.task(id).name())
@@ -108,6 +109,27 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
     shown["delivery"] = word.into();
     print(cx, &shown, text);
     Ok(Exit::Completed)
+}
+
+/// Checks that the graph of the run can have the new tasks. It keeps its lanes.
+fn check_fit(view: &RunView, new: &[TaskSpec]) -> Result<(), CliError> {
+    let patch = GraphSpec {
+        tasks: new.to_vec(),
+        ..GraphSpec::default()
+    };
+    let Err(problems) = view.graph().clone().extend(&patch) else {
+        return Ok(());
+    };
+    let text = format!("the new tasks do not fit run {}: {problems}", view.run);
+    let error = CliError::new(Exit::Usage, text);
+    let lanes = problems
+        .iter()
+        .any(|one| one.code == zeph_graph::wire::code::UNKNOWN_LANE);
+    Err(if lanes {
+        error.help("a run keeps its lanes, and `max_parallel` of a `foreach` is one: use those that it has")
+    } else {
+        error
+    })
 }
 
 /// What a plan file changes in a run, by the names of the tasks.

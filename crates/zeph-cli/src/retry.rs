@@ -148,8 +148,8 @@ fn given_results(
         };
         let text = place::read(&format!("the result of {task}"), text)?.text;
         let text = llm::base_builder(cx).build()?.redacted(&text)?;
-        let work = view.graph().task(view.task(task)?).work();
-        let value = by_hand::result_of(work, Some(text));
+        let definition = view.graph().task(view.task(task)?);
+        let value = by_hand::result_of(definition, Some(text))?;
         given.insert(task.to_owned(), value);
     }
     Ok(given)

@@ -128,6 +128,17 @@ impl<E: Executor> Executor for Templated<E> {
     }
 }
 
+/// The parameters that a wrapped executor gets: those of the task without `when` and `foreach`.
+#[must_use]
+pub fn inner_params(params: &Value) -> Value {
+    let mut params = params.clone();
+    if let Some(fields) = params.as_object_mut() {
+        fields.remove(CONDITION);
+        fields.remove(LIST);
+    }
+    params
+}
+
 impl RunValues {
     /// The parameters of a command with values, as its attempts got them, for people to read. An expression
     /// that uses a secret becomes `‹redacted: NAME›`.

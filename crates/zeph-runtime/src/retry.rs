@@ -174,7 +174,8 @@ impl RetryPlan {
         let mut proposers = Vec::new();
         for entry in view.entries.iter().filter(|_| is_same_graph) {
             if let Record::Amended { task, .. } = entry.record {
-                proposers.extend(task);
+                let name = task.map(|task| view.graph().task(task).name());
+                proposers.extend(name.and_then(|name| graph.find(name)));
             }
         }
         let names = view

@@ -1,8 +1,6 @@
 //! By hand: a person gives an unfinished task its end.
 
-use zeph_graph::{
-    CancelWhy, ContentId, CutWhy, ManualEnd, Output, Record, SkipWhy, TaskId, TaskState,
-};
+use zeph_graph::{ContentId, CutWhy, ManualEnd, Output, Record, SkipWhy, TaskId, TaskState};
 
 use crate::Scheduler;
 use crate::input::InputOutcome;
@@ -51,7 +49,7 @@ impl Machine {
         if task.index() >= self.state.len() || !self.can_be_given_end(task) {
             return InputOutcome::Stale;
         }
-        let state = self.state(task);
+        let (state, origin) = (self.state(task), by);
         let by = by.into();
         self.record(Record::Overridden { task, end, by });
         let why = CutWhy::Override;
@@ -63,7 +61,9 @@ impl Machine {
             }
             TaskState::Mapping => {
                 self.end_by_hand(task, end);
-                self.cancel_items(task, CancelWhy::Task);
+                for item in self.graph.items(task).unwrap_or_default() {
+                    self.on_override(TaskId::from_index(item), ManualEnd::Skip, origin);
+                }
             }
             TaskState::Pending
             | TaskState::Ready

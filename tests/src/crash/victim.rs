@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use crate::crash::counter::VARIABLE;
 
-/// How long a process may print nothing before it counts as hanging.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a process may print nothing before it counts as hanging. A system that refuses each lock lets SQLite
+/// wait up to 10 s at several of them, 63 s in all.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The binary and the folder in which a run takes place.
 #[derive(Clone, Debug)]

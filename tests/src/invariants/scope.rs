@@ -175,7 +175,23 @@ pub(super) fn inv_26_given_ends_count(view: &View<'_>) -> Check {
     }
     let given = |snapshot: &zeph_scheduler::Snapshot| snapshot.overrides.len();
     let asked = matches!(view.what, Call::Input(Input::Override { .. }));
-    let more = usize::from(asked && view.reply == CallReply::Accepted);
+    let mut more = usize::from(asked && view.reply == CallReply::Accepted);
+    // The items of a task that a person ends are skipped by the same word.
+    if let Call::Input(Input::Override { task, .. }) = *view.what
+        && view.before.states.get(task.index()) == Some(&TaskState::Mapping)
+    {
+        let is_open = |item: &TaskId| {
+            let canceled = matches!(
+                view.before.states[item.index()],
+                TaskState::Canceling {
+                    why: CutWhy::Cancel(_) | CutWhy::Override,
+                    ..
+                }
+            );
+            !canceled && !view.before.states[item.index()].is_end()
+        };
+        more += more * view.facts.items(task).filter(is_open).count();
+    }
     hold!(
         given(view.after) == given(view.before) + more,
         26,

@@ -1,6 +1,6 @@
 //! By hand: the end that a person gives a task, in the model.
 
-use zeph_graph::{AskWhy, CancelWhy, CutWhy, ManualEnd, Output, TaskId};
+use zeph_graph::{AskWhy, CutWhy, ManualEnd, Output, TaskId};
 use zeph_scheduler::InputOutcome;
 
 use super::{Model, Stage, TaskEnd};
@@ -38,7 +38,7 @@ impl Model {
         life.manual_end = Some(end);
         life.stage = stage;
         for item in self.facts.items(task).filter(|_| was_mapping) {
-            self.cancel_task(item, CancelWhy::Task);
+            self.override_end(item, ManualEnd::Skip);
         }
         self.wind();
         InputOutcome::Accepted

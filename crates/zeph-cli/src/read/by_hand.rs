@@ -1,7 +1,7 @@
 //! `zeph complete` and `zeph skip`: a person gives a task its end, from any process.
 
 use serde_json::{Value, json};
-use zeph_graph::Work;
+use zeph_graph::{Task, Work};
 use zeph_runtime::{Delivery, Request, RunView, ask, replace};
 
 use super::request::{open, report_with};
@@ -38,7 +38,7 @@ async fn end(
     let (request, done) = match result {
         Some(text) => {
             let text = text.as_deref().map(redacted).transpose()?;
-            let output = result_of(definition.work(), text);
+            let output = result_of(definition, text)?;
             let done = format!("{task} of run {run} is completed by hand");
             let request = Request::Complete {
                 task: task.clone(),
@@ -70,16 +70,29 @@ async fn end(
 }
 
 /// The result that a text stands for: JSON, or the text itself; of a command it is the standard output, unless
-/// it is an object.
-pub(crate) fn result_of(work: &Work, text: Option<String>) -> Value {
-    let is_command = match work {
+/// it is an object. That of a task with `foreach` is a list, and an empty one without a text.
+///
+/// # Errors
+/// If it is not a list for such a task.
+pub(crate) fn result_of(task: &Task, text: Option<String>) -> Result<Value, CliError> {
+    if task.rules().foreach.is_some() {
+        let text = text.as_deref().unwrap_or("[]");
+        return match serde_json::from_str(text) {
+            Ok(list @ Value::Array(_)) => Ok(list),
+            Ok(_) | Err(_) => Err(CliError::usage(&format!(
+                "the result of {} is a list in JSON, one value for each item",
+                task.name()
+            ))),
+        };
+    }
+    let is_command = match task.work() {
         Work::Action { name, .. } => &**name == "command",
         Work::Milestone | Work::Question(_) => false,
     };
     let parsed: Option<Value> = text
         .as_deref()
         .and_then(|text| serde_json::from_str(text).ok());
-    match (parsed, text) {
+    Ok(match (parsed, text) {
         (Some(object @ Value::Object(_)), _) => object,
         (json, text) if is_command => {
             let stdout = text.unwrap_or_default();
@@ -87,5 +100,5 @@ pub(crate) fn result_of(work: &Work, text: Option<String>) -> Value {
         }
         (Some(value), _) => value,
         (None, text) => text.map_or(Value::Null, Value::String),
-    }
+    })
 }

@@ -1,5 +1,6 @@
 //! The end of a run: prints its failures, its answer, a summary, and the commands to type next.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -186,8 +187,8 @@ impl End<'_> {
     }
 
     fn render_failures(&self, channel: Channel) {
-        let all = self.report.failures().count();
-        for task in self.report.failures().take(MAX_FAILURES) {
+        let all = self.failures().count();
+        for task in self.failures().take(MAX_FAILURES) {
             channel.line("");
             self.render_failure(channel, task);
         }
@@ -197,6 +198,15 @@ impl End<'_> {
         if all > 0 {
             channel.line("");
         }
+    }
+
+    /// The failures, of the items of one list the first: the line of their task names the others.
+    fn failures(&self) -> impl Iterator<Item = &TaskReport> {
+        let mut named = BTreeSet::new();
+        self.report.failures().filter(move |task| {
+            let item = self.view.and_then(|view| view.graph().item(task.id));
+            item.is_none_or(|(of, _)| named.insert(of))
+        })
     }
 
     /// What the failures led to, and what did not succeed at once.
@@ -290,7 +300,7 @@ impl End<'_> {
         let run = self.report.run.as_str();
         let with = |command: String, effect: &str| (command, effect.to_owned());
         if self.report.end().is_some() {
-            let failures = self.report.failures().take(3).map(|failure| {
+            let failures = self.failures().take(3).map(|failure| {
                 let show = command_with(&["show", run], &[&failure.name]);
                 with(show, "its input, attempts and output")
             });

@@ -51,8 +51,15 @@ fn an_item_that_may_fail_leaves_null_in_the_list() {
     let scene = scene("skip");
     let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
     assert_eq!(code(&run), 4, "{run:?}");
-    let joined = scene.zeph(&["show", "one", "fetch", "--json"]);
-    assert!(joined.out.contains("null"), "{joined:?}");
+    let joined = scene.zeph(&["show", "one", "join", "--json"]);
+    assert!(joined.out.contains("a,-,c,d"), "{joined:?}");
+    // A retry runs what failed, although the task completed without it.
+    scene.file("fixed", "");
+    let again = scene.zeph(&["retry", "one", "--name", "two"]);
+    assert_eq!(code(&again), 0, "{again:?}");
+    assert_eq!(scene.log().len(), 5, "{:?}", scene.log());
+    let joined = scene.zeph(&["show", "two", "join", "--json"]);
+    assert!(joined.out.contains("a,bad,c,d"), "{joined:?}");
 }
 
 #[test]
@@ -126,7 +133,70 @@ fn a_value_that_is_no_list_and_a_list_that_is_too_long_fail_the_task() {
         let run = scene.zeph(&["run", "plan.toml", "--name", "one", "--json"]);
         assert_eq!(code(&run), 3, "{run:?}");
         assert!(run.out.contains(wanted), "{wanted}: {run:?}");
-        let summary = json_of(&run);
-        drop(summary);
+        let codes = ["not_a_list", "too_many_items"];
+        let code = json_of(&run)["failures"][0]["error"]["code"].clone();
+        assert!(codes.iter().any(|known| code == *known), "{run:?}");
     }
+}
+
+/// `pay` fails for `b` until there is a file `fixed`; it must not happen twice.
+const ONCE: &str = r#"
+    [tasks.list]
+    run = ["printf", 'a\nb\n']
+    [tasks.pay]
+    needs = ["list"]
+    foreach = { in = "${{ tasks.list.stdout|lines }}", on_failure = "finish" }
+    effect = "at_most_once"
+    shell = 'echo "pay $ITEM" >> log; test "$ITEM" != b || test -e fixed'
+    env = { ITEM = "${{ item }}" }
+"#;
+
+#[test]
+fn an_effect_of_an_item_is_not_repeated_by_a_list_that_is_made_anew() {
+    let scene = Scene::new(ONCE);
+    assert_eq!(code(&scene.zeph(&["run", "plan.toml", "--name", "one"])), 3);
+    assert_eq!(scene.log(), ["pay a", "pay b"]);
+    scene.file("fixed", "");
+    for words in [
+        &["retry", "one", "--from", "list"][..],
+        &["fork", "one", "--set", "list=@new"],
+    ] {
+        scene.file("new", "{\"stdout\":\"a\\nb\\n\"}");
+        let refused = scene.zeph(words);
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        assert!(refused.err.contains("pay"), "{refused:?}");
+    }
+    assert_eq!(scene.log(), ["pay a", "pay b"], "nothing ran");
+    let again = scene.zeph(&["retry", "one"]);
+    assert_eq!(code(&again), 0, "{again:?}");
+    assert_eq!(scene.log(), ["pay a", "pay b", "pay b"]);
+}
+
+#[test]
+fn a_fork_with_another_list_runs_its_items() {
+    let scene = scene("finish");
+    assert_eq!(code(&scene.zeph(&["run", "plan.toml", "--name", "one"])), 3);
+    scene.file("new", "{\"stdout\":\"x\\n\"}");
+    let fork = ["fork", "one", "--set", "list=@new", "--name", "two"];
+    let forked = scene.zeph(&fork);
+    assert_eq!(code(&forked), 0, "{forked:?}");
+    let joined = scene.zeph(&["show", "two", "join", "--json"]);
+    assert!(joined.out.contains("x,d"), "{joined:?}");
+    // The results of all items by hand.
+    let given = "fetch=[{\"stdout\":\"p\"},{\"stdout\":\"q\"}]";
+    let forked = scene.zeph(&["fork", "one", "--set", given, "--name", "three"]);
+    assert_eq!(code(&forked), 0, "{forked:?}");
+    let joined = scene.zeph(&["show", "three", "join", "--json"]);
+    assert!(joined.out.contains("p,q"), "{joined:?}");
+    let refused = scene.zeph(&["fork", "one", "--set", "fetch=text"]);
+    assert!(refused.err.contains("is a list"), "{refused:?}");
+}
+
+#[test]
+fn a_prompt_may_have_a_condition_and_items() {
+    let plan =
+        "[tasks.a]\nforeach = ['x', 'y']\nwhen = \"${{ 1 == 1 }}\"\nprompt = 'Say ${{ item }}.'\n";
+    let scene = Scene::new(plan);
+    let checked = scene.zeph(&["validate", "plan.toml"]);
+    assert_eq!(code(&checked), 0, "{checked:?}");
 }

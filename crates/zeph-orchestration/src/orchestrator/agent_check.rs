@@ -1,8 +1,10 @@
 //! The check of the agents and tools that tasks name, before a run.
 
+use serde_json::Value;
 use zeph_diagnostics::Diagnostics;
 use zeph_graph::wire::{GraphSpec, WorkSpec};
 use zeph_graph::{TaskGraph, TaskId, Work};
+use zeph_planfile::inner_params;
 use zeph_planner::agent::{AgentExecutor, check_tasks};
 use zeph_subagent::AgentCatalog;
 
@@ -17,16 +19,16 @@ pub fn agent_problems(
 ) -> Diagnostics {
     let tasks = graph.tasks().filter_map(|(id, task)| match task.work() {
         Work::Action { name, params } if **name == *AgentExecutor::ACTION && counts(id) => {
-            Some((task.name(), params.to_value().ok()?))
+            Some((task.name(), inner_params(&params.to_value().ok()?)))
         }
         Work::Action { .. } | Work::Milestone | Work::Question(_) => None,
     });
-    let tasks: Vec<(&str, serde_json::Value)> = tasks.collect();
-    check_tasks(
-        tasks.iter().map(|(name, params)| (*name, params)),
-        agents,
-        tools,
-    )
+    check(&tasks.collect::<Vec<_>>(), agents, tools)
+}
+
+fn check(tasks: &[(&str, Value)], agents: &AgentCatalog, tools: &[&str]) -> Diagnostics {
+    let tasks = tasks.iter().map(|(name, params)| (*name, params));
+    check_tasks(tasks, agents, tools)
 }
 
 /// As [`agent_problems`], of a plan that a person edited.
@@ -38,9 +40,9 @@ pub fn edited_plan_problems(
 ) -> Diagnostics {
     let tasks = spec.tasks.iter().filter_map(|task| match &task.work {
         WorkSpec::Action { name, params } if *name == *AgentExecutor::ACTION => {
-            Some((task.name.as_str(), params))
+            Some((task.name.as_str(), inner_params(params)))
         }
         WorkSpec::Action { .. } | WorkSpec::Milestone {} | WorkSpec::Question(_) => None,
     });
-    check_tasks(tasks, agents, tools)
+    check(&tasks.collect::<Vec<_>>(), agents, tools)
 }

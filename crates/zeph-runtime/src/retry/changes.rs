@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{TaskGraph, TaskId};
+use zeph_graph::{ContentId, Effect, TaskGraph, TaskId};
 
 use super::{Kept, RetryPlan, RunsAgain};
 use crate::error::RuntimeError;
@@ -47,14 +47,78 @@ impl RetryPlan {
                 (Some(_), Some(parent), _) => return Err(self.no_result(id, *parent)),
                 (Some(value), None, _) => Ok(Kept::Given(value)),
                 (None, _, Some(parent)) if self.tasks[id.index()].is_ok() => {
-                    Err(RunsAgain::Upstream(*parent))
+                    Err(match self.graph.task(id).rules().effect {
+                        Effect::AtMostOnce => RunsAgain::EffectRepeated,
+                        Effect::Idempotent | Effect::Pure => RunsAgain::Upstream(*parent),
+                    })
                 }
                 (None, _, _) => continue,
             };
             self.tasks[id.index()] = task;
         }
+        self.drop_lists()?;
         self.check_proposers()?;
         Ok(self)
+    }
+
+    /// A task that has a given result, or whose list may be another one, keeps no items of the earlier run.
+    fn drop_lists(&mut self) -> Result<(), RuntimeError> {
+        let is_kept = |id: TaskId| {
+            let is_same = |parent: &TaskId| match &self.tasks[parent.index()] {
+                Ok(Kept::Given(_)) | Err(_) => false,
+                Ok(Kept::Nothing | Kept::Stored(_) | Kept::Default(_)) => true,
+            };
+            self.tasks[id.index()].is_err() && self.graph.parents(id).iter().all(is_same)
+        };
+        let (kept, dropped): (Vec<_>, Vec<_>) =
+            (self.expanded.iter().copied()).partition(|(id, ..)| is_kept(*id));
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        for (id, ..) in &dropped {
+            let task = self.graph.task(*id);
+            let items = self.graph.items(*id).unwrap_or_default();
+            let mut items = items.map(|item| &self.tasks[item as usize]);
+            let has_effects = items.any(|item| {
+                matches!(
+                    item,
+                    Ok(_) | Err(RunsAgain::EffectUnknown | RunsAgain::EffectRepeated)
+                )
+            });
+            let is_once = task.rules().effect == Effect::AtMostOnce;
+            if is_once && has_effects && self.tasks[id.index()].is_err() {
+                self.tasks[id.index()] = Err(RunsAgain::EffectRepeated);
+            }
+        }
+        self.regroup(kept)
+    }
+
+    /// Leaves out the items of all tasks but these.
+    fn regroup(&mut self, kept: Vec<(TaskId, ContentId, u32)>) -> Result<(), RuntimeError> {
+        let before = std::mem::take(&mut self.graph);
+        self.graph = before.without_items();
+        let mut tasks: Vec<_> = (self.graph.ids())
+            .map(|id| self.tasks[id.index()].clone())
+            .collect();
+        for &(id, _, count) in &kept {
+            let items = before.items(id).unwrap_or_default();
+            tasks.extend(items.map(|item| self.tasks[item as usize].clone()));
+            let id = TaskId::from_index(id.as_u32());
+            self.graph
+                .expand(id, count)
+                .map_err(|error| RuntimeError::Refused {
+                    run: self.of.clone(),
+                    reason: error.to_string(),
+                })?;
+        }
+        self.tasks = tasks;
+        self.expanded = (kept.into_iter())
+            .map(|(id, list, count)| (TaskId::from_index(id.as_u32()), list, count))
+            .collect();
+        self.proposers = (self.proposers.iter())
+            .map(|id| TaskId::from_index(id.as_u32()))
+            .collect();
+        Ok(())
     }
 
     /// Leaves out all tasks but these and those that they depend on.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use zeph_graph::wire::{GraphSpec, TaskSpec};
-use zeph_graph::{ContentId, Effect, Task, TaskGraph, TaskId, Trigger};
+use zeph_graph::{ContentId, Effect, Task, TaskGraph, TaskId, TaskState, Trigger};
 
 use super::{Kept, RunsAgain, names_task, result_of};
 use crate::view::RunView;
@@ -49,6 +49,9 @@ impl Compared<'_> {
             return Err(RunsAgain::WaitsForFailure);
         }
         let kept = result_of(self.view, before, self.unknown)?;
+        if self.has_items_to_run(before) {
+            return Err(RunsAgain::NotCompleted);
+        }
         let is_chosen =
             |name: &&str| names_task(name, task.name()) || is_item_of(name, task.name());
         if self.chosen.iter().any(is_chosen) {
@@ -59,6 +62,14 @@ impl Compared<'_> {
         let is_same = earlier.work == spec.work && names(&earlier.needs) == names(&spec.needs);
         let is_same = is_same && !(self.is_changed)(id, task);
         is_same.then_some(kept).ok_or(RunsAgain::Changed)
+    }
+
+    /// Whether an item of the task failed or was canceled, although the task has a result.
+    fn has_items_to_run(&self, task: TaskId) -> bool {
+        let items = self.view.graph().items(task).unwrap_or_default();
+        let mut states =
+            items.map(|item| self.view.scheduler.task(TaskId::from_index(item)).state());
+        states.any(|state| matches!(state, TaskState::Failed { .. } | TaskState::Canceled { .. }))
     }
 
     /// A completed effect that must not happen twice is repeated only on purpose.
@@ -78,6 +89,26 @@ impl Compared<'_> {
         }
     }
 
+    /// A task that makes its list anew repeats its items: the effects of those that completed, and of those whose
+    /// end is not known.
+    fn repeated_items(&self, task: &Task, why: RunsAgain) -> RunsAgain {
+        let before = self.view.graph().find(task.name());
+        let items = before.and_then(|before| self.view.graph().items(before));
+        if task.rules().effect != Effect::AtMostOnce {
+            return why;
+        }
+        let items: Vec<TaskId> = items.unwrap_or_default().map(TaskId::from_index).collect();
+        let is_completed = |item: &&TaskId| self.view.scheduler.task(**item).state().is_completed();
+        let is_named = matches!(why, RunsAgain::Chosen);
+        if items.iter().any(|item| self.unknown.contains(item)) {
+            RunsAgain::EffectUnknown
+        } else if !is_named && items.iter().any(|item| is_completed(&item)) {
+            RunsAgain::EffectRepeated
+        } else {
+            why
+        }
+    }
+
     /// Adds to the graph the items of each task that runs again although neither its list nor its work has
     /// changed. Those with a result keep it.
     pub(super) fn keep(
@@ -89,6 +120,9 @@ impl Compared<'_> {
         let ids: Vec<TaskId> = graph.ids().collect();
         for id in ids {
             let Some((list, count)) = self.kept_list(graph, tasks, id) else {
+                if let Err(why) = tasks[id.index()] {
+                    tasks[id.index()] = Err(self.repeated_items(graph.task(id), why));
+                }
                 continue;
             };
             // What it would repeat is decided for each item.

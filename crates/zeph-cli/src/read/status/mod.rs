@@ -219,6 +219,7 @@ impl StatusView<'_> {
         let view = self.view;
         let mut ready: Vec<(Held, Vec<TaskId>)> = Vec::new();
         let (mut again, mut answer, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let mut lists = Vec::new();
         for id in view.graph().ids() {
             match view.scheduler.task(id).state() {
                 TaskState::Ready => {
@@ -231,8 +232,11 @@ impl StatusView<'_> {
                 TaskState::BackingOff { .. } => again.push(id),
                 TaskState::Asking { .. } => answer.push(id),
                 TaskState::Pending => others.push(id),
+                TaskState::Mapping => {
+                    let items = explain::state(view, id);
+                    lists.push((format!("for items, {items}"), vec![id]));
+                }
                 TaskState::Running { .. }
-                | TaskState::Mapping
                 | TaskState::Canceling { .. }
                 | TaskState::Completed { .. }
                 | TaskState::Failed { .. }
@@ -247,7 +251,9 @@ impl StatusView<'_> {
             ("for an answer".to_owned(), answer),
             ("for other tasks".to_owned(), others),
         ];
-        ready
+        lists
+            .into_iter()
+            .chain(ready)
             .chain(rest)
             .filter(|(_, ids)| !ids.is_empty())
             .collect()

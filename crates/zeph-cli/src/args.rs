@@ -16,7 +16,7 @@ pub(crate) use database::{
     BackupArgs, ConfigArgs, ConfigDo, DeleteArgs, ExportArgs, ImportArgs, PruneArgs,
 };
 pub(crate) use models::{BudgetArgs, FlagOverride, LabelArgs, ModelArgs, ParamArgs, ReportArgs};
-pub(crate) use read::{ListArgs, LogsArgs, RunRef, TaskRef, WatchArgs};
+pub(crate) use read::{ArtifactArgs, ListArgs, LogsArgs, RunRef, TaskRef, WatchArgs};
 
 /// Run work as a graph of tasks: in parallel, under limits, across crashes.
 #[derive(Debug, Parser)]
@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Watch(WatchArgs),
     /// Print what the attempts of a run, or of one task, logged; -f goes on with it
     Logs(LogsArgs),
+    /// List the artifacts of a task, or write one into a file
+    Artifact(ArtifactArgs),
     /// Answer an open question
     Answer(AnswerArgs),
     /// Give an unfinished task its result by hand

@@ -58,6 +58,7 @@ fn command() -> Command {
                 "run" | "before" | "after" => ArgValueCompleter::new(runs),
                 "target" => ArgValueCompleter::new(targets),
                 "task" | "from" | "only" | "at" => ArgValueCompleter::new(tasks),
+                "artifact" => ArgValueCompleter::new(artifacts),
                 "question" => ArgValueCompleter::new(questions),
                 "text" => ArgValueCompleter::new(answers),
                 "param" => ArgValueCompleter::new(params),
@@ -186,6 +187,24 @@ fn tasks(current: &OsStr) -> Vec<CompletionCandidate> {
             candidate(task.name(), Some(state))
         });
         Ok(tasks.take(MOST as usize).collect())
+    })
+}
+
+/// The artifacts of the task of the line.
+fn artifacts(current: &OsStr) -> Vec<CompletionCandidate> {
+    let prefix = current.to_string_lossy().into_owned();
+    read(async |cx, line| {
+        let store = cx.open_store_read_only().await?;
+        let run = find_run(&store, line.first(), None).await?;
+        let view = RunView::load(&store, &run).await?;
+        let task = line.words.get(2).map_or("", String::as_str);
+        let output = view.output(&store, view.task(task)?).await?;
+        let artifacts = output.iter().flat_map(|output| output.artifacts());
+        let artifacts = artifacts.filter(|one| one.name.starts_with(&prefix));
+        let about = |size: usize| zeph_common::format_size(size as u64);
+        Ok(artifacts
+            .map(|one| candidate(&one.name, Some(&about(one.bytes.len()))))
+            .collect())
     })
 }
 

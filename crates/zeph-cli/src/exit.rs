@@ -1,6 +1,8 @@
 //! Exit codes, and errors with code, message and help.
 
 use std::error::Error;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -187,6 +189,34 @@ pub(crate) fn is_there(path: &Path) -> CliError {
     CliError::new(Exit::Usage, format!("{} is there already", path.display()))
         .code("file_exists")
         .help("name another file")
+}
+
+/// Writes a file that must not exist, or over it.
+pub(crate) fn write_file(
+    path: &Path,
+    bytes: &[u8],
+    force: bool,
+    unwritable: impl FnOnce(&io::Error) -> CliError,
+) -> Result<(), CliError> {
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .truncate(force)
+        .create(force)
+        .create_new(!force);
+    let file = options.open(path);
+    let written = file.and_then(|mut file| file.write_all(bytes));
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return may_force(path);
+        }
+        unwritable(&error)
+    })
+}
+
+/// The error for a file that a command with `--force` would write over.
+pub(crate) fn may_force(path: &Path) -> CliError {
+    is_there(path).help("name another file, or write over it with --force")
 }
 
 impl From<StoreError> for CliError {

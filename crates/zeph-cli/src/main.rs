@@ -144,6 +144,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Status(args) => read::status::run(&cx, &args).await,
         Command::Show(args) => read::show::run(&cx, &args).await,
         Command::Logs(args) => read::logs::run(&cx, &args).await,
+        Command::Artifact(args) => read::artifact::run(&cx, &args).await,
         Command::Answer(args) => read::request::answer(&cx, &args).await,
         Command::Complete(args) => read::by_hand::complete(&cx, &args).await,
         Command::Amend(args) => amend::run(&cx, &args).await,
@@ -198,6 +199,7 @@ const fn only_reads(command: &Command) -> bool {
             | Command::Status(_)
             | Command::Show(_)
             | Command::Logs(_)
+            | Command::Artifact(_)
             | Command::Watch(_)
             | Command::Junit(_)
             | Command::Diff(_)

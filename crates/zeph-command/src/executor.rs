@@ -11,7 +11,7 @@ use crate::capture::Capture;
 use crate::named_outputs::{OutputFile, OutputFolder};
 use crate::params::{CommandParams, OutputFormat, invalid};
 use crate::spawn::{self, CommandConfig};
-use crate::{attempt, outcome};
+use crate::{artifacts, attempt, outcome};
 
 /// The default limit of the value of an output as JSON, in bytes: 1 MiB.
 pub const DEFAULT_MAX_OUTPUT: usize = zeph_executor::MAX_VALUE_BYTES;
@@ -49,6 +49,7 @@ impl Executor for CommandExecutor {
                 "stopped before the command was started",
             ));
         }
+        let patterns = artifacts::patterns("artifacts", &params.artifacts)?;
         let stdin = standard_input(&mut params, &input)?;
         let named = self.config.outputs.file();
         let file = named.as_ref().map(OutputFile::path);
@@ -59,7 +60,16 @@ impl Executor for CommandExecutor {
         });
         let (child, group) = (started.child, started.group);
         let ended = attempt::drive(cx, child, group, stdin, &mut capture).await?;
-        outcome::evaluate(&params, &ended, capture, named, self.config.max_output)
+        let output = outcome::evaluate(&params, &ended, capture, named, self.config.max_output)?;
+        if patterns.is_empty() {
+            return Ok(output);
+        }
+        let folder = spawn::directory(&self.config, &params).unwrap_or_else(|| ".".into());
+        let collect = move || artifacts::collect(&folder, &patterns);
+        let artifacts = tokio::task::spawn_blocking(collect).await??;
+        Ok(artifacts
+            .into_iter()
+            .fold(output, TaskOutput::with_artifact))
     }
 }
 

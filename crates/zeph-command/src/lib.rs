@@ -21,6 +21,12 @@
 //! may have up to a quarter of the limit of a value; then, or if it is neither, the error is `bad_outputs`.
 //! Without a folder for temporary files the variable is not set.
 //!
+//! **Artifacts.** The files below the directory of the command that match the patterns of `artifacts` become
+//! [artifacts](zeph_executor::Artifact) of the output when the command succeeds. The error is `artifact_missing`
+//! for a pattern without a file, `artifact_too_large` before anything is read that exceeds a limit, and
+//! `bad_artifact` for a link out of the directory, a name that is no name of an artifact, and a file that cannot
+//! be read. An attempt holds its artifacts in memory until they are stored.
+//!
 //! **Stopping.** When an attempt is canceled, the executor sends SIGTERM to the whole group, and
 //! SIGKILL after the grace period; when it is killed, SIGKILL at once. Dropping the attempt's future
 //! kills the group. When the command itself has ended, other processes of the group have one second to
@@ -38,7 +44,7 @@
 //! system has no process, descriptor or memory for a command, the command waits until it has.
 //!
 //! **Errors.** `invalid_params`, `command_not_found`, `not_executable`, `cwd_missing`,
-//! `arguments_too_long`, `bad_json`, `bad_outputs`, `bad_env_file`, `missing_variable`, `output_too_large` (with `"output": "json"` only) are permanent;
+//! `arguments_too_long`, `bad_json`, `bad_outputs`, `artifact_missing`, `artifact_too_large`, `bad_artifact`, `bad_env_file`, `missing_variable`, `output_too_large` (with `"output": "json"` only) are permanent;
 //! `exit_code` (a code that is not in `ok_codes`, or a signal) and `spawn_failed` are retryable. A signal
 //! that comes from outside, such as SIGKILL, makes the error `Interrupted`.
 //!
@@ -58,10 +64,12 @@
 //! # }
 //! ```
 
+mod artifacts;
 mod attempt;
 mod capture;
 mod environment;
 mod executor;
+mod find_files;
 mod group;
 mod json_output;
 mod named_outputs;

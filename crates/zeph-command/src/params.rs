@@ -45,6 +45,10 @@ pub struct CommandParams {
     /// Folders that are searched for programs before those of `PATH`, relative to the executor's directory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<String>,
+    /// Patterns of the files that are kept when the command succeeds, relative to its directory; see
+    /// [`FilePattern`](zeph_common::FilePattern).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
     /// How standard output is read. Default `text`.
     #[serde(default)]
     pub output: OutputFormat,

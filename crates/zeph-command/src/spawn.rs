@@ -172,7 +172,7 @@ fn is_exhausted(error: &io::Error) -> bool {
 }
 
 /// The directory of the command; `None` is the current one of this process.
-fn directory(config: &CommandConfig, params: &CommandParams) -> Option<PathBuf> {
+pub(crate) fn directory(config: &CommandConfig, params: &CommandParams) -> Option<PathBuf> {
     match (&config.cwd, &params.cwd) {
         (Some(base), Some(dir)) => Some(base.join(dir)),
         (base, dir) => dir.as_ref().map(PathBuf::from).or_else(|| base.clone()),

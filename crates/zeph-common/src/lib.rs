@@ -1,11 +1,13 @@
-//! Utilities for all layers: terminal escaping, truncation, durations, sizes, money, env files, results of
-//! conformance suites, processes, and the detection of command-line arguments that run as code.
+//! Utilities for all layers: terminal escaping, truncation, durations, sizes, money, env files, patterns of
+//! file names, results of conformance suites, processes, and the detection of command-line arguments that run
+//! as code.
 
 mod conformance;
 mod control_sequence;
 mod duration;
 mod env_file;
 mod escape_terminal;
+mod file_pattern;
 mod head_tail_buffer;
 mod invisible;
 mod money;
@@ -19,6 +21,7 @@ pub use conformance::{Violation, Violations};
 pub use duration::format_duration;
 pub use env_file::{BadLine, EnvFileCause, EnvFileError, env_file, read_env_file};
 pub use escape_terminal::{PlainText, Removed, escape_terminal, escape_terminal_block, plain_text};
+pub use file_pattern::{BadFilePattern, FilePattern, PatternState};
 pub use head_tail_buffer::HeadTailBuffer;
 pub use invisible::is_invisible;
 pub use money::{MAX_MICRO_USD, format_usd, parse_usd};

@@ -19,6 +19,7 @@
 //! # Ok::<(), zeph_executor::AlreadyRegistered>(())
 //! ```
 
+mod artifact;
 mod context;
 mod error;
 mod executor;
@@ -33,6 +34,7 @@ pub mod closure;
 pub mod conformance;
 pub mod double;
 
+pub use artifact::Artifact;
 pub use context::{TaskContext, TaskContextBuilder};
 pub use error::{ErrorClass, TaskError};
 pub use executor::{Executor, Item, Parent, ParentState, TaskInput};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::TaskError;
+use crate::{Artifact, TaskError};
 
 /// The most bytes that an output's value may have, written as compact JSON: 1 MiB.
 pub const MAX_VALUE_BYTES: usize = 1 << 20;
@@ -58,6 +58,24 @@ impl TaskOutput {
     pub fn with_blob(mut self, name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         self.blobs.insert(name.into(), bytes.into());
         self
+    }
+
+    /// The same output with one more artifact, as a blob; one of that name is replaced.
+    #[must_use]
+    pub fn with_artifact(mut self, artifact: Artifact) -> Self {
+        let twin = Artifact {
+            executable: !artifact.executable,
+            ..artifact.clone()
+        };
+        self.blobs.remove(&twin.blob_name());
+        self.blobs.insert(artifact.blob_name(), artifact.bytes);
+        self
+    }
+
+    /// The artifacts among the blobs.
+    pub fn artifacts(&self) -> impl Iterator<Item = Artifact> {
+        let blobs = self.blobs.iter();
+        blobs.filter_map(|(name, bytes)| Artifact::of_blob(name, bytes))
     }
 
     /// Checks the value against [`MAX_VALUE_BYTES`], see [`check_value_size`], and the

@@ -107,11 +107,15 @@ const TASK: &[Help] = &[
         "write `timeout = \"5m\"` for an attempt, `total_timeout` for all of them",
     ),
     (
-        "outputs output_variables set_output produces",
+        "outputs output_variables set_output",
         "write lines `name=value` to the file that `$ZEPH_OUTPUT` names; they are `${{ tasks.NAME.outputs.name }}`",
     ),
     (
-        "artifacts generates sources inputs register save cache",
+        "generates produces save artifact artefacts store_artifacts upload_artifact",
+        "write `artifacts = [\"dist/*.gz\"]`: the files are kept, and are `${{ tasks.NAME.artifacts['dist/x.gz'] }}` of a task that needs it",
+    ),
+    (
+        "sources inputs register cache",
         "files are not tracked; the result of a task is its standard output, `${{ tasks.NAME.stdout }}`",
     ),
     (

@@ -344,6 +344,10 @@ fn command(key: &str) -> Option<(&'static str, Value)> {
             "The exit codes that are retried; without it all others.",
             exit_codes(),
         ),
+        "artifacts" => (
+            "Patterns of the files that are kept for dependants, relative to the folder of the task.",
+            json!({ "type": "array", "items": text(), "minItems": 1 }),
+        ),
         "idle_timeout" => (
             "The longest time of an attempt without output.",
             of("duration"),

@@ -14,6 +14,7 @@ use crate::param::Param;
 use crate::references::{ROOTS, Reference, references, references_in};
 use crate::task::{Draft, Kind, Mode, Stdout, Use};
 use crate::template::Template;
+use crate::templated::ARTIFACTS;
 
 /// A task whose texts are being checked, with the names of its dependencies.
 pub(crate) struct CheckedTask<'a> {
@@ -231,24 +232,30 @@ impl<'a> Scope<'a> {
             problems.push(Diagnostic::new(code::BAD_EXPRESSION, message).at(place));
             return;
         }
-        let known: &[&str] = match used.kind {
-            _ if is_many => &["value", "state"],
-            Kind::Milestone => &["state"],
-            Kind::Question | Kind::Agent => &["value", "state"],
-            Kind::Command(Stdout::Text) => {
-                &["stdout", "stderr", "exit", "outputs", "value", "state"]
+        let mut known: Vec<&str> = match used.kind {
+            _ if is_many => vec!["value", "state"],
+            Kind::Milestone => vec!["state"],
+            Kind::Question | Kind::Agent => vec!["value", "state"],
+            Kind::Command(stdout) => {
+                let printed: &[&str] = match stdout {
+                    Stdout::Text => &["stdout"],
+                    Stdout::Json => &["stdout", "json"],
+                    Stdout::None => &[],
+                };
+                [printed, &["stderr", "exit", "outputs", "value", "state"]].concat()
             }
-            Kind::Command(Stdout::Json) => &[
-                "stdout", "stderr", "exit", "json", "outputs", "value", "state",
-            ],
-            Kind::Command(Stdout::None) => &["stderr", "exit", "outputs", "value", "state"],
         };
+        if used.has_artifacts {
+            known.push(ARTIFACTS);
+        }
         if !known.contains(&field) {
             let message = format!("the task {} has no {}", quote(name), quote(field));
-            let help = if is_many {
+            let help = if is_many && field != ARTIFACTS {
                 format!(
                     "it is a list of results: write `tasks.{name}|map(attribute=\"{field}\")|list`"
                 )
+            } else if field == ARTIFACTS && matches!(used.kind, Kind::Command(_)) {
+                format!("give {} the key `artifacts = [\"…\"]`", quote(name))
             } else if field == "json" && used.kind == Kind::Command(Stdout::Text) {
                 format!("give {} the key `output = \"json\"`", quote(name))
             } else if field == "stdout" && used.kind == Kind::Command(Stdout::None) {

@@ -13,11 +13,16 @@ use zeph_sanitizer::{Content, ContentSanitizer};
 
 use crate::expression::{self, Evaluator, NoValue};
 use crate::matrix::group_of;
-use crate::references::{Reference, references, references_in, sole_field};
+use crate::references::{Reference, references, sole_field};
 use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
 
+mod artifacts;
 mod list;
+mod shown;
+
+pub(crate) use artifacts::ARTIFACTS;
+use artifacts::Texts;
 
 /// The parameter that holds the condition of a task: one expression.
 pub(crate) const CONDITION: &str = "when";
@@ -43,6 +48,9 @@ const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 ///
 /// The parameter `when`, which the wrapped executor does not get, is evaluated first: if it is `false`, the task
 /// is skipped; a value that is neither `true` nor `false` is an `expression_failed`.
+///
+/// `${{ tasks.NAME.artifacts }}` is the paths of the artifacts by name, as files in a folder that only the user may
+/// read; they are written before an attempt that uses them, and removed after it.
 ///
 /// A `stdin` that is `${{ tasks.NAME.stdout }}`, with or without a line break behind it, becomes
 /// `stdin_from`, if the whole output is there as bytes.
@@ -103,9 +111,12 @@ impl<E: Executor> Executor for Templated<E> {
         mut input: TaskInput,
     ) -> Result<TaskOutput, TaskError> {
         let mut params = std::mem::take(&mut input.params);
+        // The files are removed when the attempt is over.
+        let materialised = artifacts::materialise(&params, &input).await?;
         let filler = |sanitizer| Filler {
             values: &self.values,
             reader: Reader::Attempt,
+            artifacts: &materialised.paths,
             run: cx.run(),
             task: cx.name(),
             input: &input,
@@ -137,66 +148,6 @@ pub fn inner_params(params: &Value) -> Value {
         fields.remove(LIST);
     }
     params
-}
-
-impl RunValues {
-    /// The parameters of a command with values, as its attempts got them, for people to read. An expression
-    /// that uses a secret becomes `‹redacted: NAME›`.
-    ///
-    /// # Errors
-    /// As an attempt: an expression has no value.
-    pub fn shown_params(
-        &self,
-        run: &RunId,
-        task: &str,
-        mut input: TaskInput,
-    ) -> Result<Value, TaskError> {
-        let mut params = std::mem::take(&mut input.params);
-        if let (Some(_), Some(fields)) = (&input.item, params.as_object_mut()) {
-            fields.remove(LIST);
-            fields.remove(CONDITION);
-        }
-        let filler = Filler {
-            values: self,
-            reader: Reader::Person,
-            run,
-            task,
-            input: &input,
-            sanitizer: None,
-            evaluator: Evaluator::new(),
-        };
-        let mut filled = filler.fill(params)?;
-        // The item is a value, and no template.
-        if let (Some(item), Some(fields)) = (input.item, filled.as_object_mut()) {
-            fields.insert("item".to_owned(), item.value);
-        }
-        Ok(filled)
-    }
-
-    /// Those parents of a task whose outputs the expressions in its parameters use. The name of a task with a
-    /// matrix means all of its cells.
-    pub fn used_parents<'a>(
-        params: &Value,
-        parents: impl IntoIterator<Item = &'a str>,
-    ) -> BTreeSet<String> {
-        let mut params = params.clone();
-        let texts = texts_mut(&mut params).into_iter();
-        let used = texts
-            .flat_map(|text| references_in(text.as_str().unwrap_or_default()))
-            .filter_map(|reference| match reference {
-                Reference::Task { name, .. } => Some(name),
-                Reference::Param(_)
-                | Reference::Run(_)
-                | Reference::Item
-                | Reference::ItemIndex => None,
-            });
-        let used: BTreeSet<String> = used.collect();
-        let is_used = |name: &&str| {
-            used.contains(*name) || group_of(name).is_some_and(|group| used.contains(group))
-        };
-        let parents = parents.into_iter().filter(is_used);
-        parents.map(str::to_owned).collect()
-    }
 }
 
 /// Skips the task unless its condition is true.
@@ -251,6 +202,8 @@ enum Reader {
 struct Filler<'a> {
     values: &'a RunValues,
     reader: Reader,
+    /// The artifacts of dependencies: a text for each name.
+    artifacts: &'a Texts,
     run: &'a RunId,
     task: &'a str,
     input: &'a TaskInput,
@@ -357,7 +310,10 @@ impl Filler<'_> {
                 Reference::Task { name, field } => {
                     let fields = tasks.entry(name).or_default();
                     let parent = self.input.parents.get(name);
-                    let value = parent.and_then(|parent| field_of(parent, field));
+                    let value = match field.as_str() {
+                        ARTIFACTS => self.artifacts.get(name).cloned(),
+                        _ => parent.and_then(|parent| field_of(parent, field)),
+                    };
                     fields.extend(value.map(|value| (field.as_str(), value)));
                 }
                 Reference::Run(_) | Reference::Item | Reference::ItemIndex => {}
@@ -442,6 +398,19 @@ impl Filler<'_> {
                     quote(name)
                 );
             };
+            if let Some(Value::Object(artifacts)) = self.artifacts.get(name)
+                && field == ARTIFACTS
+            {
+                let names: BTreeSet<&str> = artifacts.keys().map(String::as_str).collect();
+                return match names.is_empty() {
+                    true => format!("the task {} has no artifacts", quote(name)),
+                    false => format!(
+                        "the artifacts of {} are {}",
+                        quote(name),
+                        zeph_diagnostics::list(names)
+                    ),
+                };
+            }
             if field_of(parent, field).is_none() {
                 let end = json!(parent.state);
                 let end = end.as_str().unwrap_or_default();

@@ -14,6 +14,7 @@ use crate::plan::Plan;
 use crate::references::{Reference, references_in};
 use crate::task::{Draft, Kind};
 use crate::template::Template;
+use crate::templated::ARTIFACTS;
 
 impl Plan {
     /// What the plan does that its author may not expect, as warnings in the order of the source.
@@ -130,7 +131,8 @@ fn has_text_of_program(text: &str, tasks: &HashMap<&str, &Draft>) -> bool {
         Reference::Task { name, field } => {
             let kind = tasks.get(name.as_str()).map(|task| task.kind);
             let is_written = matches!(kind, Some(Kind::Command(_) | Kind::Agent));
-            is_written && !["state", "exit"].contains(&field.as_str())
+            // The path of an artifact is made by the engine, and its name begins with no `-`.
+            is_written && !["state", "exit", ARTIFACTS].contains(&field.as_str())
         }
         // A list may come from a program.
         Reference::Item => true,

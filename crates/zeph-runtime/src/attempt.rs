@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::Value;
+use zeph_common::format_size;
 use zeph_executor::{
-    Executor, Item, Parent, Redact, TaskContext, TaskError, TaskInput, TaskOutput, check_value_size,
+    Artifact, Executor, Item, Parent, Redact, TaskContext, TaskError, TaskInput, TaskOutput,
+    check_value_size,
 };
 use zeph_graph::{ContentId, Params, RunId};
 use zeph_memory::{Content, RawGraphStore, StoreError};
@@ -131,15 +133,25 @@ impl AttemptJob {
         Ok(Item { index, value })
     }
 
-    /// The list of the results of all items, with null for each item that has none.
+    /// The list of the results of all items, with null for each item that has none, and their artifacts under the
+    /// names `INDEX/NAME`.
     async fn collect(&self, items: &[ParentRef]) -> Result<TaskOutput, JobError> {
         let mut values = Vec::with_capacity(items.len());
         let mut room = self.max_output_bytes;
+        let mut list = TaskOutput::null();
+        let mut artifact_bytes = 0;
         for page in items.chunks(PAGE) {
             let contents = self.read_contents(&stored_outputs(page)).await;
             let contents = contents.map_err(JobError::Unreadable)?;
             for item in page {
                 let output = item.output.read(&contents)?;
+                let index = values.len();
+                for mut artifact in output.iter().flat_map(|output| output.artifacts()) {
+                    artifact.name = format!("{index}/{}", artifact.name);
+                    artifact_bytes += artifact.bytes.len() as u64;
+                    list = list.with_artifact(artifact);
+                }
+                check_artifacts(artifact_bytes)?;
                 let value = output.map_or(Value::Null, |output| output.value.clone());
                 // A comma or a bracket follows each value.
                 let bytes = value.to_string().len() + 1;
@@ -154,7 +166,8 @@ impl AttemptJob {
                 values.push(value);
             }
         }
-        Ok(TaskOutput::from(Value::Array(values)))
+        list.value = Value::Array(values);
+        Ok(list)
     }
 
     async fn read_contents(&self, ids: &[ContentId]) -> Result<Vec<Content>, RuntimeError> {
@@ -178,4 +191,16 @@ impl AttemptJob {
         let contents = contents.map_err(JobError::Unreadable)?;
         Ok(filled(&self.parents, &contents)?)
     }
+}
+
+/// Checks the artifacts of all items against the limit of a task.
+fn check_artifacts(bytes: u64) -> Result<(), TaskError> {
+    if bytes <= Artifact::MAX_TOTAL_BYTES {
+        return Ok(());
+    }
+    let (bytes, most) = (format_size(bytes), format_size(Artifact::MAX_TOTAL_BYTES));
+    let message = format!(
+        "the artifacts of the items: {bytes}, more than the {most} that are kept of a task; keep less of each"
+    );
+    Err(TaskError::permanent(message).with_code("artifact_too_large"))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
-use zeph_executor::{Logs, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
+use zeph_executor::{Artifact, Logs, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
 use zeph_graph::ContentId;
 use zeph_graph::wire::GraphSpec;
 use zeph_memory::{Content, ContentKind};
@@ -137,7 +137,7 @@ impl ContentParts {
 /// The output without secrets: in the strings, keys and numbers of the value, and in the blobs.
 ///
 /// # Errors
-/// If a secret spans the punctuation of JSON.
+/// If a secret spans the punctuation of JSON, or is in an artifact: a file without it is another file.
 pub(crate) fn redacted_output(
     redact: Option<&dyn Redact>,
     mut output: TaskOutput,
@@ -151,11 +151,21 @@ pub(crate) fn redacted_output(
         let why = "the result is withheld, because it contains a secret that cannot be redacted";
         return Err(TaskError::permanent(why).with_code("redacted"));
     }
-    for bytes in output.blobs.values_mut() {
-        let clean = redact.redact(bytes).into_owned();
-        if *bytes != clean {
-            *bytes = Bytes::from(clean);
+    for (name, bytes) in &mut output.blobs {
+        let is_clean_name = *redact.redact(name.as_bytes()) == *name.as_bytes();
+        let clean = redact.redact(bytes);
+        if is_clean_name && *clean == **bytes {
+            continue;
         }
+        if let Some(artifact) = Artifact::of_blob(name, bytes) {
+            let why = format!(
+                "the artifact {:?} contains a secret, so it is not kept; leave it out of `artifacts`",
+                artifact.name
+            );
+            return Err(TaskError::permanent(why).with_code("redacted"));
+        }
+        let clean = Bytes::from(clean.into_owned());
+        *bytes = clean;
     }
     Ok(output)
 }

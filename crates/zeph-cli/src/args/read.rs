@@ -1,5 +1,6 @@
 //! The arguments of the commands that show runs.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -61,6 +62,22 @@ pub(crate) struct TaskRef {
     pub(crate) run: String,
     /// The task
     pub(crate) task: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArtifactArgs {
+    /// The run, or the beginning of its name
+    pub(crate) run: String,
+    /// The task
+    pub(crate) task: String,
+    /// The artifact [default: list them]
+    pub(crate) artifact: Option<String>,
+    /// The file; `-` is standard output [default: the last part of the name, in the current folder]
+    #[arg(short, long, value_name = "FILE", requires = "artifact")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write over the file if it is there
+    #[arg(long, requires = "artifact")]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

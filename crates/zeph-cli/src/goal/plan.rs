@@ -1,7 +1,6 @@
 //! `zeph plan`: a plan for a goal, shown or written to a file; nothing is run.
 
-use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use futures::StreamExt as _;
@@ -25,7 +24,7 @@ pub(crate) async fn run(cx: &AppContext, args: &PlanArgs) -> Result<Exit, CliErr
     if let Some(path) = args.output.as_deref().filter(|_| !args.force)
         && path.exists()
     {
-        return Err(is_there(path));
+        return Err(exit::may_force(path));
     }
     if let Some(path) = &args.output {
         // Checked before the model is called, so that no paid plan is lost.
@@ -44,7 +43,8 @@ pub(crate) async fn run(cx: &AppContext, args: &PlanArgs) -> Result<Exit, CliErr
     };
     let proposal = Proposal(output);
     if let Some(path) = &args.output {
-        write(path, &proposal.0.plan_file, args.force)?;
+        let text = proposal.0.plan_file.as_bytes();
+        exit::write_file(path, text, args.force, |error| unwritable(path, error))?;
     }
     if cx.json() {
         let mut json = proposal.to_json(goal);
@@ -187,23 +187,6 @@ fn flags(args: &PlanArgs) -> Vec<String> {
     flags
 }
 
-fn write(path: &Path, text: &str, force: bool) -> Result<(), CliError> {
-    let mut options = OpenOptions::new();
-    options
-        .write(true)
-        .truncate(force)
-        .create(force)
-        .create_new(!force);
-    let file = options.open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| {
-        if error.kind() == ErrorKind::AlreadyExists {
-            return is_there(path);
-        }
-        unwritable(path, &error)
-    })
-}
-
 /// Checks that the file is in an existing folder and is no folder itself.
 fn writable(path: &Path) -> Result<(), CliError> {
     if path.is_dir() {
@@ -221,8 +204,4 @@ fn writable(path: &Path) -> Result<(), CliError> {
 fn unwritable(path: &Path, error: &io::Error) -> CliError {
     let text = format!("the plan cannot be written to {}: {error}", path.display());
     CliError::new(Exit::Usage, text).code("unwritable_plan")
-}
-
-fn is_there(path: &Path) -> CliError {
-    exit::is_there(path).help("name another file, or write over it with --force")
 }

@@ -1,6 +1,7 @@
 //! The commands that show runs, and those that send requests to runs.
 
 pub(crate) mod answers;
+pub(crate) mod artifact;
 pub(crate) mod diff;
 pub(crate) mod list;
 pub(crate) mod logs;

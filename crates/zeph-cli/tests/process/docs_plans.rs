@@ -132,6 +132,12 @@ fn limits_large_outputs_and_texts_of_any_language() {
     assert_eq!(code(&large), 0, "{large:?}");
     let sum = logs(&scene, "large-output", "sum");
     assert!(sum.contains("5000000 3 20000000"), "{sum}");
+    let package = run(&scene, "package", &[]);
+    assert_eq!(code(&package), 0, "{package:?}");
+    let installed = logs(&scene, "package", "install");
+    assert_eq!(installed, "hello from the package\n");
+    let kept = scene.zeph(&["artifact", "package", "build", "dist/hello", "-o", "-"]);
+    assert!(kept.out.starts_with("#!/bin/sh"), "{kept:?}");
     let unicode = run(&scene, "unicode", &[]);
     assert_eq!(code(&unicode), 0, "{unicode:?}");
     let length = logs(&scene, "unicode", "length");

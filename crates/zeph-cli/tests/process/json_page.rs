@@ -133,6 +133,7 @@ fn every_command_prints_what_the_page_lists() {
     for (heading, args) in [
         ("`zeph show RUN`", &["show", "r"][..]),
         ("`zeph show RUN TASK`", &["show", "r", "a"]),
+        ("`zeph artifact`", &["artifact", "r", "a"]),
         ("`zeph logs`", &["logs", "r"]),
         ("`zeph graph`", &["graph", "r"]),
         ("`zeph graph`", &["graph", "plan.toml"]),

@@ -6,6 +6,7 @@
 )]
 
 mod amend;
+mod artifacts;
 mod background;
 mod bad_day;
 mod by_hand;

@@ -1,12 +1,14 @@
 //! Command tasks: `run`, `shell` and their keys.
 
 use serde_json::{Map, Value as Json, json};
+use zeph_common::FilePattern;
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Table, Value, quote};
 use zeph_graph::wire::WorkSpec;
 
 use super::{Draft, Kind, Mode, Rules, Stdout, Use};
 use crate::code;
 use crate::fields::micros;
+use crate::template::Template;
 
 /// The action of tasks with a command.
 pub(crate) const ACTION: &str = "command";
@@ -81,6 +83,11 @@ pub(super) fn read(
             known.extend(codes.iter().map(|code| (*code, key)));
             params.insert(key.to_owned(), json!(codes));
         }
+    }
+    if let Some(node) = fields.get("artifacts") {
+        let patterns = file_patterns("artifacts", node, &mut draft.uses, problems);
+        draft.has_artifacts = true;
+        params.insert("artifacts".to_owned(), json!(patterns));
     }
     draft.spec.idle_timeout_us =
         fields.read("idle_timeout", |node, what| micros(node, what, problems));
@@ -237,6 +244,35 @@ pub(super) fn cwd(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) 
     }
     uses.push(Use::new(text, node, Mode::Visible));
     Some(text.to_owned())
+}
+
+/// Reads patterns of files. One with an expression is checked again when it has its value.
+fn file_patterns(
+    key: &str,
+    node: &Node,
+    uses: &mut Vec<Use>,
+    problems: &mut Diagnostics,
+) -> Vec<String> {
+    let items = node.list(&format!("`{key}`"), problems).unwrap_or_default();
+    if items.is_empty() && matches!(node.value, Value::List(_)) {
+        let one = Diagnostic::new(code::BAD_VALUE, format!("`{key}` is empty")).at(node.span);
+        problems.push(one.help("list at least one pattern, such as \"dist/*.tar.gz\""));
+    }
+    let mut patterns = Vec::new();
+    for item in items {
+        let Some(text) = item.string(&format!("a pattern in `{key}`"), problems) else {
+            continue;
+        };
+        let is_fixed = Template::parse(text).is_ok_and(|one| !one.has_expressions());
+        if let Some(why) = is_fixed.then(|| FilePattern::parse(text).err()).flatten() {
+            let message = format!("{} in `{key}` is no pattern of files: {why}", quote(text));
+            let one = Diagnostic::new(code::BAD_VALUE, message).at(item.span);
+            problems.push(one.help("write a path relative to the folder of the task, such as \"dist/*.tar.gz\" or \"out/**\""));
+        }
+        uses.push(Use::new(text, item, Mode::Visible));
+        patterns.push(text.to_owned());
+    }
+    patterns
 }
 
 fn exit_codes(key: &str, node: &Node, problems: &mut Diagnostics) -> Vec<i32> {

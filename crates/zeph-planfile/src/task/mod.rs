@@ -87,6 +87,8 @@ pub(crate) struct Draft {
     retry: Option<retry::RetryKeys>,
     /// The most items that run at the same time.
     pub(crate) max_parallel: Option<u32>,
+    /// Whether it leaves artifacts.
+    pub(crate) has_artifacts: bool,
     /// Whether it is a cell of a matrix, but not the first one: its problems have been reported.
     pub(crate) is_other_cell: bool,
     marks: Vec<(Code, Span)>,
@@ -155,6 +157,7 @@ const COMMAND: Keys = (
         "skip_codes",
         "retry_codes",
         "idle_timeout",
+        "artifacts",
     ],
     "only commands",
 );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use zeph_common::format_duration;
-use zeph_executor::{Bytes, TaskOutput};
+use zeph_executor::{Artifact, Bytes, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
     AttemptOutcome, ContentId, CutWhy, Entry, Fault, Record, TaskId, Timestamp, Work,
@@ -28,7 +28,7 @@ use crate::read::money::{spent_json, spent_of};
 use crate::read::page::{Cell, Page};
 use crate::read::time::{moment, took};
 use crate::read::time_breakdown::TimeBreakdown;
-use crate::read::{explain, rules};
+use crate::read::{artifact, explain, rules};
 
 pub(super) struct ShowView<'a> {
     view: &'a RunView,
@@ -125,6 +125,13 @@ impl<'a> ShowView<'a> {
         page.table(2, &[], &rows);
         let command = |what: &str| command_with(&[what, view.run.as_str()], &[name]);
         let mut next = vec![command("why")];
+        if self
+            .output
+            .iter()
+            .any(|output| output.artifacts().next().is_some())
+        {
+            next.push(command("artifact"));
+        }
         if !self.logs.is_empty() {
             next.push(command("logs"));
         }
@@ -276,8 +283,13 @@ impl<'a> ShowView<'a> {
             Work::Question(_) => page.block(2, &value_text(&output.value)),
             Work::Action { .. } | Work::Milestone => value::render(page, 2, &output.value),
         }
-        for (name, bytes) in &output.blobs {
+        for (name, bytes) in other_blobs(output) {
             page.block(2, &format!("blob {name}: {} bytes", bytes.len()));
+        }
+        let artifacts: Vec<Artifact> = output.artifacts().collect();
+        if !artifacts.is_empty() {
+            page.heading("Artifacts");
+            artifact::render(page, 2, &artifacts);
         }
     }
 
@@ -333,10 +345,14 @@ impl<'a> ShowView<'a> {
                 "by": self.answers.actor_json(entry),
             })
         };
-        let output = self
-            .output
-            .as_ref()
-            .map(|output| json!({ "value": output.value, "blob_bytes": sizes(&output.blobs) }));
+        let output = |output: &Arc<TaskOutput>| {
+            json!({
+                "value": output.value,
+                "blob_bytes": sizes(other_blobs(output)),
+                "artifacts": artifact::to_json(output),
+            })
+        };
+        let output = self.output.as_ref().map(output);
         json!({
             "run": view.run.as_str(),
             "task": explain::name(view, self.task),
@@ -370,6 +386,12 @@ const fn end_code(outcome: Option<AttemptOutcome>) -> &'static str {
         Some(AttemptOutcome::Failed { fault, .. }) => fault.word(),
         Some(AttemptOutcome::Cut(how)) => how.word(),
     }
+}
+
+/// The blobs that are no artifacts.
+fn other_blobs(output: &TaskOutput) -> impl Iterator<Item = (&String, &Bytes)> {
+    let blobs = output.blobs.iter();
+    blobs.filter(|(name, bytes)| Artifact::of_blob(name, bytes).is_none())
 }
 
 /// The sizes of named bytes.

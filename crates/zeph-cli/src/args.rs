@@ -15,7 +15,9 @@ pub(crate) use control::{AmendArgs, AnswerArgs, CancelArgs, CompleteArgs, EndArg
 pub(crate) use database::{
     BackupArgs, ConfigArgs, ConfigDo, DeleteArgs, ExportArgs, ImportArgs, PruneArgs,
 };
-pub(crate) use models::{BudgetArgs, FlagOverride, LabelArgs, ModelArgs, ParamArgs, ReportArgs};
+pub(crate) use models::{
+    BudgetArgs, FlagOverride, GroupArgs, LabelArgs, ModelArgs, ParamArgs, ReportArgs,
+};
 pub(crate) use read::{ArtifactArgs, ListArgs, LogsArgs, RunRef, TaskRef, WatchArgs};
 
 /// Run work as a graph of tasks: in parallel, under limits, across crashes.
@@ -65,6 +67,8 @@ pub(crate) struct StartArgs {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) labels: LabelArgs,
+    #[command(flatten)]
+    pub(crate) group: GroupArgs,
     #[command(flatten)]
     pub(crate) reports: ReportArgs,
     #[command(flatten)]

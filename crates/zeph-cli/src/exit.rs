@@ -263,6 +263,16 @@ fn of_runtime(error: &RuntimeError) -> CliError {
             command(&["watch", run.as_str()]),
             command(&["suspend", run.as_str()])
         )),
+        E::GroupBusy {
+            holder: Some(run), ..
+        } => store("group_busy").help(format!(
+            "`{}` shows what it does; start with --on-conflict queue to wait for it, or with --on-conflict cancel-running to end it",
+            command(&["watch", run.as_str()])
+        )),
+        E::GroupBusy { holder: None, .. } => {
+            store("group_busy").help("start with --on-conflict queue to wait for it")
+        }
+        E::GroupLock { .. } => store("group_lock"),
         E::AlreadyHere { .. } => usage("already_here"),
         E::Proposer { .. } => usage("proposer"),
         E::NoResult { parent, .. } => {

@@ -98,6 +98,9 @@ async fn start(
         plan::check_agents(models.agents.as_deref(), plan)?;
     }
     run::set_labels(retry.metadata_mut(), &args.labels)?;
+    if let Some(group) = run::group(Some(retry.graph()), &args.group)? {
+        group.store(retry.metadata_mut());
+    }
     let channel = llm::channel(retry.graph());
     let cost = Cost::of(&view, &retry);
     if args.dry_run {

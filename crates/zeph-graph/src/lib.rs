@@ -16,6 +16,7 @@ mod rules;
 mod task;
 
 mod graph;
+mod group;
 mod lane;
 mod links;
 mod many;
@@ -32,6 +33,7 @@ pub use add_error::AddError;
 pub use answered_by::AnsweredBy;
 pub use budget::{Budget, Spend, Spent, Usd};
 pub use graph::{MAX_NAME_BYTES, MAX_TASKS, TaskGraph};
+pub use group::{BadGroup, Group, OnConflict};
 pub use id::{Attempt, BadRunId, ContentId, QuestionId, ReservationId, RunId, Seq, TaskId};
 pub use lane::{Lane, LaneId};
 pub use links::Links;

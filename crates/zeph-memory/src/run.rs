@@ -149,6 +149,35 @@ impl RunStatus {
         read.labels
     }
 
+    /// The same status with the group of the run beside its summary.
+    #[must_use]
+    pub fn with_group(mut self, group: &str) -> Self {
+        if let Ok(serde_json::Value::Object(mut summary)) = serde_json::from_str(&self.summary) {
+            summary.insert("group".to_owned(), group.into());
+            self.summary = serde_json::Value::Object(summary).to_string();
+        }
+        self
+    }
+
+    /// The group of the run; `None` if it has none, or another program wrote the status.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_memory::{RunStatus, RunSummary};
+    /// let status = RunStatus::open("running").with_summary(&RunSummary::default());
+    /// assert_eq!(status.group(), None);
+    /// assert_eq!(status.with_group("nightly").group().as_deref(), Some("nightly"));
+    /// ```
+    #[must_use]
+    pub fn group(&self) -> Option<String> {
+        #[derive(Default, Deserialize)]
+        struct Grouped {
+            group: Option<String>,
+        }
+        let read: Grouped = serde_json::from_str(&self.summary).unwrap_or_default();
+        read.group
+    }
+
     /// The hash over the status at a position of the chain.
     pub(crate) fn hash(
         &self,

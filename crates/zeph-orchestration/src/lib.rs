@@ -128,8 +128,8 @@ pub use zeph_runtime::Engine;
 
 // Graphs and their tasks.
 pub use zeph_graph::{
-    Budget, Effect, Foreach, ItemFailure, OnFailure, OverBudget, Policy, Question, Retry, Task,
-    TaskGraph, TaskId, TaskState, Trigger, Work,
+    Budget, Effect, Foreach, Group, ItemFailure, OnConflict, OnFailure, OverBudget, Policy,
+    Question, Retry, Task, TaskGraph, TaskId, TaskState, Trigger, Work,
 };
 
 // Executors.

@@ -179,6 +179,12 @@ impl Plan {
             let goal = filler.fill_text(&goal.text, goal.place);
             spec.metadata.insert(keys::GOAL.to_owned(), goal);
         }
+        if let Some(group) = &inner.group {
+            let name = filler.fill_text(&group.name.text, group.name.place);
+            if filler.problems.is_empty() {
+                group.store(&name, &mut spec.metadata, filler.problems);
+            }
+        }
         for (task, draft) in spec.tasks.iter_mut().zip(&inner.tasks) {
             filler.fill_task(task, draft);
             scope.check_code(draft, &task.work, filler.problems);

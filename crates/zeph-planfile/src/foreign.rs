@@ -30,8 +30,16 @@ const PLAN: &[Help] = &[
         "declare values as `[params]`, and use them as `${{ params.NAME }}`",
     ),
     (
-        "parallelism concurrency max_workers max_parallelism max_active_tasks parallel workers",
+        "parallelism max_workers max_parallelism max_active_tasks parallel workers",
         "write `max_parallel = 4`",
+    ),
+    (
+        "concurrency",
+        "write `max_parallel = 4` for the attempts of a run, or `group = \"NAME\"` for runs that must not overlap",
+    ),
+    (
+        "concurrency_group max_active_runs concurrency_policy mutex allow_overlap singleton depends_on_past cancel_in_progress lock",
+        "write `group = \"NAME\"`, and `on_conflict = \"queue\"`, `\"refuse\"` or `\"cancel_running\"`",
     ),
     (
         "pools pool resources resource_groups semaphores mutexes limits",

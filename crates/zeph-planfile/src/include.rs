@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use zeph_diagnostics::{Diagnostics, Entry, Node, Span, Value};
 
 use crate::files::Files;
+use crate::lanes::lanes;
+use crate::param;
 use crate::task;
-use crate::{param, plan};
 
 /// The key of a plan that names the files.
 pub(crate) const KEY: &str = "include";
@@ -60,7 +61,7 @@ fn check(part: &Node, problems: &mut Diagnostics) {
         param::read_all(node, problems);
     }
     if let Some(node) = fields.get("lanes") {
-        plan::lanes(node, problems);
+        lanes(node, problems);
     }
     if let Some(node) = fields.get("defaults") {
         task::read_defaults(node, problems);

@@ -39,7 +39,9 @@ mod bounds;
 mod budget;
 mod env_files;
 mod files;
+mod group;
 mod include;
+mod lanes;
 mod param;
 mod task;
 

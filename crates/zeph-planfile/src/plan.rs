@@ -1,14 +1,13 @@
 //! Plan: a plan file that was read and checked, before its parameters have values.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Source, Span, Table, Value, quote};
-use zeph_graph::wire::code as graph_code;
+use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Source, Span, Table, Value};
 use zeph_graph::wire::{GraphSpec, LaneSpec};
 use zeph_graph::{Retry, RunLimits};
 
@@ -19,7 +18,9 @@ use crate::fields::{check_name, micros};
 use crate::files::Files;
 use crate::foreign;
 use crate::format::Format;
+use crate::group::{self, PlanGroup};
 use crate::include;
+use crate::lanes::lanes;
 use crate::lower;
 use crate::matrix::{self, Member, Origin};
 use crate::param::{self, Param};
@@ -31,10 +32,12 @@ use crate::values::keys;
 /// The key for editors of JSON, which has no comments.
 pub(crate) const SCHEMA: &str = "$schema";
 
-pub(crate) const KEYS: [&str; 13] = [
+pub(crate) const KEYS: [&str; 15] = [
     SCHEMA,
     include::KEY,
     "goal",
+    group::KEY,
+    group::ON_CONFLICT,
     "max_parallel",
     "timeout",
     "budget",
@@ -61,6 +64,7 @@ pub(crate) struct Inner {
     crlf: bool,
     root: Node,
     pub(crate) goal: Option<Use>,
+    pub(crate) group: Option<PlanGroup>,
     pub(crate) folder: Option<String>,
     pub(crate) limits: RunLimits,
     pub(crate) env_files: Vec<String>,
@@ -289,6 +293,7 @@ impl Inner {
             let text = node.string(what, problems)?.to_owned();
             Some(Use::new(text, node, Mode::Early))
         });
+        plan.group = group::read(&fields, problems);
         let parallel = fields.read("max_parallel", |node, what| {
             node.integer(what, 1..=u32::MAX, problems)
         });
@@ -355,7 +360,8 @@ impl Inner {
         }
         // The texts of `defaults` are checked once, and not again for each task that gets them.
         let scope = Scope::new(&plan.params, &plan.tasks);
-        for one in plan.goal.iter().chain(&uses).chain(&plan.sub_uses) {
+        let group = plan.group.iter().map(|group| &group.name);
+        for one in (plan.goal.iter().chain(group).chain(&uses)).chain(&plan.sub_uses) {
             scope.check(one, None, problems);
         }
         plan
@@ -415,46 +421,4 @@ fn default_nodes(fields: &Table<'_>) -> Vec<Entry> {
         include::add_missing(&mut defaults, env);
     }
     defaults.entries().to_vec()
-}
-
-/// Reads `[lanes]`.
-pub(crate) fn lanes(node: &Node, problems: &mut Diagnostics) -> Vec<LaneSpec> {
-    let Some(fields) = node.any_table("`lanes`", problems) else {
-        return Vec::new();
-    };
-    let mut lanes = Vec::new();
-    let mut folded = HashSet::new();
-    for entry in fields.entries() {
-        check_name(entry, "lane", problems);
-        if !folded.insert(entry.key.to_lowercase()) {
-            let name = quote(&entry.key);
-            let message = format!("the lane {name} differs from another one only in case");
-            let code = graph_code::CASE_FOLDED_DUPLICATE;
-            problems.push(
-                Diagnostic::new(code, message)
-                    .at(entry.key_span)
-                    .help("rename one of them"),
-            );
-        }
-        let capacity = if is_zero(&entry.node) {
-            let name = quote(&entry.key);
-            let message = format!("the lane {name} has capacity 0: nothing could ever run in it");
-            let code = graph_code::ZERO_CAPACITY;
-            problems.push(Diagnostic::new(code, message).at(entry.node.span));
-            None
-        } else {
-            let what = "the capacity of a lane";
-            entry.node.integer(what, 1..=u32::MAX, problems)
-        };
-        lanes.push(LaneSpec {
-            name: entry.key.clone(),
-            // An invalid capacity becomes the largest one, so that the tasks in the lane are not reported too.
-            capacity: capacity.unwrap_or(u32::MAX),
-        });
-    }
-    lanes
-}
-
-fn is_zero(node: &Node) -> bool {
-    node.value == Value::Integer(0)
 }

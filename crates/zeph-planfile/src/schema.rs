@@ -1,12 +1,12 @@
 //! The JSON Schema of plan files, for editors: made of the keys that the reader knows.
 
 use serde_json::{Map, Value, json};
-use zeph_graph::{Effect, FailureAnswer, ItemFailure, OverBudget, Trigger};
+use zeph_graph::{Effect, FailureAnswer, ItemFailure, OnConflict, OverBudget, Trigger};
 
 use crate::param::ParamKind;
 use crate::task::keys as task_keys;
 use crate::templated::{CONDITION, LIST};
-use crate::{include, matrix, param, plan, subplan};
+use crate::{group, include, matrix, param, plan, subplan};
 
 /// The JSON Schema (draft 2020-12) of a plan file, in every format.
 ///
@@ -116,6 +116,14 @@ fn top(key: &str) -> Option<(&'static str, Value)> {
             text(),
         ),
         "goal" => ("The purpose of the plan. May use `params`.", text()),
+        group::KEY => (
+            "The group of its runs: at most one run of a group works at a time. May use `params`.",
+            text(),
+        ),
+        group::ON_CONFLICT => (
+            "What a run does while another one of its group works.",
+            words(OnConflict::WORDS),
+        ),
         "max_parallel" => ("How many attempts may run at a time.", integer(1)),
         "timeout" => ("Time limit of the whole run.", of("duration")),
         "budget" => (

@@ -168,6 +168,7 @@ impl<'p> Sub<'p> {
             ("budget", limits.budget.is_some()),
             ("over_budget", limits.over_budget.is_some()),
             ("env_file", !self.inner.env_files.is_empty()),
+            ("group", self.inner.group.is_some()),
         ];
         for (key, _) in there.into_iter().filter(|(_, there)| *there) {
             let message = format!(

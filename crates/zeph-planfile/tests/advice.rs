@@ -56,6 +56,8 @@ fn words_of_other_tools_are_answered_with_our_own() {
         ("schedule = '* * * * *'", "cron"),
         ("variables = { a = 1 }", "`[params]`"),
         ("parallelism = 3", "`max_parallel = 4`"),
+        ("concurrency = 'x'", "`group = "),
+        ("max_active_runs = 1", "`on_conflict = "),
     ] {
         let help = help_of(&format!("{line}\n[tasks.a]"));
         assert!(help.contains(wanted), "{line}: {help}");

@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 use zeph_executor::{Stop, TaskOutput};
 use zeph_graph::{
-    Attempt, ContentId, Entry, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
+    Attempt, ContentId, Entry, Group, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
 };
 use zeph_memory::{Append, Chain, Draft, NewRun, RequestId, Row, RunStatus, RunSummary};
 use zeph_scheduler::{Batch, EventLog, Scheduler};
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::content::ContentParts;
 use crate::driver::{Contents, LastErrors, Role};
 use crate::event::RunEvent;
+use crate::group::GroupTurn;
 use crate::labels;
 use crate::message::PendingReply;
 use crate::parents::{ParentOutput, ParentRef, ends, parents};
@@ -52,6 +53,8 @@ pub(crate) struct ActiveRun {
     pub(crate) handled: BTreeSet<RequestId>,
     /// Why the run is suspended by the engine: the store could not be read.
     pub(crate) store_error: Option<String>,
+    /// The group that the run holds or waits for.
+    pub(crate) group: Option<GroupTurn>,
     pub(crate) attempts: HashMap<TaskId, AttemptHandle>,
     pub(crate) event_log: EventLog,
     pub(crate) events: broadcast::Sender<RunEvent>,
@@ -140,8 +143,13 @@ impl ActiveRun {
             Some(_) => RunStatus::ended(state.word()),
             None => RunStatus::open(state.word()),
         };
-        let labels = labels::of(self.scheduler.graph());
-        status.with_summary(&summary).with_labels(&labels)
+        let graph = self.scheduler.graph();
+        let status = status.with_summary(&summary);
+        let status = status.with_labels(&labels::of(graph));
+        match Group::of(graph) {
+            Some(group) => status.with_group(group.name()),
+            None => status,
+        }
     }
 
     /// Adds drafts to the next commit, in place of earlier ones of the same keys.

@@ -55,6 +55,6 @@ pub async fn cancel_run(
     let builder = Engine::builder(store).registry(registry).owners(owners);
     let engine = builder.start().await?;
     // The engine applies the request in the inbox together with the resumption, so it starts no attempt.
-    engine.resume(run).await?.wait().await?;
+    engine.resume_to_end(run).await?.wait().await?;
     Ok(Delivery::Accepted)
 }

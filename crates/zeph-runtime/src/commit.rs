@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
-use zeph_graph::{Entry, Record, RunId, RunState, Seq};
+use zeph_graph::{Entry, Record, RunId, Seq};
 use zeph_memory::{Commit, StoreError};
 use zeph_scheduler::{Action, Batch, Input};
 
@@ -45,7 +45,11 @@ impl Core {
             keys.extend(&self.awaiting_slots);
         }
         for key in keys {
-            runs.extend(self.step(key, &mut commit));
+            match self.step(key, &mut commit) {
+                Some(pending) => runs.push(pending),
+                // It may have left the queue of its group.
+                None => self.unload_if_over(key),
+            }
         }
         if runs.is_empty() && commit.drafts.is_empty() {
             return;
@@ -199,8 +203,7 @@ impl Core {
         let Some(active) = self.runs.get(&key) else {
             return;
         };
-        let state = active.scheduler.state();
-        let is_over = matches!(state, RunState::Suspended | RunState::Ended(_));
+        let is_over = active.is_over();
         if is_over && active.scheduler.has_unsaved() {
             self.dirty.insert(key);
         } else if is_over {

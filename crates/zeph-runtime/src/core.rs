@@ -26,6 +26,7 @@ use crate::growing_log::GrowingLog;
 use crate::in_flight::InFlight;
 use crate::inbox::{PostedRequest, read_inbox, replaced};
 use crate::message::{Ack, AttemptRef, Key, Message, Outcome};
+use crate::named_lock::{LockGuard, Locks};
 use crate::request::{self, AttributedRequest, Request};
 use crate::submission::Limits;
 
@@ -42,6 +43,7 @@ pub(crate) struct CoreConfig {
     pub(crate) limits: Limits,
     pub(crate) clock: Clock,
     pub(crate) redact: Option<Arc<dyn Redact>>,
+    pub(crate) locks: Locks,
     /// Set once the journal cannot be written, with the reason.
     pub(crate) closed: watch::Sender<Option<String>>,
     /// The sender of messages to this task.
@@ -84,11 +86,19 @@ pub(crate) struct Core {
     /// No log is saved before.
     pub(crate) logs_rest_until: Timestamp,
     pub(crate) is_rendering_logs: bool,
+
+    /// Where the locks arrive that runs wait for.
+    pub(crate) turns: mpsc::UnboundedSender<Turn>,
+    new_turns: mpsc::UnboundedReceiver<Turn>,
 }
+
+/// The lock of the group of a run that waited for it.
+type Turn = (Key, std::io::Result<LockGuard>);
 
 impl Core {
     pub(crate) fn new(config: CoreConfig) -> Self {
         let (grown, new_logs) = mpsc::unbounded_channel();
+        let (turns, new_turns) = mpsc::unbounded_channel();
         Self {
             config,
             keep_alive: None,
@@ -112,6 +122,8 @@ impl Core {
             save_logs_at: None,
             logs_rest_until: Timestamp::ZERO,
             is_rendering_logs: false,
+            turns,
+            new_turns,
         }
     }
 
@@ -154,6 +166,7 @@ impl Core {
                     None => is_listening = false,
                 },
                 Some(log) = self.new_logs.recv() => self.log_grew(log),
+                Some((key, lock)) = self.new_turns.recv() => self.take_turn(key, lock),
                 () = sleep_until(wake) => {}
                 _ = &mut runtime_gone => return,
             }
@@ -255,12 +268,19 @@ impl Core {
         self.runs.insert(key, active);
         // Requests from before the resume come before any deadline that has passed since.
         self.apply_posted(key, requests);
-        let begin = if is_resume {
-            Input::Resume
-        } else {
-            Input::Start
-        };
-        self.handle(key, begin);
+        let waits = self.runs.get(&key).is_some_and(ActiveRun::waits_for_group);
+        if !is_resume {
+            self.handle(key, Input::Start);
+        }
+        match waits {
+            true if is_resume => self.await_group(key),
+            true => {
+                self.handle(key, Input::Suspend);
+                self.await_group(key);
+            }
+            false if is_resume => drop(self.handle(key, Input::Resume)),
+            false => {}
+        }
         if let Some(active) = self.runs.get_mut(&key) {
             active.acks.push((ack, Ok(InputOutcome::Accepted)));
         }
@@ -324,7 +344,7 @@ impl Core {
     }
 
     /// Passes an input to a run's scheduler; the next commit includes what it decides.
-    fn handle(&mut self, key: Key, input: Input) -> InputOutcome {
+    pub(crate) fn handle(&mut self, key: Key, input: Input) -> InputOutcome {
         let outcome = self.update(key, |active, now| active.scheduler.handle(now, input));
         outcome.unwrap_or(InputOutcome::Stale)
     }
@@ -364,6 +384,9 @@ impl Core {
 
     fn apply(&mut self, key: Key, signed: AttributedRequest) -> Result<InputOutcome, RuntimeError> {
         let AttributedRequest { request, by, .. } = signed;
+        if let Some(outcome) = self.request_of_waiting(key, &request) {
+            return outcome;
+        }
         let Some(active) = self.runs.get_mut(&key) else {
             return Ok(InputOutcome::Stale);
         };

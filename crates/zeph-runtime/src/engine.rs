@@ -18,9 +18,11 @@ use crate::core_thread;
 use crate::driver::{Contents, LastErrors};
 use crate::error::RuntimeError;
 use crate::event::Events;
+use crate::group::GroupTurn;
 use crate::handle::RunHandle;
 use crate::inbox::{BadRequest, PostedRequest, read_inbox};
 use crate::message::{Message, call};
+use crate::named_lock::Locks;
 use crate::owner::{OwnerLock, Owners};
 use crate::restore::{Restored, restore};
 use crate::run_slot::RunSlot;
@@ -95,6 +97,7 @@ impl EngineBuilder {
         let (sender, messages) = mpsc::channel(1024);
         let (closed, is_closed) = watch::channel(None);
         let registry = Arc::new(self.registry);
+        let locks = Locks::new(self.owners.as_ref());
         let core = Core::new(CoreConfig {
             store: Arc::clone(&self.store),
             fence,
@@ -102,6 +105,7 @@ impl EngineBuilder {
             limits: self.limits,
             clock,
             redact: self.redact,
+            locks: locks.clone(),
             closed,
             engine: sender.downgrade(),
             bodies: Handle::current(),
@@ -136,6 +140,7 @@ impl EngineBuilder {
             clock,
             is_closed,
             owners: self.owners,
+            locks,
             _lock: lock,
         })
     }
@@ -147,14 +152,15 @@ impl EngineBuilder {
 /// is unloaded and the last handle is dropped.
 #[derive(Clone)]
 pub struct Engine {
-    messages: mpsc::Sender<Message>,
-    store: Arc<dyn RawGraphStore>,
+    pub(crate) messages: mpsc::Sender<Message>,
+    pub(crate) store: Arc<dyn RawGraphStore>,
     fence: Fence,
     registry: Arc<Registry>,
     limits: Limits,
-    clock: Clock,
+    pub(crate) clock: Clock,
     is_closed: watch::Receiver<Option<String>>,
-    owners: Option<Owners>,
+    pub(crate) owners: Option<Owners>,
+    pub(crate) locks: Locks,
     _lock: Option<Arc<OwnerLock>>,
 }
 
@@ -188,7 +194,8 @@ impl Engine {
     /// Starts a run. Returns when it is saved; from then on it survives a crash.
     ///
     /// # Errors
-    /// If an executor is not registered, the name is taken, or the store fails.
+    /// If an executor is not registered, the name is taken, the store fails, or another run of its group works and
+    /// the run is not to wait for it.
     pub async fn submit(&self, submission: Submission) -> Result<RunHandle, RuntimeError> {
         let Submission {
             graph,
@@ -201,6 +208,7 @@ impl Engine {
         let run = run.map_or_else(random_run_id, Ok);
         let run = run.map_err(|source| RuntimeError::Random { source })?;
         self.check_executors(&run, &graph)?;
+        let turn = self.group_turn(&run, &graph).await?;
         let title = title
             .or_else(|| graph.metadata().get("goal").cloned())
             .unwrap_or_default();
@@ -234,7 +242,7 @@ impl Engine {
             errors: LastErrors::default(),
             event_log: EventLog::default(),
         });
-        self.open(fresh, Some(new), Vec::new()).await
+        self.open(fresh, Some(new), Vec::new(), turn).await
     }
 
     /// Continues a run that is suspended, or whose process has ended.
@@ -246,7 +254,7 @@ impl Engine {
     /// If there is no such run, it has ended, another process owns it, its journal is damaged, or an
     /// executor is not registered. The run is then unchanged.
     pub async fn resume(&self, run: &RunId) -> Result<RunHandle, RuntimeError> {
-        self.resume_checked(run, None).await
+        self.resume_checked(run, None, true).await
     }
 
     /// Like [`resume`](Self::resume), and also checks that the run was started with this graph.
@@ -258,13 +266,19 @@ impl Engine {
         run: &RunId,
         graph: &TaskGraph,
     ) -> Result<RunHandle, RuntimeError> {
-        self.resume_checked(run, Some(graph)).await
+        self.resume_checked(run, Some(graph), true).await
+    }
+
+    /// Like [`resume`](Self::resume), also while another run of its group works: for a run that starts nothing.
+    pub(crate) async fn resume_to_end(&self, run: &RunId) -> Result<RunHandle, RuntimeError> {
+        self.resume_checked(run, None, false).await
     }
 
     async fn resume_checked(
         &self,
         run: &RunId,
         expected: Option<&TaskGraph>,
+        takes_group: bool,
     ) -> Result<RunHandle, RuntimeError> {
         if is_in_task_of(run) {
             return Err(RuntimeError::OwnTask { run: run.clone() });
@@ -274,6 +288,10 @@ impl Engine {
         self.check_no_owner(run, row.epoch).await?;
         let mut restored = Box::pin(restore(&*self.store, run, expected)).await?;
         self.check_executors(run, restored.scheduler.graph())?;
+        let turn = match takes_group {
+            true => self.group_turn(run, restored.scheduler.graph()).await?,
+            false => None,
+        };
         if row.epoch != self.fence.epoch {
             let adopted = self.store.adopt(run, row.epoch, self.fence).await;
             adopted.map_err(|error| self.adoption_error(run, error))?;
@@ -286,7 +304,7 @@ impl Engine {
         let requests = read_inbox(&*self.store, run).await?;
         self.drop_damaged(run, &requests).await?;
         slot.fill();
-        self.open(restored, None, requests).await
+        self.open(restored, None, requests, turn).await
     }
 
     /// The run's row in the store.
@@ -373,9 +391,11 @@ impl Engine {
         restored: Box<Restored>,
         genesis: Option<NewRun>,
         requests: Vec<PostedRequest>,
+        turn: Option<GroupTurn>,
     ) -> Result<RunHandle, RuntimeError> {
         let is_resume = genesis.is_none();
-        let (handle, active) = self.activate(*restored, genesis);
+        let (handle, mut active) = self.activate(*restored, genesis);
+        active.group = turn;
         let message = |ack| Message::Open {
             active,
             is_resume,
@@ -432,6 +452,7 @@ impl Engine {
             drafts: Vec::new(),
             handled: BTreeSet::new(),
             store_error: None,
+            group: None,
             attempts: HashMap::new(),
             event_log,
             events,

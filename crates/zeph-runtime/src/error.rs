@@ -96,6 +96,26 @@ pub enum RuntimeError {
         /// Its end.
         state: String,
     },
+    /// Another run of its group works, and the run is not to wait for it.
+    #[error(
+        "{} of group {group} is at work", .holder.as_ref().map_or_else(|| "another run".to_owned(), |run| format!("run {run}"))
+    )]
+    GroupBusy {
+        /// The group.
+        group: String,
+        /// The run that works, if it is known.
+        holder: Option<RunId>,
+    },
+    /// The lock of a group cannot be used.
+    #[error("run {run}: the lock of group {group} cannot be used: {source}")]
+    GroupLock {
+        /// The run.
+        run: RunId,
+        /// The group.
+        group: String,
+        /// The operating system's error.
+        source: Arc<std::io::Error>,
+    },
     /// The graph is not the one that the run was started with.
     #[error("run {run} was started with another graph: {}", .differences.join("; "))]
     GraphChanged {

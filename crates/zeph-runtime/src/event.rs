@@ -57,6 +57,13 @@ pub enum RunEvent {
         /// The logged bytes.
         bytes: Bytes,
     },
+    /// The run waits for another run of its group. Not saved.
+    Waits {
+        /// The group.
+        group: Arc<str>,
+        /// The run that holds the group, if it is known.
+        holder: Option<Arc<str>>,
+    },
     /// This observer was too slow and missed that many events. The journal has the saved ones.
     Missed(u64),
 }

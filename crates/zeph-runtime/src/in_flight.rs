@@ -274,12 +274,20 @@ impl Core {
             Some(error) => RunReport::cut_off(active.chain.run(), &active.snapshot.borrow(), error),
             None => {
                 let questions = active.snapshot.borrow().questions.to_vec();
+                let report = RunReport::new(active.chain.run(), &active.scheduler, questions);
                 RunReport {
+                    // A run that was opened and never resumed rests.
+                    state: match active.scheduler.awaits_resume() {
+                        true if report.end().is_none() => RunState::Suspended,
+                        _ => report.state,
+                    },
                     error: active.store_error,
-                    ..RunReport::new(active.chain.run(), &active.scheduler, questions)
+                    ..report
                 }
             }
         };
+        // A caller that gets the report may start the next run of the group.
+        drop(active.group);
         active.done.send_replace(Some(Arc::new(report)));
     }
 }

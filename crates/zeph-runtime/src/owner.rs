@@ -90,10 +90,6 @@ impl Owners {
         fence: Fence,
         engine: mpsc::WeakSender<Message>,
     ) -> io::Result<OwnerLock> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)?;
         let path = self.lock_path(fence.epoch);
         self.remove_leftovers(fence.epoch);
         let mut file = self.lock_file(&path).await?;
@@ -116,8 +112,29 @@ impl Owners {
         })
     }
 
-    /// Opens and locks the lock file, in a folder that only this user can change.
+    /// Opens and locks the lock file.
     async fn lock_file(&self, path: &Path) -> io::Result<File> {
+        loop {
+            let file = self.open_file(path)?;
+            lock(&file, path).await?;
+            // A process that found the file before it was locked took it for a leftover.
+            if file.metadata()?.nlink() > 0 {
+                return Ok(file);
+            }
+        }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Opens a file of this folder for writing, and makes it with mode 0600 if it is not there. The folder is made,
+    /// too; only this user can change it.
+    pub(crate) fn open_file(&self, path: &Path) -> io::Result<File> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)?;
         let folder = fs::symlink_metadata(&self.dir)?;
         let refused = |why: &str| {
             let name = self.dir.display();
@@ -130,28 +147,22 @@ impl Owners {
         }
         let mut options = OpenOptions::new();
         options.write(true).mode(0o600);
-        loop {
-            // A new file is made without following a link.
-            let file = match options.clone().create_new(true).open(path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    // Left by the owner of a database that was replaced.
-                    if !fs::symlink_metadata(path)?.is_file() {
-                        return Err(refused("has a link in the place of a lock"));
-                    }
-                    options.open(path)?
+        // A new file is made without following a link.
+        let file = match options.clone().create_new(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // Left by the owner of a database that was replaced, or by an earlier holder of a lock.
+                if !fs::symlink_metadata(path)?.is_file() {
+                    return Err(refused("has a link in the place of a lock"));
                 }
-                opened => opened?,
-            };
-            if file.metadata()?.uid() != folder.uid() {
-                let _ = fs::remove_file(path);
-                return Err(refused("belongs to another user"));
+                options.open(path)?
             }
-            lock(&file, path).await?;
-            // A process that found the file before it was locked took it for a leftover.
-            if file.metadata()?.nlink() > 0 {
-                return Ok(file);
-            }
+            opened => opened?,
+        };
+        if file.metadata()?.uid() != folder.uid() {
+            let _ = fs::remove_file(path);
+            return Err(refused("belongs to another user"));
         }
+        Ok(file)
     }
 
     /// Removes the locks and sockets of processes that were killed.

@@ -1,7 +1,7 @@
 //! Submissions and limits: a graph to run, and how much an engine runs at a time.
 
 use zeph_config::OrchestrationConfig;
-use zeph_graph::{Policy, RunId, TaskGraph, TaskId};
+use zeph_graph::{Group, Policy, RunId, TaskGraph, TaskId};
 
 use crate::content::ContentParts;
 
@@ -78,6 +78,13 @@ impl Submission {
     #[must_use]
     pub fn name(mut self, run: RunId) -> Self {
         self.run = Some(run);
+        self
+    }
+
+    /// Puts the run into a group, of which one run works at a time. Default: that of the graph, if it has one.
+    #[must_use]
+    pub fn group(mut self, group: &Group) -> Self {
+        group.store(self.graph.metadata_mut());
         self
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::{LabelArgs, ModelArgs, ParamArgs, ReportArgs};
+use super::{GroupArgs, LabelArgs, ModelArgs, ParamArgs, ReportArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct RetryArgs {
@@ -54,6 +54,8 @@ pub(crate) struct AgainArgs {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) labels: LabelArgs,
+    #[command(flatten)]
+    pub(crate) group: GroupArgs,
     #[command(flatten)]
     pub(crate) reports: ReportArgs,
     /// How many tasks may run at the same time

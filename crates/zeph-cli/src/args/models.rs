@@ -88,6 +88,21 @@ pub(crate) struct LabelArgs {
     pub(crate) label: Vec<(String, String)>,
 }
 
+/// The group of a new run.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct GroupArgs {
+    /// The group of the run: at most one run of a group works at a time, over all processes on the database
+    /// [default: that of the plan]
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
+    /// What to do while another run of the group works [default: queue]
+    #[arg(long, value_name = "WHAT", value_parser = CONFLICTS)]
+    pub(crate) on_conflict: Option<String>,
+}
+
+/// The words of [`OnConflict`], with `-` as flags have it, too.
+const CONFLICTS: [&str; 4] = ["queue", "refuse", "cancel-running", "cancel_running"];
+
 fn label(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').unwrap_or(("", text));
     match zeph_runtime::set_label(&mut BTreeMap::new(), name, value) {

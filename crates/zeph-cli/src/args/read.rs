@@ -33,6 +33,9 @@ pub(crate) struct ListArgs {
     /// Only runs with this label, or with any value of that name; may be repeated
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub(crate) label: Vec<String>,
+    /// Only runs of this group
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
     /// How many
     #[arg(short = 'n', long, default_value_t = 20)]
     pub(crate) limit: u32,

@@ -11,6 +11,7 @@ use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::{Owners, PostedRequest, posted_requests};
 
 use super::money::spent_json;
+use super::outside::GroupWait;
 use super::page::{self, Cell, Page};
 use super::posted;
 use super::time::{ago, micros};
@@ -103,6 +104,8 @@ struct Line {
     row: RunRow,
     /// Whether a process works on the run.
     is_owned: bool,
+    /// The wait for another run of its group.
+    waits: Option<GroupWait>,
     /// The requests in its inbox.
     requests: Vec<PostedRequest>,
 }
@@ -140,6 +143,10 @@ fn table(page: &mut Page, found: &Found, now: Timestamp) {
             command(&["verify"])
         ));
     }
+    let waiting: Vec<String> = (lines.iter())
+        .filter_map(|line| Some(format!("{} {}", line.row.run, line.waits.as_ref()?.words())))
+        .collect();
+    page.section("Waiting for other runs", &waiting);
     let asked: Vec<String> = (lines.iter())
         .flat_map(|line| line.requests.iter().map(|posted| (&line.row.run, posted)))
         .map(|(run, posted)| format!("{run}: {}", posted::words(posted)))
@@ -197,9 +204,13 @@ fn has_labels(labels: &BTreeMap<String, String>, wanted: &[String]) -> bool {
 impl Line {
     fn new(owners: &Owners, row: RunRow) -> Self {
         let is_owned = row.status.open && owners.holder(row.epoch).is_some();
+        let group = row.status.group().filter(|_| is_owned);
+        let wait = |group: String| GroupWait::of(owners, row.run.as_str(), &group);
+        let waits = group.and_then(wait);
         Self {
             row,
             is_owned,
+            waits,
             requests: Vec::new(),
         }
     }
@@ -229,6 +240,8 @@ impl Line {
         text.as_ref().is_none_or(has)
             && (args.state.is_empty() || args.state.iter().any(|state| state == self.state()))
             && (args.label.is_empty() || has_labels(&self.row.status.labels(), &args.label))
+            && (args.group.as_ref())
+                .is_none_or(|group| self.row.status.group().as_ref() == Some(group))
             && (args.since).is_none_or(|since| now.since(self.row.created_at) <= since)
     }
 
@@ -298,6 +311,8 @@ impl Line {
             "took_us": self.took().map(micros),
             "counts": counts,
             "labels": row.status.labels(),
+            "group": row.status.group(),
+            "waits_for": self.waits.as_ref().map(|wait| &wait.holder),
             "spent": spent_json(self.spent()),
             "requests": posted::to_json(&self.requests),
             "records": row.last_seq.get(),
@@ -347,11 +362,13 @@ mod tests {
             Line {
                 row: row("r2", "a\r\n\u{202e}b\x1b[31m", RunStatus::open("running")),
                 is_owned: false,
+                waits: None,
                 requests: Vec::new(),
             },
             Line {
                 row: row("r1", "Weekly report", ended),
                 is_owned: false,
+                waits: None,
                 requests: Vec::new(),
             },
         ];

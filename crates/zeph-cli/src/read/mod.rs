@@ -18,6 +18,7 @@ mod explain;
 mod failure;
 pub(crate) mod next;
 pub(crate) mod not_started;
+pub(crate) mod outside;
 pub(crate) mod posted;
 pub(crate) mod rules;
 pub(crate) mod time_breakdown;

@@ -18,6 +18,7 @@ use crate::goal::shown;
 use crate::orphans::{self, Orphan};
 use crate::out::{self, Channel, Tone};
 use crate::read::next;
+use crate::read::outside::waits_words;
 use crate::run::event_line::EventFormatter;
 use crate::run::prompt::{Outcome, Prompt, Step};
 use crate::run::signals::Signals;
@@ -64,6 +65,8 @@ pub(crate) struct Session {
     pub(super) view: View,
     pub(super) lines: EventFormatter,
     pub(super) signals: Signals,
+    /// The wait for another run of the group, in words.
+    pub(super) waits: Option<String>,
     /// The question that is on the terminal, by its number.
     pub(super) prompt: Option<(u32, Prompt)>,
     pub(super) hooks: Hooks,
@@ -85,7 +88,11 @@ impl Session {
     pub(crate) async fn follow(mut self) -> Result<Followed, CliError> {
         loop {
             let snapshot = self.follower.handle().snapshot();
-            self.view.status(&status(&snapshot, &self.lines));
+            let status = match &self.waits {
+                Some(waits) => format!("{} {waits}", self.lines.progress()),
+                None => status(&snapshot, &self.lines),
+            };
+            self.view.status(&status);
             let kill = tokio::select! {
                 update = self.follower.next() => match update? {
                     Some(update) => {
@@ -129,6 +136,7 @@ impl Session {
                     let text = String::from_utf8_lossy(&bytes);
                     self.view.progress(&task, &text);
                 }
+                RunEvent::Waits { group, holder } => self.waits(&group, holder.as_deref()),
                 RunEvent::Missed(_) => {}
             },
             Update::Ask(ask) => self.ask(*ask).await,
@@ -146,6 +154,9 @@ impl Session {
     ) {
         if let Some(asked) = &mut question {
             orphans::tell(asked, &self.options.orphans);
+        }
+        if event.record == Record::Resumed {
+            self.waits = None;
         }
         let handle = self.follower.handle();
         self.view
@@ -217,6 +228,16 @@ impl Session {
     fn show_plan(&mut self, plan: PlanOutput) {
         let text = shown::text(plan, self.options.channel);
         self.view.line(&format!("\n{text}\n"));
+    }
+
+    /// The run waits for another one of its group.
+    fn waits(&mut self, group: &str, holder: Option<&str>) {
+        let run = self.follower.handle().id();
+        self.view.waits(run.as_str(), group, holder);
+        let words = waits_words(group, holder);
+        let word = Tone::Warning.paint("waiting");
+        self.view.line(&format!("{word} the run {words}"));
+        self.waits = Some(words);
     }
 
     fn note(&mut self, word: &str, tone: Tone, text: &str) {

@@ -21,12 +21,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use zeph_common::escape_terminal;
-use zeph_graph::{RunId, TaskGraph};
+use zeph_graph::{Group, OnConflict, RunId, TaskGraph, UnknownWord};
 use zeph_orchestration::plan::{LoadedPlan, needs_model};
 use zeph_orchestration::{Follower, Hooks, Orchestrator, OrchestratorBuilder, RunSpec};
 use zeph_runtime::RunView;
 
-use crate::args::{LabelArgs, RunArgs, StartArgs};
+use crate::args::{GroupArgs, LabelArgs, RunArgs, StartArgs};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
@@ -75,11 +75,12 @@ pub(crate) fn name(text: Option<&str>) -> Result<Option<RunId>, CliError> {
     name.map_err(|error| CliError::new(Exit::Usage, error.to_string()))
 }
 
-/// The name and the labels of a new run.
+/// The name, the labels and the group of a new run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Naming {
     pub(crate) name: Option<RunId>,
     labels: LabelArgs,
+    group: GroupArgs,
 }
 
 impl Naming {
@@ -87,6 +88,7 @@ impl Naming {
         Ok(Self {
             name: name(args.name.as_deref())?,
             labels: args.labels.clone(),
+            group: args.group.clone(),
         })
     }
 }
@@ -96,6 +98,7 @@ impl From<RunId> for Naming {
         Self {
             name: Some(name),
             labels: LabelArgs::default(),
+            group: GroupArgs::default(),
         }
     }
 }
@@ -110,6 +113,36 @@ pub(crate) fn set_labels(
         set.map_err(|error| CliError::new(Exit::Usage, error.to_string()))?;
     }
     Ok(())
+}
+
+/// The group of a new run of a graph, if flags change that of the graph.
+pub(crate) fn group(
+    graph: Option<&TaskGraph>,
+    args: &GroupArgs,
+) -> Result<Option<Group>, CliError> {
+    let usage = |text: String| CliError::new(Exit::Usage, text);
+    let of_graph = graph.and_then(Group::of);
+    let word = args.on_conflict.as_ref().map(|word| word.replace('-', "_"));
+    let on_conflict = match word {
+        Some(word) => word
+            .parse()
+            .map_err(|error: UnknownWord| usage(error.to_string()))?,
+        None => of_graph
+            .as_ref()
+            .map_or_else(OnConflict::default, |group| group.on_conflict),
+    };
+    let name = args.group.as_deref().or(of_graph.as_ref().map(Group::name));
+    match name {
+        Some(_) if args.group.is_none() && args.on_conflict.is_none() => Ok(None),
+        Some(name) => match Group::new(name, on_conflict) {
+            Ok(group) => Ok(Some(group)),
+            Err(error) => Err(usage(error.to_string())),
+        },
+        None if args.on_conflict.is_some() => Err(usage(
+            "--on-conflict needs a group: --group NAME, or `group` in the plan".to_owned(),
+        )),
+        None => Ok(None),
+    }
 }
 
 /// Runs a loaded plan until it ends or is suspended. No command inherits the `withheld` variables.
@@ -144,6 +177,9 @@ pub(crate) async fn begin(
     for (name, value) in &naming.labels.label {
         let labelled = spec.label(name, value);
         spec = labelled.map_err(|error| CliError::new(Exit::Usage, error.to_string()))?;
+    }
+    if let Some(group) = group(spec.graph(), &naming.group)? {
+        spec = spec.group(&group);
     }
     for (key, value) in models.into_iter().flat_map(ModelConfig::metadata) {
         spec = spec.metadata(key, value);
@@ -211,6 +247,7 @@ pub(crate) async fn finish(
         options: options.clone(),
         view: View::new(cx, options.channel),
         signals,
+        waits: None,
         prompt: None,
     };
     let followed = Box::pin(session.follow()).await?;

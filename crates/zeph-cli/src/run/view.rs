@@ -12,6 +12,7 @@ use zeph_scheduler::Event;
 
 use crate::context::{self, AppContext};
 use crate::out::{self, Channel, Tone};
+use crate::read::outside::waits_words;
 use crate::run::dialog::{Dialog, Reaction};
 use crate::run::footer::{Drawing, Footer, Size, fit};
 use crate::run::keys::{Key, KeyMode, Typing};
@@ -147,6 +148,17 @@ impl View {
             out::json(&self.channel.marked(json));
         }
         self.track(event);
+    }
+
+    /// The run waits for another one of its group: a line for programs.
+    pub(crate) fn waits(&self, run: &str, group: &str, holder: Option<&str>) {
+        if self.is_json() {
+            let text = waits_words(group, holder);
+            let json = json!({
+                "event": "waiting", "run": run, "group": group, "waits_for": holder, "text": text,
+            });
+            out::json(&self.channel.marked(json));
+        }
     }
 
     /// Changes the running tasks as a saved record says.

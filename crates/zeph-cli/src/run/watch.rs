@@ -146,7 +146,7 @@ impl Screen {
                     .await;
             }
             RunEvent::Progress { task, text, .. } => self.view.progress(&task, &text),
-            RunEvent::Log { .. } | RunEvent::Missed(_) => {}
+            RunEvent::Log { .. } | RunEvent::Waits { .. } | RunEvent::Missed(_) => {}
         }
         let status = follow::status(&watcher.view().snapshot(), &self.lines);
         self.view.status(&status);

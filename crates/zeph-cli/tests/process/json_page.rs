@@ -23,6 +23,9 @@ const PLAN: &str = r#"
     run = ["true"]
 "#;
 
+/// The events that are not saved records.
+const OF_THE_TOOL: [&str; 5] = ["resuming", "retrying", "waiting", "watching", "summary"];
+
 /// The keys of each section, and whether each may be left out.
 fn sections() -> BTreeMap<&'static str, BTreeMap<&'static str, bool>> {
     let mut sections: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
@@ -80,15 +83,35 @@ impl Compared {
     /// All events that a command prints.
     fn events(&mut self, scene: &Scene, args: &[&str]) -> Vec<Value> {
         let printed = lines(&scene.zeph(&[args, &["--json"]].concat()));
-        for line in &printed {
+        self.check_events(&printed);
+        printed
+    }
+
+    fn check_events(&mut self, printed: &[Value]) {
+        for line in printed {
             let event = line["event"].as_str().unwrap_or_default();
-            let is_of_the_tool = ["resuming", "retrying", "watching", "summary"].contains(&event);
+            let is_of_the_tool = OF_THE_TOOL.contains(&event);
             match is_of_the_tool {
                 true => self.check(&format!("event: `{event}`"), line),
                 false => self.check("event: a saved record", line),
             }
         }
-        printed
+    }
+
+    /// The events of a run that waits for another one of its group.
+    fn wait(&mut self, scene: &Scene) {
+        let held = "group = 'g'\n[tasks.held]\nshell = 'read line < gate-1'";
+        scene.file("held.toml", held);
+        scene.gates(1);
+        let held = scene.start(&["run", "held.toml"]);
+        let gate = scene.open_gate(1);
+        let args = ["run", "plan.toml", "--group", "g", "--json"];
+        let mut waits = scene.start(&args);
+        waits.until(r#""event":"waiting""#);
+        waits.signal("INT");
+        self.check_events(&lines(&waits.wait()));
+        scene.write(gate);
+        held.wait();
     }
 }
 
@@ -130,6 +153,7 @@ fn every_command_prints_what_the_page_lists() {
     compared.events(&scene, &["retry", "r", "--name", "s"]);
     compared.events(&scene, &["fork", "r", "--at", "a", "--dry-run"]);
     compared.events(&scene, &["watch", "r", "--from-start"]);
+    compared.wait(&scene);
     for (heading, args) in [
         ("`zeph show RUN`", &["show", "r"][..]),
         ("`zeph show RUN TASK`", &["show", "r", "a"]),

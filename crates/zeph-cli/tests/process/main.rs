@@ -18,6 +18,7 @@ mod environment;
 mod foreach;
 mod gate;
 mod goal;
+mod groups;
 mod hidden_values;
 mod hooks;
 mod inputs;

@@ -248,7 +248,7 @@ impl Follower {
                 self.missed = self.delivers_events;
                 return;
             }
-            RunEvent::Progress { .. } | RunEvent::Log { .. } => {}
+            RunEvent::Progress { .. } | RunEvent::Log { .. } | RunEvent::Waits { .. } => {}
         }
         if self.delivers_events {
             self.due.push_back(Update::Event(Box::new(event)));

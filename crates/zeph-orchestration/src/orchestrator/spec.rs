@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use zeph_graph::{RunId, TaskGraph};
+use zeph_graph::{Group, RunId, TaskGraph};
 use zeph_runtime::{BadLabel, set_label};
 
 #[cfg(feature = "planfile")]
@@ -89,6 +89,24 @@ impl RunSpec {
     pub fn label(mut self, name: &str, value: &str) -> Result<Self, BadLabel> {
         set_label(&mut self.metadata, name, value)?;
         Ok(self)
+    }
+
+    /// Puts the run into a group, of which one run works at a time. Default: that of the plan or graph.
+    pub fn group(mut self, group: &Group) -> Self {
+        group.store(&mut self.metadata);
+        self
+    }
+
+    /// The graph of the run; `None` of a goal, which has none yet.
+    #[must_use]
+    pub fn graph(&self) -> Option<&TaskGraph> {
+        match &self.work {
+            RunWork::Graph(graph) => Some(graph),
+            #[cfg(feature = "planfile")]
+            RunWork::Plan(plan) => Some(&plan.graph),
+            #[cfg(feature = "planner")]
+            RunWork::Goal(_) => None,
+        }
     }
 
     /// Stores a text with the run's graph.

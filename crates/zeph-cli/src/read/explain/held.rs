@@ -6,26 +6,53 @@ use zeph_scheduler::Held;
 
 use super::{Reason, name};
 use crate::context::command;
+use crate::read::outside::{GroupWait, Outside};
 use crate::read::page::names;
 
+/// Why a ready task has not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    /// For a reason of its own run.
+    Here(Held),
+    /// The run waits for another one of its group.
+    Group,
+}
+
 /// Why a ready task has not started. Only a process that owns the run starts tasks.
-pub(crate) fn held(view: &RunView, owner: Option<&str>, task: TaskId) -> Held {
-    let held = view.scheduler.held_if_active(task);
-    if owner.is_none() && held != Held::Suspended {
-        return Held::NoOwner;
+pub(crate) fn blocked(view: &RunView, outside: &Outside, task: TaskId) -> Blocked {
+    if outside.waits.is_some() {
+        return Blocked::Group;
     }
-    held
+    let held = view.scheduler.held_if_active(task);
+    if outside.owner.is_none() && held != Held::Suspended {
+        return Blocked::Here(Held::NoOwner);
+    }
+    Blocked::Here(held)
 }
 
 /// The reason in words, as the end of "ready, …".
-pub(crate) fn held_words(view: &RunView, held: Held) -> String {
-    describe(view, held).1
+pub(crate) fn blocked_words(view: &RunView, outside: &Outside, blocked: Blocked) -> String {
+    match (blocked, &outside.waits) {
+        (Blocked::Group, Some(wait)) => format!("but the run {}", wait.words()),
+        (Blocked::Group, None) => "but the run waits for its group".to_owned(),
+        (Blocked::Here(held), _) => describe(view, held).1,
+    }
 }
 
-pub(super) fn reason(view: &RunView, owner: Option<&str>, task: TaskId) -> Reason {
-    let (code, words, next) = describe(view, held(view, owner, task));
+pub(super) fn reason(view: &RunView, outside: &Outside, task: TaskId) -> Reason {
+    let blocked = blocked(view, outside, task);
+    let words = blocked_words(view, outside, blocked);
     let text = format!("It is ready, {words}.").replace("ready, and", "ready and");
-    let next = next.map(|next| command(&[next, view.run.as_str()]));
+    let (code, next) = match (blocked, &outside.waits) {
+        (Blocked::Here(held), _) => {
+            let (code, _, next) = describe(view, held);
+            (code, next.map(|next| command(&[next, view.run.as_str()])))
+        }
+        (Blocked::Group, wait) => {
+            let status = |wait: &GroupWait| command(&["status", &wait.holder]);
+            ("group", wait.as_ref().map(status))
+        }
+    };
     Reason::new(code, text).next(next)
 }
 

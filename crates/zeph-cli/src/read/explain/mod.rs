@@ -9,11 +9,12 @@ use zeph_runtime::RunView;
 use zeph_scheduler::Explanation;
 
 use crate::context::{command, command_with};
+use crate::read::outside::Outside;
 use crate::read::page::{count, names};
 use crate::read::time::ago;
 use crate::read::{next, posted};
 
-pub(crate) use held::{held, held_words};
+pub(crate) use held::{Blocked, blocked, blocked_words};
 pub(crate) use words::{name, state};
 
 /// A task and its state, for programs.
@@ -55,9 +56,9 @@ impl Reason {
     }
 }
 
-/// Why that task has its state, from the stored run and the process that works on it.
-pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timestamp) -> Reason {
-    let run = &view.run;
+/// Why that task has its state, from the stored run and what other processes do.
+pub(crate) fn of(view: &RunView, outside: &Outside, task: TaskId, now: Timestamp) -> Reason {
+    let (run, owner) = (&view.run, &outside.owner);
     let rules = view.graph().task(task).rules();
     let limit = |what: &str, at: Option<Timestamp>| {
         let text = at.map(|at| format!("; {what} {}", ago(at, now)));
@@ -65,7 +66,7 @@ pub(crate) fn of(view: &RunView, owner: Option<&str>, task: TaskId, now: Timesta
     };
     match view.scheduler.explain(task) {
         Explanation::Parents { open, count } => parents(view, task, &open, count),
-        Explanation::Held(_) => held::reason(view, owner, task),
+        Explanation::Held(_) => held::reason(view, outside, task),
         Explanation::Running { .. } if owner.is_none() => interrupted(view, task, "It was running"),
         Explanation::Running {
             attempt,

@@ -5,17 +5,19 @@ mod tests;
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, truncate};
-use zeph_graph::{RunState, TaskId, TaskState, Timestamp};
+use zeph_graph::{Group, RunState, TaskId, TaskState, Timestamp};
 use zeph_runtime::RunView;
-use zeph_scheduler::{Counts, Held};
+use zeph_scheduler::Counts;
 
 use crate::args::RunRef;
 use crate::context::{AppContext, command, now};
 use crate::exit::{CliError, Exit};
 use crate::out::Tone;
 use crate::read::answers::Answers;
+use crate::read::explain::Blocked;
 use crate::read::list::label_words;
 use crate::read::money::{budget_json, spent_json, spent_of};
+use crate::read::outside::Outside;
 use crate::read::page::{self, Page, count, names};
 use crate::read::time::{ago, moment};
 use crate::read::{explain, next, posted};
@@ -27,10 +29,9 @@ const MAX_TEXT_BYTES: usize = 1_000;
 
 pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
     let (store, view) = cx.load_run(args.run.as_deref()).await?;
-    let owner = cx.owner_of(&store, &view.run).await?;
     let status = StatusView {
         view: &view,
-        owner: owner.as_deref(),
+        outside: Outside::of(cx, &store, &view).await?,
         now: now(),
     };
     let answers = Answers::read(&store, &view).await?;
@@ -91,7 +92,7 @@ pub(crate) fn goal(view: &RunView) -> Option<&str> {
 
 struct StatusView<'a> {
     view: &'a RunView,
-    owner: Option<&'a str>,
+    outside: Outside,
     now: Timestamp,
 }
 
@@ -99,6 +100,9 @@ impl StatusView<'_> {
     /// The state, and whether its process has ended.
     fn state(&self) -> String {
         let state = self.view.scheduler.state();
+        if let Some(wait) = &self.outside.waits {
+            return wait.words();
+        }
         match (state, self.is_interrupted()) {
             (RunState::Running | RunState::Suspending | RunState::Paused, true) => {
                 format!("{}, but no process works on it: interrupted", state.word())
@@ -113,7 +117,7 @@ impl StatusView<'_> {
             RunState::Paused => self.view.scheduler.counts().in_flight() > 0,
             RunState::Waiting | RunState::Suspended | RunState::Ended(_) => false,
         };
-        at_work && self.owner.is_none()
+        at_work && self.outside.owner.is_none()
     }
 
     fn render(&self, page: &mut Page) {
@@ -135,6 +139,9 @@ impl StatusView<'_> {
         if !labels.is_empty() {
             page.fact("labels", label_words(&labels));
         }
+        if let Some(group) = Group::of(view.graph()) {
+            page.fact("group", group.name());
+        }
         page.fact("tasks", progress(view));
         if let Some(spent) = spent_of(view.scheduler.spent(), view.scheduler.budget()) {
             page.fact("spent", spent);
@@ -142,7 +149,7 @@ impl StatusView<'_> {
         page.fact("started", moment(view.created_at, now));
         if view.status.open {
             page.fact("last moved", ago(view.updated_at, now));
-            page.fact("owner", self.owner.unwrap_or("none"));
+            page.fact("owner", self.outside.owner.as_deref().unwrap_or("none"));
         }
         self.render_running(page);
         self.render_questions(page);
@@ -217,13 +224,13 @@ impl StatusView<'_> {
     /// The waiting tasks, grouped by the reason.
     fn waiting(&self) -> Vec<(String, Vec<TaskId>)> {
         let view = self.view;
-        let mut ready: Vec<(Held, Vec<TaskId>)> = Vec::new();
+        let mut ready: Vec<(Blocked, Vec<TaskId>)> = Vec::new();
         let (mut again, mut answer, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let mut lists = Vec::new();
         for id in view.graph().ids() {
             match view.scheduler.task(id).state() {
                 TaskState::Ready => {
-                    let held = explain::held(view, self.owner, id);
+                    let held = explain::blocked(view, &self.outside, id);
                     match ready.iter_mut().find(|(known, _)| *known == held) {
                         Some((_, ids)) => ids.push(id),
                         None => ready.push((held, vec![id])),
@@ -244,7 +251,10 @@ impl StatusView<'_> {
                 | TaskState::Canceled { .. } => {}
             }
         }
-        let words = |held| format!("ready, {}", explain::held_words(view, held));
+        let words = |held| {
+            let words = explain::blocked_words(view, &self.outside, held);
+            format!("ready, {words}")
+        };
         let ready = ready.into_iter().map(|(held, ids)| (words(held), ids));
         let rest = [
             ("to be tried again".to_owned(), again),
@@ -291,13 +301,25 @@ impl StatusView<'_> {
     /// The commands to type next.
     fn next(&self) -> Vec<String> {
         let named = |what| command(&[what, self.view.run.as_str()]);
-        let resume = self.owner.is_none().then(|| named("resume"));
+        let resume = self.outside.owner.is_none().then(|| named("resume"));
         let scheduler = &self.view.scheduler;
         if scheduler.end().is_some() {
             return vec![named("show")];
         }
         let unpause = scheduler.is_paused().then(|| named("unpause"));
         unpause.into_iter().chain(resume).collect()
+    }
+
+    fn group_json(&self) -> Value {
+        let group = Group::of(self.view.graph()).map(|group| {
+            let waits = self.outside.waits.as_ref();
+            json!({
+                "name": group.name(),
+                "on_conflict": group.on_conflict.word(),
+                "waits_for": waits.map(|wait| wait.holder.as_str()),
+            })
+        });
+        group.into()
     }
 
     fn to_json(&self) -> Value {
@@ -327,7 +349,8 @@ impl StatusView<'_> {
             "state": view.scheduler.state().word(),
             "open": view.status.open,
             "interrupted": self.is_interrupted(),
-            "owner": self.owner,
+            "owner": self.outside.owner,
+            "group": self.group_json(),
             "created_at_us": view.created_at.as_micros(),
             "updated_at_us": view.updated_at.as_micros(),
             "counts": counts_json(&view.scheduler.counts()),

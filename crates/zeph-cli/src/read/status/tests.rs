@@ -2,6 +2,7 @@
 
 use super::StatusView;
 use crate::read::fixtures::{ScriptedRun, at};
+use crate::read::outside::Outside;
 use crate::read::page::Page;
 use serde_json::Value;
 use std::num::NonZeroU32;
@@ -37,7 +38,8 @@ fn busy() -> ScriptedRun {
 async fn status(owner: Option<&str>, now: Timestamp) -> (String, Value) {
     let (_, view) = busy().stored().await;
     let view = &view;
-    let status = StatusView { view, owner, now };
+    let outside = Outside::owned_by(owner);
+    let status = StatusView { view, outside, now };
     let mut page = Page::of_width(None);
     status.render(&mut page);
     (page.plain(), status.to_json())

@@ -15,6 +15,7 @@ use crate::exit::{CliError, Exit};
 use crate::out::Tone;
 use crate::read::explain::{self, Reason};
 use crate::read::failure;
+use crate::read::outside::Outside;
 use crate::read::page::{self, Page};
 use crate::read::posted;
 use crate::read::time_breakdown::TimeBreakdown;
@@ -25,8 +26,8 @@ const LINKS: usize = 6;
 pub(crate) async fn run(cx: &AppContext, args: &WhyArgs) -> Result<Exit, CliError> {
     let (store, view) = cx.load_run(Some(&args.run)).await?;
     let task = view.task(&args.task)?;
-    let owner = cx.owner_of(&store, &view.run).await?;
-    let why = Why::of(&store, &view, owner.as_deref(), task, now()).await?;
+    let outside = Outside::of(cx, &store, &view).await?;
+    let why = Why::of(&store, &view, &outside, task, now()).await?;
     Ok(page::print(cx, || why.to_json(), |page| why.render(page)))
 }
 
@@ -45,14 +46,14 @@ impl<'a> Why<'a> {
     async fn of(
         store: &dyn RawGraphStore,
         view: &'a RunView,
-        owner: Option<&str>,
+        outside: &Outside,
         task: TaskId,
         now: Timestamp,
     ) -> Result<Self, CliError> {
-        let mut reason = explain::of(view, owner, task, now);
+        let mut reason = explain::of(view, outside, task, now);
         let last = reason.because.last().copied().unwrap_or(task);
         let unfinished = last != task && !view.scheduler.task(last).state().is_end();
-        let root = unfinished.then(|| explain::of(view, owner, last, now));
+        let root = unfinished.then(|| explain::of(view, outside, last, now));
         if let Some(root) = &root {
             reason.next.splice(0..0, root.next.iter().cloned());
         }

@@ -2,6 +2,7 @@
 
 use super::Why;
 use crate::read::fixtures::{ScriptedRun, at};
+use crate::read::outside::Outside;
 use crate::read::page::Page;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -19,7 +20,7 @@ fn doing(name: &str) -> Task {
 async fn why(story: ScriptedRun, owner: Option<&str>, task: &str) -> (String, serde_json::Value) {
     let (store, view) = story.stored().await;
     let task = view.task(task).unwrap();
-    let why = Why::of(&store, &view, owner, task, at(10_000))
+    let why = Why::of(&store, &view, &Outside::owned_by(owner), task, at(10_000))
         .await
         .unwrap();
     let mut page = Page::of_width(None);

@@ -40,7 +40,7 @@ pub use error::{ErrorClass, TaskError};
 pub use executor::{Executor, Item, Parent, ParentState, TaskInput};
 pub use journal::{Journal, NoJournal, Note, NoteKind, Proposal, Redact};
 pub use logs::{DEFAULT_LOG_BYTES, LogStream, Logs, NoProgress, Progress};
-pub use output::{MAX_BLOB_BYTES, MAX_VALUE_BYTES, TaskOutput, check_value_size};
+pub use output::{MAX_BLOB_BYTES, MAX_VALUE_BYTES, ResultKey, TaskOutput, check_value_size};
 pub use record::TaskErrorRecord;
 pub use registry::{AlreadyRegistered, Registry};
 pub use stop::Stop;

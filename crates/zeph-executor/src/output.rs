@@ -30,7 +30,13 @@ pub struct TaskOutput {
     pub value: Value,
     /// Binary or large data by name; at most [`MAX_BLOB_BYTES`] together.
     pub blobs: BTreeMap<String, Bytes>,
+    /// The key under which an equal computation finds this output again, if it may. It is not a part of the
+    /// result: a dependant does not see it.
+    pub key: Option<ResultKey>,
 }
+
+/// The key of a result: a hash over everything that the result depends on.
+pub type ResultKey = [u8; 32];
 
 impl TaskOutput {
     /// The output of a task without a result: the null value.
@@ -109,6 +115,7 @@ impl<V: Into<Value>> From<V> for TaskOutput {
         Self {
             value: value.into(),
             blobs: BTreeMap::new(),
+            key: None,
         }
     }
 }

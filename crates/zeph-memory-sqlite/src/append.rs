@@ -1,5 +1,5 @@
-//! A commit as SQL statements: at most three for all of its appends, one that deletes requests, and two for
-//! drafts.
+//! A commit as SQL statements: at most three for all of its appends, one that deletes requests, two for drafts,
+//! and one for keyed results.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use zeph_memory::{
 use crate::bulk::{Bulk, Slice};
 use crate::drafts::DraftStatements;
 use crate::last_commit::Saved;
-use crate::sqlite_error;
+use crate::{results, sqlite_error};
 
 /// Creates and updates runs, and returns their names, and the last number of the inbox. It skips a run that another owner has adopted, or
 /// whose journal does not end where the append begins.
@@ -91,6 +91,7 @@ pub(crate) struct Statements {
     contents: Bulk,
     settled: String,
     drafts: DraftStatements,
+    results: Bulk,
     /// Where each append begins; used to find out why a run was skipped.
     starts: Vec<AppendStart>,
     /// The end of the last append.
@@ -139,6 +140,7 @@ impl Statements {
             contents,
             settled,
             drafts: DraftStatements::new(&commit.drafts),
+            results: results::parameters(&commit.results),
             starts: commit.appends.iter().map(Append::start).collect(),
             end: (commit.appends.last()).map(|last| (last.run().clone(), last.last(), last.head())),
         })
@@ -189,7 +191,8 @@ impl Statements {
                 .map_err(writing)?;
             executed.statements += 1;
         }
-        executed.statements += self.drafts.execute(connection, fence).await?;
+        executed.statements += self.drafts.execute(&mut *connection, fence).await?;
+        executed.statements += results::write(connection, self.results, fence).await?;
         Ok(executed)
     }
 }

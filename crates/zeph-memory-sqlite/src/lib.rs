@@ -46,6 +46,7 @@ mod inbox;
 mod last_commit;
 mod options;
 mod reader;
+mod results;
 mod schema;
 mod sqlite_error;
 mod store;

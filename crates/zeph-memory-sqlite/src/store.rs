@@ -12,8 +12,8 @@ use sqlx::{Connection as _, Sqlite, Transaction};
 use tokio::sync::Mutex;
 use zeph_graph::{ContentId, RunId, Timestamp};
 use zeph_memory::{
-    Chain, Commit, Content, Draft, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId,
-    RunRow, StoreError, StoredRun, StoredTail,
+    Chain, Commit, Content, Draft, Fence, KeyedResult, ListQuery, Outline, RawGraphStore, Request,
+    RequestId, ResultKey, RunRow, StoreError, StoredRun, StoredTail,
 };
 
 use crate::append::Statements;
@@ -22,7 +22,7 @@ use crate::file_check::{self, FileCheck};
 use crate::last_commit::LastCommit;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::writer::Writer;
-use crate::{backup, connect, create, drafts, inbox, reader, schema, sqlite_error};
+use crate::{backup, connect, create, drafts, inbox, reader, results, schema, sqlite_error};
 
 /// The future of a job, boxed because it borrows the writer.
 type WriterFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -185,7 +185,7 @@ impl SqliteStore {
     }
 
     /// The number of statements in all commits of this store so far, without `BEGIN` and `COMMIT`: at most
-    /// three for each commit, four when it settles requests, and two more for drafts.
+    /// three for each commit, four when it settles requests, two more for drafts, and one for keyed results.
     #[must_use]
     pub fn commit_statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
@@ -352,6 +352,11 @@ impl RawGraphStore for SqliteStore {
     async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
         let mut connection = self.reader().await?;
         drafts::read(&mut connection, run, prefix).await
+    }
+
+    async fn result(&self, key: &ResultKey) -> Result<Option<KeyedResult>, StoreError> {
+        let mut connection = self.reader().await?;
+        results::read(&mut connection, key).await
     }
 
     async fn delete_all(&self, runs: &[RunId], _fence: Fence) -> Result<Vec<RunId>, StoreError> {

@@ -289,11 +289,12 @@ async fn adopt(
 const FIND_ALL: &str = "SELECT run, open FROM runs WHERE run IN (SELECT value FROM json_each(?1))";
 
 /// The statements that delete the runs of a list.
-const DELETE_ALL: [&str; 5] = [
+const DELETE_ALL: [&str; 6] = [
     "DELETE FROM contents WHERE run IN (SELECT value FROM json_each(?1))",
     "DELETE FROM journal WHERE run IN (SELECT value FROM json_each(?1))",
     "DELETE FROM inbox WHERE run IN (SELECT value FROM json_each(?1))",
     "DELETE FROM drafts WHERE run IN (SELECT value FROM json_each(?1))",
+    "DELETE FROM results WHERE run IN (SELECT value FROM json_each(?1))",
     "DELETE FROM runs WHERE run IN (SELECT value FROM json_each(?1))",
 ];
 

@@ -12,6 +12,7 @@ use zeph_graph::{ContentId, RunId, Timestamp};
 use crate::chain::Chain;
 use crate::draft::Draft;
 use crate::error::StoreError;
+use crate::result::{KeyedResult, ResultKey};
 use crate::row::Content;
 use crate::run::{ListQuery, Request, RequestId, RunRow};
 use crate::store::{Commit, Fence, Outline, RawGraphStore, StoredRun, StoredTail};
@@ -33,6 +34,7 @@ pub enum Op {
     Post,
     Inbox,
     Drafts,
+    Result,
     DeleteAll,
 }
 
@@ -290,6 +292,10 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
 
     async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
         self.call(Op::Drafts, self.inner.drafts(run, prefix)).await
+    }
+
+    async fn result(&self, key: &ResultKey) -> Result<Option<KeyedResult>, StoreError> {
+        self.call(Op::Result, self.inner.result(key)).await
     }
 
     async fn delete_all(&self, runs: &[RunId], fence: Fence) -> Result<Vec<RunId>, StoreError> {

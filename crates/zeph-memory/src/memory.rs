@@ -12,6 +12,7 @@ use crate::conformance::Tamper;
 use crate::draft::Draft;
 use crate::error::StoreError;
 use crate::hash::ChainHash;
+use crate::result::{KeyedResult, ResultKey};
 use crate::row::{Content, StoredRow};
 use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow};
 use crate::store::{Commit, Fence, Outline, RawGraphStore, RowOutline, StoredRun, StoredTail};
@@ -31,6 +32,7 @@ struct State {
     inbox: BTreeMap<RequestId, Request>,
     last_request: u64,
     drafts: BTreeMap<(RunId, String), Draft>,
+    results: BTreeMap<ResultKey, KeyedResult>,
 }
 
 #[derive(Debug)]
@@ -117,6 +119,11 @@ impl RawGraphStore for MemoryStore {
         }
         for draft in &commit.drafts {
             state.put_draft(draft, fence);
+        }
+        for result in &commit.results {
+            if state.owner(&result.run) == Some(fence.epoch) {
+                state.results.insert(result.key, result.clone());
+            }
         }
         Ok(())
     }
@@ -222,6 +229,10 @@ impl RawGraphStore for MemoryStore {
         Ok(found.map(|(_, draft)| draft.clone()).collect())
     }
 
+    async fn result(&self, key: &ResultKey) -> Result<Option<KeyedResult>, StoreError> {
+        Ok(self.state().results.get(key).cloned())
+    }
+
     async fn delete_all(&self, runs: &[RunId], _fence: Fence) -> Result<Vec<RunId>, StoreError> {
         let mut state = self.state();
         let is_open = |run: &&RunId| state.run(run).is_ok_and(|run| run.end.status.open);
@@ -239,6 +250,9 @@ impl RawGraphStore for MemoryStore {
             .inbox
             .retain(|_, request| !gone.contains(&request.run));
         state.drafts.retain(|(of, _), _| !gone.contains(of));
+        state
+            .results
+            .retain(|_, result| !gone.contains(&result.run));
         Ok(deleted)
     }
 }
@@ -270,18 +284,21 @@ impl State {
         }
     }
 
+    fn owner(&self, run: &RunId) -> Option<u64> {
+        self.runs.get(run).map(|run| run.epoch)
+    }
+
     fn settle(&mut self, id: RequestId, fence: Fence) {
         let Some(request) = self.inbox.get(&id) else {
             return;
         };
-        let owner = self.runs.get(&request.run).map(|run| run.epoch);
-        if owner == Some(fence.epoch) {
+        if self.owner(&request.run) == Some(fence.epoch) {
             self.inbox.remove(&id);
         }
     }
 
     fn put_draft(&mut self, draft: &Draft, fence: Fence) {
-        if self.runs.get(&draft.run).map(|run| run.epoch) != Some(fence.epoch) {
+        if self.owner(&draft.run) != Some(fence.epoch) {
             return;
         }
         let key = (draft.run.clone(), draft.key.clone());

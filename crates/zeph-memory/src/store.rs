@@ -10,6 +10,7 @@ use crate::chain::{Append, Chain};
 use crate::draft::Draft;
 use crate::error::StoreError;
 use crate::hash::ChainHash;
+use crate::result::{KeyedResult, ResultKey};
 use crate::row::{Content, StoredRow};
 use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow, RunStatus};
 
@@ -32,6 +33,9 @@ pub struct Commit {
     /// Drafts to write or to remove, at most one of each run and key. Drafts of a run of another owner are
     /// left as they are.
     pub drafts: Vec<Draft>,
+    /// Results to find again by their keys; the last one of a key replaces an earlier one.
+    /// Results of a run of another owner are ignored.
+    pub results: Vec<KeyedResult>,
 }
 
 impl Commit {
@@ -235,7 +239,16 @@ pub trait RawGraphStore: Send + Sync {
     /// When the store cannot be read.
     async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError>;
 
-    /// Deletes a run that has ended, with its contents, its requests and its drafts.
+    /// The latest result of this key; `None` if there is none, or its run was deleted.
+    ///
+    /// The content is read, and verified, by [`contents`](Self::contents).
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn result(&self, key: &ResultKey) -> Result<Option<KeyedResult>, StoreError>;
+
+    /// Deletes a run that has ended, with its contents, its requests, its drafts and its keyed
+    /// results.
     ///
     /// Any epoch may delete it, because an ended run has no active owner.
     ///

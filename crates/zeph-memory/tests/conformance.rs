@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Timestamp};
 use zeph_memory::conformance::{Harness, Outcome, Tamper, run_all};
 use zeph_memory::{
-    Chain, Commit, Content, Draft, FaultyStore, Fence, ListQuery, MemoryStore, Outline,
-    RawGraphStore, Request, RequestId, RunRow, StoreError, StoredRun, StoredTail,
+    Chain, Commit, Content, Draft, FaultyStore, Fence, KeyedResult, ListQuery, MemoryStore,
+    Outline, RawGraphStore, Request, RequestId, ResultKey, RunRow, StoreError, StoredRun,
+    StoredTail,
 };
 
 type Wrap = Box<dyn Fn(MemoryStore) -> Arc<dyn RawGraphStore> + Send + Sync>;
@@ -80,6 +81,8 @@ enum Break {
     Unsettled,
     /// The prefix of drafts is ignored.
     Prefixless,
+    /// Finds no result by its key.
+    Forgetful,
     /// Lists the oldest first.
     Backwards,
     /// Reports success for a refused delete.
@@ -216,6 +219,10 @@ impl RawGraphStore for Broken {
         }
         self.inner.drafts(run, prefix).await
     }
+    async fn result(&self, key: &ResultKey) -> Result<Option<KeyedResult>, StoreError> {
+        let found = self.inner.result(key).await?;
+        Ok(found.filter(|_| self.how != Break::Forgetful))
+    }
     async fn delete_all(&self, runs: &[RunId], fence: Fence) -> Result<Vec<RunId>, StoreError> {
         if self.how == Break::Piecemeal {
             let mut deleted = Vec::new();
@@ -252,6 +259,7 @@ async fn stores_that_break_the_contract_fail_the_suite() {
         (Break::Anonymous, "get_and_list_name_the_owner"),
         (Break::Unsettled, "settled_with_a_commit"),
         (Break::Prefixless, "drafts_are_replaced_and_removed"),
+        (Break::Forgetful, "results_are_found_by_key"),
         (Break::Backwards, "newest_first"),
         (Break::Careless, "delete_ended_runs_only"),
         (

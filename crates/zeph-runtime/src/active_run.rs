@@ -11,7 +11,9 @@ use zeph_executor::{Stop, TaskOutput};
 use zeph_graph::{
     Attempt, ContentId, Entry, Group, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
 };
-use zeph_memory::{Append, Chain, Draft, NewRun, RequestId, Row, RunStatus, RunSummary};
+use zeph_memory::{
+    Append, Chain, Draft, KeyedResult, NewRun, RequestId, Row, RunStatus, RunSummary,
+};
 use zeph_scheduler::{Batch, EventLog, Scheduler};
 
 use crate::attempt::AttemptWork;
@@ -73,15 +75,18 @@ pub(crate) struct AttemptHandle {
 pub(crate) struct Sealed {
     pub(crate) append: Append,
     pub(crate) errors: BTreeMap<Seq, Arc<str>>,
+    /// The results that equal computations may find.
+    pub(crate) results: Vec<KeyedResult>,
 }
 
 impl ActiveRun {
     /// Turns a batch into the append that a store takes.
     pub(crate) fn seal(&mut self, batch: &Batch) -> Sealed {
         let mut errors = BTreeMap::new();
+        let mut results = Vec::new();
         let mut rows = Vec::with_capacity(batch.entries().len());
         for entry in batch.entries() {
-            let (row, reported) = self.row(entry);
+            let (row, reported) = self.row(entry, &mut results);
             rows.push(row);
             self.errors.note(entry, self.scheduler.graph(), reported);
             if let Some(text) = self.error_of(entry) {
@@ -96,16 +101,25 @@ impl ActiveRun {
             Some(new) => append.creating(new),
             None => append,
         };
-        Sealed { append, errors }
+        Sealed {
+            append,
+            errors,
+            results,
+        }
     }
 
     /// The row of a record, and the error text that a failed attempt reported.
-    fn row(&mut self, entry: &Entry) -> (Row, Option<Arc<str>>) {
+    fn row(&mut self, entry: &Entry, results: &mut Vec<KeyedResult>) -> (Row, Option<Arc<str>>) {
         let mut row = Row::new(entry.at, wire::encode(&entry.record));
         let mut reported = None;
         for id in entry.record.contents() {
             if let Some(parts) = self.contents.take(id) {
                 reported = reported.or_else(|| parts.error_text());
+                results.extend(parts.key().map(|key| KeyedResult {
+                    key,
+                    run: self.chain.run().clone(),
+                    content: id,
+                }));
                 for content in parts.numbered(id) {
                     row = row.with(content);
                 }

@@ -89,6 +89,7 @@ impl Core {
                 let sealed = active.seal(&batch);
                 commit.appends.push(sealed.append);
                 commit.settled.append(&mut active.settled);
+                commit.results.extend(sealed.results);
                 let snapshot = active.snapshot_after(batch.entries());
                 Some(Pending {
                     key,

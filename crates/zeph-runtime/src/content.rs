@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
-use zeph_executor::{Artifact, Logs, Note, Redact, TaskError, TaskErrorRecord, TaskOutput};
+use zeph_executor::{
+    Artifact, Logs, Note, Redact, ResultKey, TaskError, TaskErrorRecord, TaskOutput,
+};
 use zeph_graph::ContentId;
 use zeph_graph::wire::GraphSpec;
 use zeph_memory::{Content, ContentKind};
@@ -20,6 +22,8 @@ pub(crate) struct ContentParts {
     parts: Vec<(String, Bytes)>,
     /// The message of an error, without secrets.
     error_text: Option<Arc<str>>,
+    /// The key under which an equal computation finds a result.
+    key: Option<ResultKey>,
 }
 
 impl ContentParts {
@@ -28,6 +32,7 @@ impl ContentParts {
             kind,
             parts,
             error_text: None,
+            key: None,
         }
     }
 
@@ -42,7 +47,10 @@ impl ContentParts {
             .iter()
             .map(|(name, bytes)| (name.clone(), bytes.clone()));
         let parts = std::iter::once(value).chain(blobs).collect();
-        Some(Self::new("output", parts))
+        Some(Self {
+            key: output.key,
+            ..Self::new("output", parts)
+        })
     }
 
     /// The parts of an output of another run.
@@ -94,6 +102,11 @@ impl ContentParts {
     /// The message of an error, without secrets.
     pub(crate) fn error_text(&self) -> Option<Arc<str>> {
         self.error_text.clone()
+    }
+
+    /// The key of a result that an equal computation may have.
+    pub(crate) const fn key(&self) -> Option<ResultKey> {
+        self.key
     }
 
     /// A note has one part, named after its kind.

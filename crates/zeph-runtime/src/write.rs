@@ -60,9 +60,11 @@ pub(crate) async fn write(
                 let settled = std::mem::take(&mut commit.settled);
                 queue.extend(commit.appends.drain(..).rev().map(Commit::one));
                 let drafts = std::mem::take(&mut commit.drafts);
+                let results = std::mem::take(&mut commit.results);
                 let rest = Commit {
                     settled,
                     drafts,
+                    results,
                     ..Commit::default()
                 };
                 queue.insert(0, rest);

@@ -66,7 +66,7 @@ async fn what_cannot_be_kept_fails_the_attempt_for_good() {
             "64 MiB",
         ),
         (
-            &"mkdir many; cd many; for n in 1 2 3 4 5; do truncate -s 60M $n; done".to_owned(),
+            "mkdir many; cd many; for n in 1 2 3 4 5; do truncate -s 60M $n; done",
             "many/*",
             "artifact_too_large",
             "256 MiB",

@@ -38,6 +38,7 @@ mod fixtures;
 mod inbox;
 mod lists;
 mod owners;
+mod results;
 
 use std::fmt;
 use std::future::Future;
@@ -211,6 +212,9 @@ const CASES: &[Case] = cases![
     drafts::drafts_are_replaced_and_removed,
     drafts::drafts_of_another_owner_are_left,
     drafts::drafts_are_deleted_with_their_run,
+    results::results_are_found_by_key,
+    results::results_of_another_owner_are_ignored,
+    results::results_are_deleted_with_their_run,
     damage::verify_a_sound_run,
     damage::an_earlier_head,
     damage::damage_is_named,

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use zeph_orchestration::graph::RunId;
 use zeph_orchestration::journal::{ContentId, Timestamp};
 use zeph_orchestration::store::{
-    Append, Chain, Commit, Content, ContentKind, Draft, Fence, NewRun, Row, RunStatus,
+    Append, Chain, Commit, Content, ContentKind, Draft, Fence, KeyedResult, NewRun, ResultKey, Row,
+    RunStatus,
 };
 
 /// Why a line cannot be read.
@@ -17,7 +18,13 @@ pub(crate) type Unreadable = Box<dyn Error + Send + Sync>;
 pub(crate) enum Line {
     Claim(String, u64),
     Adopt(String, u64),
-    Commit(u64, Vec<AppendLine>, Vec<u64>, Vec<DraftLine>),
+    Commit(
+        u64,
+        Vec<AppendLine>,
+        Vec<u64>,
+        Vec<DraftLine>,
+        Vec<ResultLine>,
+    ),
     Post(String, u64, String),
     Delete(Vec<String>, u64),
 }
@@ -31,8 +38,21 @@ impl Line {
             let (run, at) = (draft.run.to_string(), draft.at.as_micros());
             (run, draft.key.clone(), at, bytes)
         });
-        Self::Commit(fence.epoch, appends, settled, drafts.collect())
+        let results = commit.results.iter();
+        let results = results.map(|one| (one.key, one.run.to_string(), one.content.get()));
+        let (drafts, results) = (drafts.collect(), results.collect());
+        Self::Commit(fence.epoch, appends, settled, drafts, results)
     }
+}
+
+/// Key, run and content of a result.
+pub(crate) type ResultLine = (ResultKey, String, u32);
+
+/// The result of a line.
+pub(crate) fn read_result((key, run, content): ResultLine) -> Result<KeyedResult, Unreadable> {
+    let content = ContentId::new(content).ok_or("a content has the number 0")?;
+    let run = run.parse()?;
+    Ok(KeyedResult { key, run, content })
 }
 
 /// Run, key and time of a draft, and its bytes unless it is removed.

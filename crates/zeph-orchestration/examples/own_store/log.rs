@@ -11,7 +11,7 @@ use zeph_orchestration::store::{
     Append, Chain, Commit, Fence, MemoryStore, RawGraphStore, RequestId, StoreError,
 };
 
-use crate::line::{AppendLine, Line, Unreadable, read_draft};
+use crate::line::{AppendLine, Line, Unreadable, read_draft, read_result};
 
 /// The file, and the state that is folded from its lines.
 pub(crate) struct Log {
@@ -123,7 +123,7 @@ impl Log {
                 let fence = Fence { epoch };
                 self.state.adopt(&row.run, row.epoch, fence).await?;
             }
-            Line::Commit(epoch, lines, settled, drafts) => {
+            Line::Commit(epoch, lines, settled, drafts, results) => {
                 let mut commit = Commit::default();
                 for line in lines {
                     commit.appends.push(self.reseal(line).await?);
@@ -131,6 +131,8 @@ impl Log {
                 commit.settled = settled.into_iter().map(RequestId::new).collect();
                 let drafts = drafts.into_iter().map(read_draft);
                 commit.drafts = drafts.collect::<Result<_, _>>()?;
+                let results = results.into_iter().map(read_result);
+                commit.results = results.collect::<Result<_, _>>()?;
                 self.state.commit(&commit, Fence { epoch }).await?;
             }
             Line::Post(run, time, body) => {

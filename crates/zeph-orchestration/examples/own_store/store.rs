@@ -7,8 +7,8 @@ use zeph_orchestration::executor::async_trait;
 use zeph_orchestration::graph::RunId;
 use zeph_orchestration::journal::{ContentId, Timestamp};
 use zeph_orchestration::store::{
-    Chain, Commit, Content, Draft, Fence, ListQuery, Outline, RawGraphStore, Request, RequestId,
-    RunRow, StoreError, StoredRun, StoredTail,
+    Chain, Commit, Content, Draft, Fence, KeyedResult, ListQuery, Outline, RawGraphStore, Request,
+    RequestId, ResultKey, RunRow, StoreError, StoredRun, StoredTail,
 };
 
 use crate::line::Line;
@@ -96,6 +96,9 @@ impl RawGraphStore for FileStore {
     }
     async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {
         self.look().await?.state.drafts(run, prefix).await
+    }
+    async fn result(&self, key: &ResultKey) -> Result<Option<KeyedResult>, StoreError> {
+        self.look().await?.state.result(key).await
     }
     async fn delete_all(&self, runs: &[RunId], fence: Fence) -> Result<Vec<RunId>, StoreError> {
         let mut log = self.0.lock().await;

@@ -84,6 +84,7 @@ impl Facts {
             let expected = Rules {
                 foreach: None,
                 approve: None,
+                prepare: None,
                 on_failure: zeph_graph::OnFailure::Skip,
                 ..definition.rules().clone()
             };

@@ -47,12 +47,39 @@ pub trait Executor: Send + Sync {
     /// # Errors
     /// Its [class](TaskError::class) decides whether the attempt is repeated.
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError>;
+
+    /// Says whether a task with [preparation](zeph_graph::Rules::prepare) runs, once its trigger has fired and
+    /// before its approval. [`TaskInput::preparation`] has the parameters; the context is that of the first
+    /// attempt, without a log, a progress and a journal. Default: it runs.
+    ///
+    /// It must have no effect: after a crash it is called again.
+    ///
+    /// # Errors
+    /// [`TaskError::skip`] skips the task; any other error is its failure, whatever its class, and is not
+    /// retried.
+    async fn prepare(&self, cx: &TaskContext, input: TaskInput) -> Result<Prepared, TaskError> {
+        let _ = (cx, input);
+        Ok(Prepared::Run)
+    }
+}
+
+/// What becomes of a task that was prepared.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Prepared {
+    /// It runs: its approval, if it has one, and then its work.
+    Run,
+    /// It does not run, because it has this result of an earlier run.
+    Supply(TaskOutput),
 }
 
 #[async_trait]
 impl<E: Executor + ?Sized> Executor for Arc<E> {
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         (**self).execute(cx, input).await
+    }
+
+    async fn prepare(&self, cx: &TaskContext, input: TaskInput) -> Result<Prepared, TaskError> {
+        (**self).prepare(cx, input).await
     }
 }
 
@@ -63,6 +90,8 @@ pub struct TaskInput {
     pub params: Value,
     /// How the parents ended, by task name, in the order in which they were declared.
     pub parents: IndexMap<String, Parent>,
+    /// The parameters of the task's [preparation](zeph_graph::Rules::prepare); null when it has none.
+    pub preparation: Value,
     /// The item, if the task runs once for each item of a list and this is not the attempt that makes the list.
     pub item: Option<Item>,
 }
@@ -83,6 +112,7 @@ impl TaskInput {
         Self {
             params: params.into(),
             parents: IndexMap::new(),
+            preparation: Value::Null,
             item: None,
         }
     }

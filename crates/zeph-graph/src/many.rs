@@ -25,7 +25,8 @@ impl Many {
 
 impl TaskGraph {
     /// Adds the items of a task that [runs for each item of a list](crate::Foreach), all of them or none:
-    /// `count` tasks `NAME[0]`, `NAME[1]`, … with its parents, its work and its rules, but without its approval.
+    /// `count` tasks `NAME[0]`, `NAME[1]`, … with its parents, its work and its rules, but without its approval and its
+    /// preparation.
     /// An item that fails stays Failed; the rest follows from [`Foreach::on_failure`](crate::Foreach).
     ///
     /// Returns the positions of the items. Cost: a name and the parents for each item; the work and the
@@ -55,6 +56,7 @@ impl TaskGraph {
         let rules = Arc::new(Rules {
             foreach: None,
             approve: None,
+            prepare: None,
             on_failure: OnFailure::Skip,
             ..definition.rules().clone()
         });

@@ -22,6 +22,22 @@ pub enum Record {
     /// The run began.
     #[serde(deserialize_with = "no_fields")]
     Opened,
+    /// The trigger of the task has fired, and the driver says whether the task runs.
+    Preparing {
+        /// The task.
+        task: TaskId,
+    },
+    /// The task does not run according to its preparation, or could not be prepared. The next record of the task
+    /// is the consequence.
+    PrepareFailed {
+        /// The task.
+        task: TaskId,
+        /// `Skipped` if its condition does not hold, else `Prepare`.
+        fault: Fault,
+        /// The reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<ContentId>,
+    },
     /// The task may start.
     Readied {
         /// The task.
@@ -45,7 +61,8 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<ContentId>,
     },
-    /// The task has a result that an earlier run made, and does not run. Follows `Opened`.
+    /// The task has a result that an earlier run made, and does not run. Follows `Opened` or, if the task was
+    /// prepared, `Preparing`.
     Supplied {
         /// The task.
         task: TaskId,
@@ -300,7 +317,9 @@ impl Record {
     #[must_use]
     pub const fn task(&self) -> Option<TaskId> {
         match *self {
-            Self::Readied { task }
+            Self::Preparing { task }
+            | Self::PrepareFailed { task, .. }
+            | Self::Readied { task }
             | Self::Started { task, .. }
             | Self::Completed { task, .. }
             | Self::Supplied { task, .. }
@@ -333,28 +352,29 @@ impl Record {
 
     /// The contents that it refers to: first output, error, note, patch or list, then the log or who decided.
     pub fn contents(&self) -> impl Iterator<Item = ContentId> {
-        let main = if let Self::AttemptFailed { error, .. } = *self {
-            error
-        } else if let Self::Noted { content, .. }
-        | Self::Amended { content, .. }
-        | Self::Expanded { list: content, .. } = *self
-        {
-            Some(content)
-        } else if let Self::Completed { output, .. }
-        | Self::Supplied { output, .. }
-        | Self::Answered {
-            answer: Answer::Value(output),
-            ..
-        }
-        | Self::Overridden {
-            end: ManualEnd::Complete(output),
-            ..
-        } = *self
-        {
-            output.content()
-        } else {
-            None
-        };
+        let main =
+            if let Self::AttemptFailed { error, .. } | Self::PrepareFailed { error, .. } = *self {
+                error
+            } else if let Self::Noted { content, .. }
+            | Self::Amended { content, .. }
+            | Self::Expanded { list: content, .. } = *self
+            {
+                Some(content)
+            } else if let Self::Completed { output, .. }
+            | Self::Supplied { output, .. }
+            | Self::Answered {
+                answer: Answer::Value(output),
+                ..
+            }
+            | Self::Overridden {
+                end: ManualEnd::Complete(output),
+                ..
+            } = *self
+            {
+                output.content()
+            } else {
+                None
+            };
         let second = if let Self::Answered { by, .. }
         | Self::Overridden { by, .. }
         | Self::Amended { by, .. } = *self

@@ -107,6 +107,8 @@ pub enum OnFailure {
     /// A person decides: retry, skip, use a value, abort. Tasks that do not depend on it continue.
     Ask(AskFailure),
     /// The task completes with this value instead.
+    ///
+    /// A question, which can only fail before it is asked, stays Failed.
     Value(Params),
 }
 

@@ -187,6 +187,8 @@ words! {
         Budget = "budget" => "over budget",
         /// An item of its list failed.
         Item = "item" => "an item failed",
+        /// The task could not be prepared: an error in its condition, for example.
+        Prepare = "prepare" => "could not be prepared",
         /// The executor found nothing to do: the task is skipped. No failure.
         Skipped = "skipped" => "skipped by its executor",
     }
@@ -237,6 +239,7 @@ impl Fault {
             | Self::Interrupted
             | Self::Budget
             | Self::Item
+            | Self::Prepare
             | Self::Skipped => false,
         }
     }
@@ -330,6 +333,8 @@ pub enum SkipWhy {
     NoFailure,
     /// A person or the default answer refused the approval.
     Declined,
+    /// Its condition does not hold.
+    Condition,
     /// Its executor found nothing to do.
     Executor,
     /// A person skipped it.
@@ -343,6 +348,7 @@ impl std::fmt::Display for SkipWhy {
             Self::Upstream(_) => "a task that it depends on did not complete",
             Self::NoFailure => "no task that it depends on failed",
             Self::Declined => "the answer to its approval was no",
+            Self::Condition => "its condition does not hold",
             Self::Executor => "it found nothing to do",
             Self::Override => "by hand",
         })

@@ -59,6 +59,9 @@ pub struct Rules {
     pub finally: bool,
     /// Whether it runs once for each item of a list. Default: no.
     pub foreach: Option<Foreach>,
+    /// Whether the task is prepared, with what parameters: once its trigger has fired, and before an approval,
+    /// the driver is asked whether it runs. It may have a condition, or a result already. Default: no.
+    pub prepare: Option<Params>,
     /// How often and how soon a failed attempt is repeated. Default: never.
     pub retry: Retry,
     /// What happens when the last attempt has failed. Default: abort the run.
@@ -89,6 +92,7 @@ static DEFAULT_RULES: Rules = Rules {
     trigger: Trigger::AllSuccess,
     finally: false,
     foreach: None,
+    prepare: None,
     retry: Retry::NEVER,
     on_failure: OnFailure::Abort,
     attempt_timeout: None,
@@ -216,6 +220,16 @@ impl Task {
     #[must_use]
     pub fn foreach(mut self, foreach: Foreach) -> Self {
         self.rules_mut().foreach = Some(foreach);
+        self
+    }
+
+    /// Asks the driver whether the task runs, once its trigger has fired.
+    ///
+    /// An executor, which gets these parameters, can skip it, fail it or give it a result then, without an
+    /// attempt and without a slot.
+    #[must_use]
+    pub fn prepare(mut self, params: Params) -> Self {
+        self.rules_mut().prepare = Some(params);
         self
     }
 

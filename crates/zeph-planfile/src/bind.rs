@@ -362,6 +362,9 @@ impl Filler<'_> {
         if let OnFailureSpec::Value { value } = &mut task.on_failure {
             self.fill_json(value, draft);
         }
+        if let Some(params) = &mut task.prepare {
+            self.fill_params(params, draft);
+        }
         match &mut task.work {
             WorkSpec::Milestone {} => {}
             WorkSpec::Question(asked) => {
@@ -403,6 +406,10 @@ impl Filler<'_> {
         if let (Some(list), Some(foreach)) = (params.get_mut(LIST), draft.spec.foreach) {
             self.fill_list(list, foreach, draft);
         }
+        self.fill_params(params, draft);
+    }
+
+    fn fill_params(&mut self, params: &mut Value, draft: &Draft) {
         for value in texts_mut(params) {
             let text = value.as_str().unwrap_or_default();
             let template = Template::parse(text).ok();

@@ -201,6 +201,10 @@ fn common(key: &str) -> Option<(&'static str, Value)> {
             "Which ends of its needs let it start.",
             words(Trigger::WORDS),
         ),
+        CONDITION => (
+            "One expression; if it is false, the task is skipped.",
+            text(),
+        ),
         "finally" => (
             "It starts when every task without it has ended, whatever the reason.",
             json!({ "type": "boolean" }),
@@ -295,10 +299,6 @@ fn attempt(key: &str) -> Option<(&'static str, Value)> {
             json!({ "anyOf": [words(&["text", "json", "none"]), { "type": "object" }] }),
         ),
         "timeout" => ("Time limit of one attempt.", of("duration")),
-        CONDITION => (
-            "One expression; if it is false, the task is skipped.",
-            text(),
-        ),
         LIST => ("The task runs once for each item of a list.", foreach()),
         "total_timeout" => ("Time limit of all attempts together.", of("duration")),
         "retry" => (

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use zeph_diagnostics::quote;
-use zeph_executor::{Executor, Parent, TaskContext, TaskError, TaskInput, TaskOutput};
+use zeph_executor::{Executor, Parent, Prepared, TaskContext, TaskError, TaskInput, TaskOutput};
 use zeph_graph::RunId;
 use zeph_sanitizer::{Content, ContentSanitizer};
 
@@ -24,7 +24,7 @@ mod shown;
 pub(crate) use artifacts::ARTIFACTS;
 use artifacts::Texts;
 
-/// The parameter that holds the condition of a task: one expression.
+/// The parameter of a preparation that holds the condition of a task: one expression.
 pub(crate) const CONDITION: &str = "when";
 
 /// The parameter that holds the list of a task with `foreach`: values, or one expression.
@@ -46,8 +46,8 @@ const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 /// standard output that is not UTF-8, or was cut (a prompt takes a cut one), and JSON whose numbers lost
 /// digits.
 ///
-/// The parameter `when`, which the wrapped executor does not get, is evaluated first: if it is `false`, the task
-/// is skipped; a value that is neither `true` nor `false` is an `expression_failed`.
+/// The parameter `when` of the preparation is evaluated before the task starts: if it is `false`, the task is
+/// skipped; a value that is neither `true` nor `false` is an `expression_failed`.
 ///
 /// `${{ tasks.NAME.artifacts }}` is the paths of the artifacts by name, as files in a folder that only the user may
 /// read; they are written before an attempt that uses them, and removed after it.
@@ -123,28 +123,42 @@ impl<E: Executor> Executor for Templated<E> {
             sanitizer,
             evaluator: Evaluator::new(),
         };
-        // Neither a condition nor a list is a prompt, so nothing in them is sanitized.
-        let mut take = |key: &str| params.as_object_mut().and_then(|fields| fields.remove(key));
-        let (condition, list) = (take(CONDITION), take(LIST));
-        if input.item.is_none() {
-            if let Some(condition) = condition {
-                check_condition(&condition, &filler(None).fill(condition.clone())?)?;
-            }
-            if let Some(list) = list {
-                return Ok(TaskOutput::from(filler(None).list(list)?));
-            }
+        // A list is no prompt, so nothing in it is sanitized.
+        let list = params
+            .as_object_mut()
+            .and_then(|fields| fields.remove(LIST));
+        if let (Some(list), None) = (list, &input.item) {
+            return Ok(TaskOutput::from(filler(None).list(list)?));
         }
         input.params = filler(self.sanitizer.as_deref()).fill(params)?;
         self.inner.execute(cx, input).await
     }
+
+    async fn prepare(&self, cx: &TaskContext, mut input: TaskInput) -> Result<Prepared, TaskError> {
+        let condition = (input.preparation.as_object_mut()).and_then(|all| all.remove(CONDITION));
+        if let Some(condition) = condition {
+            let materialised = artifacts::materialise(&condition, &input).await?;
+            let filler = Filler {
+                values: &self.values,
+                reader: Reader::Attempt,
+                artifacts: &materialised.paths,
+                run: cx.run(),
+                task: cx.name(),
+                input: &input,
+                sanitizer: None,
+                evaluator: Evaluator::new(),
+            };
+            check_condition(&condition, &filler.fill(condition.clone())?)?;
+        }
+        self.inner.prepare(cx, input).await
+    }
 }
 
-/// The parameters that a wrapped executor gets: those of the task without `when` and `foreach`.
+/// The parameters that a wrapped executor gets: those of the task without `foreach`.
 #[must_use]
 pub fn inner_params(params: &Value) -> Value {
     let mut params = params.clone();
     if let Some(fields) = params.as_object_mut() {
-        fields.remove(CONDITION);
         fields.remove(LIST);
     }
     params

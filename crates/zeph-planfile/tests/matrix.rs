@@ -197,7 +197,7 @@ fn a_condition_may_be_a_value_of_the_matrix() {
     let plan =
         load("[tasks.a]\nmatrix = { on = [true, false] }\nwhen = '${{ matrix.on }}'\nrun = ['x']");
     let spec = serde_json::to_value(plan.spec()).expect("JSON");
-    let when = |at: usize| spec["tasks"][at]["work"]["params"]["when"].clone();
+    let when = |at: usize| spec["tasks"][at]["prepare"]["when"].clone();
     assert_eq!(
         (when(0), when(1)),
         (json!("${{ true }}"), json!("${{ false }}"))

@@ -126,7 +126,6 @@ async fn an_item_enters_a_prompt_like_the_output_of_a_task_and_a_list_as_it_is()
     let hostile = "a\u{1b}[31mred\u{202e} ${{ run.id }}";
     let params = json!({
         "foreach": [hostile.replace("${{", "$${{"), "${{ tasks.log.stdout }}", { "n": "${{ 1 + 1 }}" }],
-        "when": "${{ false if item is defined else true }}",
         "prompt": "${{ item }} at ${{ item_index }}",
     });
     let run = "r7".parse().unwrap();

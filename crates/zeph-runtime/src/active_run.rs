@@ -58,6 +58,8 @@ pub(crate) struct ActiveRun {
     /// The group that the run holds or waits for.
     pub(crate) group: Option<GroupTurn>,
     pub(crate) attempts: HashMap<TaskId, AttemptHandle>,
+    /// The latest preparation of each task that is being prepared.
+    pub(crate) preparations: HashMap<TaskId, AbortHandle>,
     pub(crate) event_log: EventLog,
     pub(crate) events: broadcast::Sender<RunEvent>,
     pub(crate) snapshot: watch::Sender<Arc<RunSnapshot>>,

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use zeph_common::format_size;
 use zeph_executor::{
-    Artifact, Executor, Item, Parent, Redact, TaskContext, TaskError, TaskInput, TaskOutput,
-    check_value_size,
+    Artifact, Executor, Item, Parent, Prepared, Redact, TaskContext, TaskError, TaskInput,
+    TaskOutput, check_value_size,
 };
 use zeph_graph::{ContentId, Params, RunId};
 use zeph_memory::{Content, RawGraphStore, StoreError};
@@ -26,6 +26,7 @@ pub(crate) struct AttemptJob {
     pub(crate) executor: Arc<dyn Executor>,
     pub(crate) context: TaskContext,
     pub(crate) params: Params,
+    pub(crate) preparation: Option<Params>,
     pub(crate) parents: Vec<ParentRef>,
     pub(crate) work: AttemptWork,
     pub(crate) max_output_bytes: usize,
@@ -47,6 +48,12 @@ const PAGE: usize = 100;
 
 /// An attempt's result, with the form in which it is stored; `None` for the null value.
 pub(crate) type JobResult = Result<(Arc<TaskOutput>, Option<ContentParts>), JobError>;
+
+/// The outcome of a preparation; the form in which a result is stored is `None` for the null value.
+pub(crate) enum PreparedJob {
+    Run,
+    Supply(Arc<TaskOutput>, Option<ContentParts>),
+}
 
 /// Why an attempt has no result.
 pub(crate) enum JobError {
@@ -88,6 +95,37 @@ impl AttemptJob {
         if let AttemptWork::Collect(items) = &self.work {
             return Box::pin(self.collect(items)).await;
         }
+        let input = self.input().await?;
+        let output = self.executor.execute(&self.context, input).await?;
+        self.check(&output)?;
+        Ok(output)
+    }
+
+    /// Asks the executor whether the task runs.
+    pub(crate) async fn prepare(self) -> Result<PreparedJob, JobError> {
+        let input = self.input().await?;
+        match self.executor.prepare(&self.context, input).await? {
+            Prepared::Run => Ok(PreparedJob::Run),
+            Prepared::Supply(output) => {
+                self.check(&output)?;
+                let output = redacted_output(self.redact.as_deref(), output)?;
+                let parts = ContentParts::of_output(&output);
+                Ok(PreparedJob::Supply(Arc::new(output), parts))
+            }
+        }
+    }
+
+    fn check(&self, output: &TaskOutput) -> Result<(), TaskError> {
+        check_value_size(&output.value, self.max_output_bytes)?;
+        output.check_blobs()?;
+        if output.blobs.contains_key("") {
+            let error = TaskError::permanent("a blob of the output has no name: give it one");
+            return Err(error.with_code("unnamed_blob"));
+        }
+        Ok(())
+    }
+
+    async fn input(&self) -> Result<TaskInput, JobError> {
         let parents = self.read_parents().await?;
         let item = match &self.work {
             AttemptWork::Item { list, index } => {
@@ -95,24 +133,19 @@ impl AttemptJob {
             }
             AttemptWork::Whole | AttemptWork::Collect(_) => None,
         };
-        let params = self.params.to_value().map_err(|error| {
-            TaskError::permanent("the task's parameters are not JSON")
-                .with_code("invalid_params")
-                .with_source(error)
-        })?;
-        let input = TaskInput {
-            params,
-            parents,
-            item,
+        let json = |params: &Params| {
+            params.to_value().map_err(|error| {
+                TaskError::permanent("the task's parameters are not JSON")
+                    .with_code("invalid_params")
+                    .with_source(error)
+            })
         };
-        let output = self.executor.execute(&self.context, input).await?;
-        check_value_size(&output.value, self.max_output_bytes)?;
-        output.check_blobs()?;
-        if output.blobs.contains_key("") {
-            let error = TaskError::permanent("a blob of the output has no name: give it one");
-            return Err(error.with_code("unnamed_blob").into());
-        }
-        Ok(output)
+        Ok(TaskInput {
+            params: json(&self.params)?,
+            parents,
+            preparation: self.preparation.as_ref().map_or(Ok(Value::Null), json)?,
+            item,
+        })
     }
 
     async fn read_item(&self, list: &ParentOutput, index: u32) -> Result<Item, JobError> {

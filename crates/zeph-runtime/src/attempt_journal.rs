@@ -10,6 +10,7 @@ use zeph_scheduler::{Amendment, InputOutcome, Refusal};
 
 use crate::content::ContentParts;
 use crate::core::Core;
+use crate::driver;
 use crate::message::{Ack, AttemptRef, JournalReply, JournalRequest, Key, Message, Saving};
 
 /// The journal of a run, for one of its attempts.
@@ -177,7 +178,11 @@ impl Core {
                 let found = self.config.registry.find(&task.name, Some(name));
                 found.is_none().then(|| name.clone())
             }
-            WorkSpec::Milestone {} | WorkSpec::Question(_) => None,
+            WorkSpec::Milestone {} | WorkSpec::Question(_) => {
+                let is_prepared = task.prepare.is_some();
+                let found = self.config.registry.find(&task.name, Some(driver::PREPARE));
+                (is_prepared && found.is_none()).then(|| driver::PREPARE.to_owned())
+            }
         });
         actions.collect::<BTreeSet<_>>().into_iter().collect()
     }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use zeph_executor::closure::from_fn;
 use zeph_executor::{Registry, TaskError};
-use zeph_graph::{RunId, Task, Timestamp, Work};
+use zeph_graph::{RunId, Task, Timestamp};
+
 use zeph_memory::RawGraphStore;
 
 use crate::control::{Delivery, ask};
+use crate::driver;
 use crate::engine::Engine;
 use crate::error::RuntimeError;
 use crate::owner::Owners;
@@ -45,11 +47,11 @@ pub async fn cancel_run(
     }
     let mut registry = Registry::new();
     for (_, task) in view.graph().tasks() {
-        if let Work::Action { name, .. } = task.work() {
+        if let Some(name) = driver::needed_action(task) {
             let executor =
                 from_fn(|_, _| async { Err(TaskError::cancelled("the run is canceled")) });
             // Several tasks may have the same action.
-            let _ = registry.register(&**name, executor);
+            let _ = registry.register(&*name, executor);
         }
     }
     let builder = Engine::builder(store).registry(registry).owners(owners);

@@ -152,6 +152,7 @@ impl Core {
         };
         for action in active.scheduler.saved(batch) {
             match action {
+                Action::Prepare { task } => self.prepare(key, task),
                 Action::Start { task, attempt } => self.start(key, task, attempt),
                 Action::Cancel { task, attempt } => self.stop(key, task, attempt, false),
                 Action::Abandon { task, attempt } => self.stop(key, task, attempt, true),

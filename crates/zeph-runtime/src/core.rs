@@ -7,13 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, Id, JoinSet};
 use zeph_executor::{Redact, Registry};
-use zeph_graph::{RunId, RunState, Timestamp};
+use zeph_graph::{RunId, RunState, TaskId, Timestamp};
 use zeph_memory::{Fence, RawGraphStore, RequestId};
 use zeph_scheduler::{Input, InputOutcome, Scope};
 
@@ -27,13 +26,9 @@ use crate::in_flight::InFlight;
 use crate::inbox::{PostedRequest, read_inbox, replaced};
 use crate::message::{Ack, AttemptRef, Key, Message, Outcome};
 use crate::named_lock::{LockGuard, Locks};
+use crate::prepare::PrepareResult;
 use crate::request::{self, AttributedRequest, Request};
 use crate::submission::Limits;
-
-/// A timer that fires later than this shows that the process stood still.
-pub(crate) const STANDSTILL: Duration = Duration::from_millis(500);
-/// How long work that ended during a standstill has to report, before the timers fire.
-pub(crate) const SETTLE: Duration = Duration::from_millis(500);
 
 /// The configuration of the engine's task.
 pub(crate) struct CoreConfig {
@@ -65,13 +60,16 @@ pub(crate) struct Core {
     pub(crate) dirty: BTreeSet<Key>,
     /// Runs with ready tasks that no slot was free for.
     pub(crate) awaiting_slots: BTreeSet<Key>,
-    deadlines: BTreeSet<(Timestamp, Key)>,
-    deadline_of: BTreeMap<Key, Timestamp>,
+    pub(crate) deadlines: BTreeSet<(Timestamp, Key)>,
+    pub(crate) deadline_of: BTreeMap<Key, Timestamp>,
     /// After a standstill: when the timers may fire.
-    settled_at: Option<Timestamp>,
+    pub(crate) settled_at: Option<Timestamp>,
 
     pub(crate) attempts: JoinSet<JobResult>,
     pub(crate) in_flight: HashMap<Id, InFlight>,
+    pub(crate) preparations: JoinSet<PrepareResult>,
+    /// The run and the task of each preparation.
+    pub(crate) preparing: HashMap<Id, (Key, TaskId)>,
     pub(crate) slots_used: u32,
     pub(crate) commit: Option<CommitInFlight>,
     /// Set when the runtime of the executors has been shut down.
@@ -113,6 +111,8 @@ impl Core {
             settled_at: None,
             attempts: JoinSet::new(),
             in_flight: HashMap::new(),
+            preparations: JoinSet::new(),
+            preparing: HashMap::new(),
             slots_used: 0,
             commit: None,
             is_orphaned: false,
@@ -159,6 +159,12 @@ impl Core {
                     self.attempt_joined(joined);
                     while let Some(joined) = self.attempts.try_join_next_with_id() {
                         self.attempt_joined(joined);
+                    }
+                }
+                Some(joined) = self.preparations.join_next_with_id(), if !self.preparations.is_empty() => {
+                    self.preparation_joined(joined);
+                    while let Some(joined) = self.preparations.try_join_next_with_id() {
+                        self.preparation_joined(joined);
                     }
                 }
                 message = messages.recv(), if is_listening => match message {
@@ -439,41 +445,6 @@ impl Core {
             }
         };
         Ok(self.handle(key, input))
-    }
-
-    /// Passes the deadlines on that are over. A result that was there first wins, also when the process
-    /// was stopped meanwhile.
-    fn fire_deadlines(&mut self) {
-        let now = self.config.clock.now();
-        let first = self.deadlines.first();
-        let is_late = first.is_some_and(|(at, _)| now.since(*at) > STANDSTILL);
-        if is_late && !self.attempts.is_empty() {
-            let settled_at = *self.settled_at.get_or_insert(now.after(SETTLE));
-            if now < settled_at {
-                return;
-            }
-        }
-        self.settled_at = None;
-        while let Some(&(at, key)) = self.deadlines.first() {
-            if at > now {
-                return;
-            }
-            self.set_deadline(key, None);
-            self.handle(key, Input::Tick);
-        }
-    }
-
-    pub(crate) fn set_deadline(&mut self, key: Key, at: Option<Timestamp>) {
-        let old = match at {
-            Some(at) => self.deadline_of.insert(key, at),
-            None => self.deadline_of.remove(&key),
-        };
-        if let Some(old) = old {
-            self.deadlines.remove(&(old, key));
-        }
-        if let Some(at) = at {
-            self.deadlines.insert((at, key));
-        }
     }
 }
 

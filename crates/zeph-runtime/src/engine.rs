@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeph_executor::{Redact, Registry};
-use zeph_graph::{ContentId, Header, RunId, TaskGraph, Work, wire};
+use zeph_graph::{ContentId, Header, RunId, TaskGraph, wire};
 use zeph_memory::{Chain, Commit, Fence, NewRun, RawGraphStore, RequestId, RunRow, StoreError};
 use zeph_scheduler::{EventLog, Input, InputOutcome, Scheduler};
 
@@ -15,7 +15,7 @@ use crate::actor::is_in_task_of;
 use crate::clock::Clock;
 use crate::core::{Core, CoreConfig};
 use crate::core_thread;
-use crate::driver::{Contents, LastErrors};
+use crate::driver::{self, Contents, LastErrors};
 use crate::error::RuntimeError;
 use crate::event::Events;
 use crate::group::GroupTurn;
@@ -454,6 +454,7 @@ impl Engine {
             store_error: None,
             group: None,
             attempts: HashMap::new(),
+            preparations: HashMap::new(),
             event_log,
             events,
             snapshot,
@@ -464,14 +465,12 @@ impl Engine {
 
     /// Checks that every action of the graph has its executor.
     fn check_executors(&self, run: &RunId, graph: &TaskGraph) -> Result<(), RuntimeError> {
-        let mut missing = BTreeSet::new();
-        for (_, task) in graph.tasks() {
-            if let Work::Action { name, .. } = task.work()
-                && self.registry.find(task.name(), Some(name)).is_none()
-            {
-                missing.insert(name.to_string());
-            }
-        }
+        let missing = graph.tasks().filter_map(|(_, task)| {
+            let name = driver::needed_action(task)?;
+            let found = self.registry.find(task.name(), Some(&name));
+            found.is_none().then(|| name.to_string())
+        });
+        let missing: BTreeSet<String> = missing.collect();
         if missing.is_empty() {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::core::{SETTLE, STANDSTILL};
+use crate::deadlines::{SETTLE, STANDSTILL};
 use crate::message::{AttemptRef, Message};
 
 /// The time of the last sign of life of an attempt.

@@ -85,6 +85,7 @@ impl Core {
             executor: Arc::clone(executor),
             context,
             params,
+            preparation: definition.rules().prepare.clone(),
             parents: active.parents(task),
             work: active.work(&role),
             max_output_bytes: self.config.limits.max_output_bytes,
@@ -211,7 +212,7 @@ impl Core {
     }
 
     /// The store cannot be read: that is no failure of the task. Nothing new starts, and the run can be resumed.
-    fn suspend_unreadable(&mut self, key: Key, error: &RuntimeError) {
+    pub(crate) fn suspend_unreadable(&mut self, key: Key, error: &RuntimeError) {
         let suspends = self.update(key, |active, now| {
             let reason = error.to_string();
             tracing::error!(run = %active.chain.run(), %reason, "the store cannot be read; the run is suspended");
@@ -256,6 +257,9 @@ impl Core {
         self.set_deadline(key, None);
         self.slots_used -= active.scheduler.counts().in_flight();
         let grace = active.scheduler.policy().cancel_grace;
+        for preparation in active.preparations.into_values() {
+            preparation.abort();
+        }
         for handle in active.attempts.into_values() {
             handle.stop.cancel();
             tokio::spawn(async move {

@@ -34,6 +34,7 @@ mod commit;
 mod content;
 mod core;
 mod core_thread;
+mod deadlines;
 mod decisions;
 mod group;
 mod growing_log;
@@ -43,6 +44,7 @@ mod line_buffer;
 mod message;
 mod named_lock;
 mod parents;
+mod prepare;
 mod restore;
 mod write;
 

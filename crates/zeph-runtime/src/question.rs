@@ -127,6 +127,7 @@ impl QuestionView {
                     | Fault::Panicked
                     | Fault::Skipped
                     | Fault::Item
+                    | Fault::Prepare
                     | Fault::Budget => format!("Task {name} failed ({fault}). What now?"),
                 };
                 (text, Accepts::Failure)

@@ -180,7 +180,10 @@ impl fmt::Display for RunReport {
         for task in self.failures() {
             let name = zeph_common::escape_terminal(&task.name);
             let why = task.failure().unwrap_or_default();
-            write!(f, "\nFAILED {name} (attempt {}): {why}", task.attempts)?;
+            match task.attempts {
+                0 => write!(f, "\nFAILED {name}: {why}")?,
+                attempts => write!(f, "\nFAILED {name} (attempt {attempts}): {why}")?,
+            }
         }
         if let Some(error) = &self.error {
             write!(f, "\nthe store failed: {error}")?;

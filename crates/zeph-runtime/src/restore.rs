@@ -186,11 +186,7 @@ pub(crate) fn last_errors(entries: &[Entry]) -> BTreeMap<TaskId, ContentId> {
         if let Record::Started { task, .. } = entry.record {
             errors.remove(&task);
         }
-        if let Record::AttemptFailed {
-            task,
-            error: Some(error),
-            ..
-        } = entry.record
+        if let (Some(task), Some((_, Some(error)))) = (entry.record.task(), entry.record.failure())
         {
             errors.insert(task, error);
         }

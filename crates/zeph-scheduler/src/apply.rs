@@ -18,6 +18,13 @@ impl Machine {
                 self.run.phase = Phase::Live;
                 self.tune_run_clock(at);
             }
+            Record::Preparing { task } => {
+                self.preparing.insert(task);
+            }
+            Record::PrepareFailed { task, .. } => {
+                self.preparing.remove(&task);
+                self.unprepared.insert(task);
+            }
             Record::Readied { task } => self.enter(task, TaskState::Ready, at),
             Record::Started { task, attempt } => self.apply_started(task, attempt, at),
             Record::Completed { task, output, .. } => self.apply_completed(task, output, at),
@@ -267,6 +274,9 @@ impl Machine {
         let (occupied, occupies) = (has_slot(old), has_slot(state));
         if old == TaskState::Ready {
             self.ready.remove(task);
+        }
+        if old == TaskState::Pending && !self.preparing.is_empty() {
+            self.preparing.remove(&task);
         }
         if let TaskState::Asking { question } = old {
             self.questions.remove(&question);

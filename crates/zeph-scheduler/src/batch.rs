@@ -35,6 +35,12 @@ impl Batch {
 /// An action for the driver. The decision behind it is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// Find out whether the task runs, and report it with [`Input::Prepared`](crate::Input::Prepared). No slot
+    /// is taken. Returned again after a resumption, so it must have no effect.
+    Prepare {
+        /// The task.
+        task: TaskId,
+    },
     /// Call the task's executor.
     Start {
         /// The task.

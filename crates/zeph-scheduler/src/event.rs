@@ -90,6 +90,8 @@ impl Event {
     pub const fn word(&self) -> &'static str {
         match self.record {
             Record::Opened => "run_started",
+            Record::Preparing { .. } => "task_preparing",
+            Record::PrepareFailed { .. } => "task_prepare_failed",
             Record::Readied { .. } => "task_ready",
             Record::Started { .. } => "task_started",
             Record::Completed { .. } => "task_completed",

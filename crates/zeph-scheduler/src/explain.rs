@@ -26,6 +26,8 @@ pub enum Explanation {
         /// The number of unfinished tasks other than finalizers.
         open: u32,
     },
+    /// The trigger of the task has fired, and its executor says whether it runs.
+    Preparing,
     /// The task is ready and not started yet.
     Held(Held),
     /// An attempt is running.
@@ -167,6 +169,9 @@ impl Scheduler {
 
     fn explain_pending(&self, task: TaskId) -> Explanation {
         let machine = &self.machine;
+        if machine.preparing.contains(&task) {
+            return Explanation::Preparing;
+        }
         let open = machine.open_work;
         if machine.is_finalizer(task) && open > 0 {
             return Explanation::Finally { open };
@@ -282,6 +287,7 @@ impl Scheduler {
             || machine.timers.first().is_some()
             || !machine.questions.is_empty()
             || counts.ready > 0
+            || !machine.preparing.is_empty()
             || machine.run.paused
             || machine.awaiting_resume
             || !matches!(machine.run.phase, Phase::Live);

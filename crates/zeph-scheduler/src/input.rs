@@ -37,6 +37,13 @@ pub enum Input {
         /// The number of items.
         count: u32,
     },
+    /// The reply to [`Action::Prepare`](crate::Action::Prepare). Stale unless the task is being prepared.
+    Prepared {
+        /// The task.
+        task: TaskId,
+        /// What becomes of the task.
+        then: Prepared,
+    },
     /// An attempt ended with a result.
     Completed {
         /// The task.
@@ -132,6 +139,28 @@ pub enum Input {
     Quota(u32),
     /// Fires the timers that are due.
     Tick,
+}
+
+/// What becomes of a task that was prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prepared {
+    /// It runs: its approval, if it has one, and then its work.
+    Run,
+    /// Its condition does not hold: it is skipped.
+    Skip {
+        /// The content that holds the reason.
+        reason: Option<ContentId>,
+    },
+    /// It has a result that an earlier run made, and does not run.
+    Supply {
+        /// The content that holds the result, in this run.
+        output: Option<ContentId>,
+    },
+    /// It could not be prepared. Its failure strategy follows, without a retry.
+    Fail {
+        /// The content that holds the error.
+        error: Option<ContentId>,
+    },
 }
 
 /// The scope of a cancel.

@@ -95,6 +95,7 @@ impl Machine {
             return self.on_start();
         }
         self.record(Record::Resumed);
+        self.prepare_again();
         let asked_before = self.run.last_question;
         for task in self.graph.ids() {
             let (attempt, why) = match self.state(task) {
@@ -224,8 +225,8 @@ impl Machine {
 
     pub(crate) fn run_state(&self) -> RunState {
         let counts = &self.counts;
-        let asking_only =
-            counts.asking > 0 && counts.in_flight() + counts.ready + counts.backing_off == 0;
+        let moving = counts.in_flight() + counts.ready + counts.backing_off > 0;
+        let asking_only = counts.asking > 0 && !moving && self.preparing.is_empty();
         match self.run.phase {
             Phase::Ended(end) => RunState::Ended(end),
             Phase::Suspended => RunState::Suspended,

@@ -78,6 +78,10 @@ pub(crate) struct Machine {
     pub(crate) clocks: BTreeMap<TaskId, Clock>,
     pub(crate) questions: BTreeMap<QuestionId, OpenQuestion>,
     pub(crate) ledger: BudgetLedger,
+    // The tasks whose trigger has fired and of which the driver has not said whether they run.
+    pub(crate) preparing: BTreeSet<TaskId>,
+    // The tasks that do not run according to their preparation, also those that have ended.
+    pub(crate) unprepared: BTreeSet<TaskId>,
     // The ends that persons gave, also of tasks that have ended.
     pub(crate) overrides: BTreeMap<TaskId, ManualEnd>,
     // The tasks with an accepted patch.
@@ -120,6 +124,7 @@ pub(crate) struct TaskFlags {
     pub(crate) finally: bool,
     pub(crate) kind: Kind,
     pub(crate) approve: bool,
+    pub(crate) prepare: bool,
     /// Whether the task has an attempt or a task time-out.
     pub(crate) timed: bool,
 }
@@ -144,6 +149,7 @@ impl TaskFlags {
                 Work::Question(_) => Kind::Question,
             },
             approve: rules.approve.is_some(),
+            prepare: rules.prepare.is_some(),
             timed: rules.attempt_timeout.is_some() || rules.task_timeout.is_some(),
         }
     }
@@ -302,6 +308,8 @@ impl Machine {
             clocks: BTreeMap::new(),
             questions: BTreeMap::new(),
             ledger: BudgetLedger::new(policy.budget),
+            preparing: BTreeSet::new(),
+            unprepared: BTreeSet::new(),
             overrides: BTreeMap::new(),
             proposers: BTreeSet::new(),
             amendments: 0,

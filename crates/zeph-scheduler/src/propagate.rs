@@ -45,8 +45,8 @@ impl Machine {
     pub(crate) fn evaluate(&mut self, task: TaskId) {
         // A task between two attempts is never `Pending` here: the record that follows a failure is made
         // in the same call.
-        let has_to_wait = self.is_finalizer(task) && self.open_work > 0;
-        if has_to_wait || self.state(task) != TaskState::Pending {
+        let is_waiting = self.state(task) == TaskState::Pending && !self.preparing.contains(&task);
+        if !is_waiting {
             return;
         }
         match self.decide(task) {
@@ -56,7 +56,16 @@ impl Machine {
         }
     }
 
+    /// Whether the trigger of a task without an end has fired.
+    pub(crate) fn has_fired(&self, task: TaskId) -> bool {
+        matches!(self.decide(task), Decision::Fire)
+    }
+
     fn decide(&self, task: TaskId) -> Decision {
+        let has_to_wait = self.is_finalizer(task) && self.open_work > 0;
+        if has_to_wait {
+            return Decision::Wait;
+        }
         let waiting = self.waiting[task.index()];
         let trigger = self.flags[task.index()].trigger;
         let spoils = match trigger {
@@ -93,7 +102,16 @@ impl Machine {
         self.ended.push_back(task);
     }
 
-    fn trigger_fired(&mut self, task: TaskId) {
+    /// Prepares the task, or starts what comes next.
+    pub(crate) fn trigger_fired(&mut self, task: TaskId) {
+        if self.flags[task.index()].prepare && self.attempts[task.index()] == 0 {
+            self.prepare(task);
+        } else {
+            self.approve_or_launch(task);
+        }
+    }
+
+    pub(crate) fn approve_or_launch(&mut self, task: TaskId) {
         if self.flags[task.index()].approve {
             self.ask(task, AskWhy::Approve);
         } else {

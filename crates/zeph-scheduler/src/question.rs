@@ -54,6 +54,11 @@ impl Machine {
             Answer::No => {
                 self.skip(task, zeph_graph::SkipWhy::Declined);
             }
+            Answer::Failure(FailureAnswer::Retry)
+                if open.why == AskWhy::Failure(Fault::Prepare) =>
+            {
+                self.trigger_fired(task);
+            }
             Answer::Failure(FailureAnswer::Retry) => self.record(Record::Readied { task }),
             Answer::Failure(FailureAnswer::Skip) => self.fail(task, fault_of(open.why)),
             Answer::Failure(FailureAnswer::Abort) => self.abort(task, fault_of(open.why)),

@@ -11,7 +11,7 @@ use zeph_graph::{
     Timestamp,
 };
 
-use crate::input::{Input, Scope};
+use crate::input::{Input, Prepared, Scope};
 use crate::{ByHand, Corrupt, Patches, Scheduler};
 
 /// The first difference between a journal and the decisions of this scheduler.
@@ -157,6 +157,23 @@ impl Cause<'_> {
             Record::Paused => self.handle(Input::Pause),
             Record::Unpaused => self.handle(Input::Unpause),
             Record::Resumed => self.handle(Input::Resume),
+            Record::PrepareFailed { task, fault, error } => self.prepared(
+                task,
+                match fault {
+                    Fault::Skipped => Prepared::Skip { reason: error },
+                    _ => Prepared::Fail { error },
+                },
+            ),
+            Record::Supplied { task, output } if self.is_preparing(task) => {
+                let output = output.content();
+                self.prepared(task, Prepared::Supply { output });
+            }
+            Record::Readied { task } | Record::Asked { task, .. } if self.is_preparing(task) => {
+                self.prepared(task, Prepared::Run);
+            }
+            Record::Completed { task, .. } if self.is_preparing(task) => {
+                self.prepared(task, Prepared::Run);
+            }
             Record::Completed { task, output, log } => {
                 let attempt = self.attempt(task);
                 self.handle(Input::Completed {
@@ -220,6 +237,7 @@ impl Cause<'_> {
             // A timer fired, or no input leads here.
             Record::Ending { .. }
             | Record::Answered { .. }
+            | Record::Preparing { .. }
             | Record::Readied { .. }
             | Record::Supplied { .. }
             | Record::BackedOff { .. }
@@ -303,6 +321,14 @@ impl Cause<'_> {
         {
             let _ = machine.amend(now, task, attempt, content, patch);
         }
+    }
+
+    fn is_preparing(&self, task: TaskId) -> bool {
+        self.scheduler.machine.preparing.contains(&task)
+    }
+
+    fn prepared(&mut self, task: TaskId, then: Prepared) {
+        self.handle(Input::Prepared { task, then });
     }
 
     fn handle(&mut self, input: Input) {

@@ -288,6 +288,7 @@ impl Machine {
                 list,
                 count,
             } => self.on_expanded(task, attempt, list, count),
+            Input::Prepared { task, then } => self.on_prepared(task, then),
             Input::Completed {
                 task,
                 attempt,

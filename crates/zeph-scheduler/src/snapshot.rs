@@ -46,6 +46,10 @@ pub struct Snapshot {
     pub accounts: Vec<(TaskId, Account)>,
     /// The open reservations, by task.
     pub reservations: Vec<(TaskId, ReservationId, Spend)>,
+    /// The tasks that are being prepared.
+    pub preparing: Vec<TaskId>,
+    /// The tasks that do not run according to their preparation.
+    pub unprepared: Vec<TaskId>,
     /// The ends that persons gave, by task.
     pub overrides: Vec<(TaskId, ManualEnd)>,
     /// The expanded tasks with the ends of their items.
@@ -62,7 +66,7 @@ impl Scheduler {
     pub fn snapshot(&self) -> Snapshot {
         let machine = &self.machine;
         Snapshot {
-            version: 4,
+            version: 5,
             run: self.state(),
             next_seq: machine.run.next_seq,
             states: machine.state.clone(),
@@ -88,6 +92,8 @@ impl Scheduler {
             reservations: (machine.ledger.open.iter())
                 .map(|(&(task, reservation), &most)| (task, reservation, most))
                 .collect(),
+            preparing: machine.preparing.iter().copied().collect(),
+            unprepared: machine.unprepared.iter().copied().collect(),
             overrides: (machine.overrides.iter())
                 .map(|(&task, &end)| (task, end))
                 .collect(),

@@ -9,7 +9,7 @@ use zeph_graph::{
 
 use crate::batch::Action;
 use crate::jitter;
-use crate::machine::Machine;
+use crate::machine::{Kind, Machine};
 
 impl Machine {
     /// Decides the consequence of a failed attempt: a retry, or the strategy of the task.
@@ -57,6 +57,10 @@ impl Machine {
             OnFailure::Abort => self.abort(task, fault),
             OnFailure::Skip => self.fail(task, fault),
             OnFailure::Ask(_) => self.ask_failure(task, fault),
+            // The value in the definition of a question is its default answer.
+            OnFailure::Value(_) if self.flags[task.index()].kind == Kind::Question => {
+                self.fail(task, fault);
+            }
             OnFailure::Value(_) => {
                 self.record(Record::Completed {
                     task,

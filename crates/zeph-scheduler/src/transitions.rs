@@ -1,7 +1,7 @@
 //! Transitions: the one table of the records that are allowed in a state, live and in recovery.
 
 use zeph_graph::{
-    Answer, AskWhy, Attempt, CancelWhy, CutWhy, EndingWhy, FailureAnswer, ManualEnd, Output,
+    Answer, AskWhy, Attempt, CancelWhy, CutWhy, EndingWhy, FailureAnswer, Fault, ManualEnd, Output,
     QuestionId, Record, SkipWhy, TaskId, TaskState, Trigger, Work,
 };
 
@@ -28,6 +28,11 @@ impl Machine {
         }
         match *record {
             Record::Opened => true,
+            Record::Preparing { task } => self.allows_preparing(task),
+            Record::PrepareFailed { task, fault, .. } => {
+                let is_known = matches!(fault, Fault::Skipped | Fault::Prepare);
+                is_known && self.preparing.contains(&task)
+            }
             Record::Readied { task } => {
                 let state = self.state(task);
                 matches!(state, TaskState::Pending | TaskState::BackingOff { .. })
@@ -35,7 +40,9 @@ impl Machine {
             }
             Record::Started { task, attempt } => self.allows_started(task, attempt),
             Record::Completed { task, output, .. } => self.allows_completed(task, output),
-            Record::Supplied { task, .. } => self.allows_supplied(task),
+            Record::Supplied { task, .. } => {
+                self.preparing.contains(&task) || self.allows_supplied(task)
+            }
             Record::AttemptFailed { task, attempt, .. } => {
                 matches!(self.state(task), TaskState::Running { attempt: a, .. } if a == attempt)
             }
@@ -181,7 +188,7 @@ impl Machine {
         if state == TaskState::Mapping {
             return self.has_ended_items(task);
         }
-        self.attempts[task.index()] > 0 && !state.is_end() && !self.has_slot(task)
+        self.has_tried(task) && !state.is_end() && !self.has_slot(task)
     }
 
     /// A task completes by an attempt, or without one: a milestone, an answer, a substitute value, a result that
@@ -192,7 +199,7 @@ impl Machine {
             TaskState::Ready | TaskState::BackingOff { .. } => true,
             TaskState::Mapping => self.has_ended_items(task),
             TaskState::Pending => {
-                self.attempts[task.index()] > 0
+                self.has_tried(task)
                     || self.overrides.get(&task) == Some(&ManualEnd::Complete(output))
                     || match self.graph.task(task).work() {
                         Work::Milestone | Work::Question(_) => true,
@@ -213,7 +220,7 @@ impl Machine {
         match why {
             AskWhy::Work => matches!(definition.work(), Work::Question(_)),
             AskWhy::Approve => definition.rules().approve.is_some(),
-            AskWhy::Failure(_) => self.attempts[task.index()] > 0,
+            AskWhy::Failure(_) => self.has_tried(task),
         }
     }
 
@@ -222,6 +229,7 @@ impl Machine {
         match why {
             SkipWhy::Upstream(parent) => self.graph.parents(task).contains(&parent),
             SkipWhy::NoFailure | SkipWhy::Declined => true,
+            SkipWhy::Condition => self.unprepared.contains(&task),
             SkipWhy::Executor => self.attempts[task.index()] > 0,
             SkipWhy::Override => self.overrides.get(&task) == Some(&ManualEnd::Skip),
         }

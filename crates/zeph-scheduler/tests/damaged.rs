@@ -78,7 +78,11 @@ fn answer(machine: &mut Scheduler, now: Timestamp, action: Action, failed: &mut 
                 },
             );
         }
-        Action::Cancel { .. } | Action::Abandon { .. } | Action::Suspended | Action::Ended(_) => {}
+        Action::Prepare { .. }
+        | Action::Cancel { .. }
+        | Action::Abandon { .. }
+        | Action::Suspended
+        | Action::Ended(_) => {}
     }
 }
 

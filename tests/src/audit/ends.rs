@@ -60,9 +60,9 @@ impl Audit {
         let value = matches!(self.facts.rules(task).on_failure, OnFailure::Value(_));
         let fine = match state {
             LogState::Running(_, None | Some(CutWhy::Suspend)) | LogState::Between => true,
-            LogState::Waiting => {
+            LogState::Waiting | LogState::Preparing => {
                 self.inv_01_dependencies_satisfied(task, &zeph_graph::Record::Opened)?;
-                matches!(self.facts.work(task), Work::Milestone)
+                matches!(self.facts.work(task), Work::Milestone) && self.is_prepared(task)
             }
             // The task's time limit expired between two attempts.
             LogState::Ready(_) | LogState::BackingOff(_) => value && output == Output::Definition,
@@ -81,18 +81,19 @@ impl Audit {
         self.ends(task, LogEnd::Completed)
     }
 
-    /// A result of an earlier run comes at the start, and after those of the parents.
-    pub(super) fn inv_25_supplied_at_the_start(&mut self, task: TaskId, record: &Record) -> Check {
+    /// A result of an earlier run comes at the start, and after those of the parents, or from a preparation.
+    pub(super) fn inv_25_supplied_in_time(&mut self, task: TaskId, record: &Record) -> Check {
         let parents = self.facts.graph().parents(task);
         let mut logs = parents.iter().map(|parent| &self.task_logs[parent.index()]);
         let state = self.task_logs[task.index()].state;
+        let at_the_start = self.starting
+            && state == LogState::Waiting
+            && !self.facts.rules(task).finally
+            && logs.all(TaskLog::is_completed);
         hold!(
-            self.starting
-                && state == LogState::Waiting
-                && !self.facts.rules(task).finally
-                && logs.all(TaskLog::is_completed),
+            at_the_start || state == LogState::Preparing,
             25,
-            "supplied_at_the_start",
+            "supplied_in_time",
             "{record:?} from {state:?}"
         );
         self.ends(task, LogEnd::Completed)
@@ -104,10 +105,11 @@ impl Audit {
             LogState::Mapping => self.items_allow(task, true),
             LogState::Running(..) | LogState::Asking(_) => false,
             LogState::Waiting
+            | LogState::Preparing
             | LogState::Ready(_)
             | LogState::Between
             | LogState::BackingOff(_)
-            | LogState::Ended(_) => log.attempts > 0,
+            | LogState::Ended(_) => log.attempts > 0 || log.is_unprepared,
         };
         hold!(
             fine,
@@ -135,6 +137,9 @@ impl Audit {
         let none = |end| !parents.iter().any(|&parent| log_of(parent).ended_as(end));
         let fine = match why {
             SkipWhy::Declined | SkipWhy::Executor => state == LogState::Between,
+            SkipWhy::Condition => {
+                state == LogState::Between && self.task_logs[task.index()].is_unprepared
+            }
             SkipWhy::Override => {
                 let given = self.task_logs[task.index()].manual_end;
                 return match (state, given) {
@@ -188,13 +193,14 @@ impl Audit {
             "question {question} is the {}. one",
             self.questions
         );
+        let is_prepared = self.is_prepared(task);
         let log = &self.task_logs[task.index()];
         let approve = self.facts.rules(task).approve.is_some();
         let fine = match (why, log.state) {
-            (AskWhy::Approve, LogState::Waiting) => approve,
-            (AskWhy::Work, LogState::Waiting) => !approve,
+            (AskWhy::Approve, LogState::Waiting | LogState::Preparing) => approve && is_prepared,
+            (AskWhy::Work, LogState::Waiting | LogState::Preparing) => !approve && is_prepared,
             (AskWhy::Work, LogState::Between) => true,
-            (AskWhy::Failure(_), LogState::Between) => log.attempts > 0,
+            (AskWhy::Failure(_), LogState::Between) => log.attempts > 0 || log.is_unprepared,
             (AskWhy::Failure(fault), LogState::Ready(_) | LogState::BackingOff(_)) => {
                 fault == Fault::TaskTimeout
             }

@@ -102,7 +102,10 @@ impl Audit {
         let log = &self.task_logs[task.index()];
         let rules = self.facts.rules(task);
         if fault == Fault::Skipped {
-            let why = SkipWhy::Executor;
+            let why = match log.is_unprepared {
+                true => SkipWhy::Condition,
+                false => SkipWhy::Executor,
+            };
             return *record == Record::Skipped { task, why };
         }
         if fault == Fault::Interrupted {
@@ -122,6 +125,9 @@ impl Audit {
         match &rules.on_failure {
             OnFailure::Abort | OnFailure::Skip => *record == Record::Failed { task, why: fault },
             OnFailure::Ask(_) => asks(record, task, fault),
+            OnFailure::Value(_) if matches!(self.facts.work(task), Work::Question(_)) => {
+                *record == Record::Failed { task, why: fault }
+            }
             OnFailure::Value(_) => matches!(
                 *record,
                 Record::Completed { task: t, output: Output::Definition, .. } if t == task
@@ -168,6 +174,9 @@ impl Audit {
             (AskWhy::Approve, Answer::No) => {
                 let why = SkipWhy::Declined;
                 *record == Record::Skipped { task, why }
+            }
+            (AskWhy::Failure(Fault::Prepare), Answer::Failure(FailureAnswer::Retry)) => {
+                *record == Record::Preparing { task }
             }
             (AskWhy::Failure(_), Answer::Failure(FailureAnswer::Retry)) => {
                 *record == Record::Readied { task }

@@ -145,11 +145,13 @@ impl Audit {
     fn note(&mut self, entry: &Entry) -> Check {
         match entry.record {
             Record::Opened => self.opened = true,
+            Record::Preparing { task } => return self.preparing(task, &entry.record),
+            Record::PrepareFailed { task, fault, .. } => return self.prepare_failed(task, fault),
             Record::Readied { task } => return self.readied(task, entry),
             Record::Started { task, attempt } => return self.started(task, attempt),
             Record::Completed { task, output, .. } => return self.completed(task, output),
             Record::Supplied { task, .. } => {
-                return self.inv_25_supplied_at_the_start(task, &entry.record);
+                return self.inv_25_supplied_in_time(task, &entry.record);
             }
             Record::AttemptFailed {
                 task,
@@ -192,6 +194,11 @@ impl Audit {
             Record::Suspended => self.expected.actions.push(Action::Suspended),
             Record::Resumed => {
                 self.suspending = false;
+                for task in self.facts.graph().ids().take(self.known) {
+                    if self.task_logs[task.index()].state == LogState::Preparing {
+                        self.expected.actions.push(Action::Prepare { task });
+                    }
+                }
                 for (&question, &task) in &self.open {
                     let asks = &mut self.expected.asks;
                     asks.entry(question).or_insert((task, 0, 0)).2 += 1;

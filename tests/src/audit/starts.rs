@@ -1,9 +1,9 @@
 //! Starts: what may become ready, and which of the ready tasks may start first.
 
-use zeph_graph::{Attempt, CutWhy, Effect, Entry, Record, TaskId, Trigger};
+use zeph_graph::{Attempt, CutWhy, Effect, Entry, Fault, Record, TaskId, Trigger};
 use zeph_scheduler::Action;
 
-use super::{Audit, LogEnd, LogState, TaskLog};
+use super::{Audit, LogEnd, LogState, Required, TaskLog};
 use crate::hold;
 use crate::violation::Check;
 
@@ -34,12 +34,64 @@ impl Audit {
         Ok(())
     }
 
+    /// A task with the rule is prepared when its trigger fires, and again if its preparation failed.
+    pub(super) fn preparing(&mut self, task: TaskId, record: &Record) -> Check {
+        self.inv_01_dependencies_satisfied(task, record)?;
+        let is_prepared = self.facts.rules(task).prepare.is_some();
+        let log = &mut self.task_logs[task.index()];
+        let is_again = log.state == LogState::Between && log.is_unprepared;
+        hold!(
+            is_prepared && (log.state == LogState::Waiting || is_again) && log.attempts == 0,
+            27,
+            "prepared_before_the_start",
+            "{record:?} from {:?}",
+            log.state
+        );
+        log.state = LogState::Preparing;
+        self.expected.actions.push(Action::Prepare { task });
+        Ok(())
+    }
+
+    pub(super) fn prepare_failed(&mut self, task: TaskId, fault: Fault) -> Check {
+        let log = &mut self.task_logs[task.index()];
+        hold!(
+            log.state == LogState::Preparing && matches!(fault, Fault::Prepare | Fault::Skipped),
+            27,
+            "prepared_before_the_start",
+            "{task} could not be prepared ({fault}), from {:?}",
+            log.state
+        );
+        log.state = LogState::Between;
+        log.is_unprepared = true;
+        self.required = Some(Required::Failure(task, fault));
+        Ok(())
+    }
+
+    /// Whether a task may start its work or ask for its approval from this state: it was prepared, or needs not
+    /// be.
+    pub(super) fn is_prepared(&self, task: TaskId) -> bool {
+        let has_rule = self.facts.rules(task).prepare.is_some();
+        match self.task_logs[task.index()].state {
+            LogState::Preparing => has_rule,
+            LogState::Waiting => !has_rule,
+            LogState::Ready(_)
+            | LogState::Running(..)
+            | LogState::Between
+            | LogState::BackingOff(_)
+            | LogState::Asking(_)
+            | LogState::Mapping
+            | LogState::Ended(_) => false,
+        }
+    }
+
     pub(super) fn readied(&mut self, task: TaskId, entry: &Entry) -> Check {
         self.inv_01_dependencies_satisfied(task, &entry.record)?;
         let has_results = self.items_allow(task, false);
+        let is_prepared = self.is_prepared(task);
         let log = &mut self.task_logs[task.index()];
         let fine = match log.state {
-            LogState::Waiting | LogState::Between => true,
+            LogState::Waiting | LogState::Preparing => is_prepared,
+            LogState::Between => true,
             LogState::Mapping => has_results,
             LogState::BackingOff(until) => until <= entry.at,
             LogState::Ready(_)
@@ -163,6 +215,7 @@ impl Audit {
                 since,
             )),
             LogState::Waiting
+            | LogState::Preparing
             | LogState::Running(..)
             | LogState::Between
             | LogState::BackingOff(_)

@@ -12,6 +12,8 @@ pub(super) struct TaskLog {
     // Attempts that cost no retry.
     pub(super) free: u32,
     pub(super) manual_end: Option<ManualEnd>,
+    // Its preparation has said that it does not run.
+    pub(super) is_unprepared: bool,
     // Failed, and not canceled.
     pub(super) is_failure: bool,
 }
@@ -26,6 +28,8 @@ pub(super) enum LogState {
     Running(Attempt, Option<CutWhy>),
     /// An attempt or a question has ended; the record that follows it is not yet read.
     Between,
+    /// The driver says whether it runs.
+    Preparing,
     BackingOff(Timestamp),
     Asking(AskWhy),
     Mapping,
@@ -58,6 +62,7 @@ impl TaskLog {
         match self.state {
             LogState::Running(_, why) => why,
             LogState::Waiting
+            | LogState::Preparing
             | LogState::Ready(_)
             | LogState::Between
             | LogState::BackingOff(_)

@@ -106,6 +106,9 @@ fn pending(
     task: TaskId,
     explanation: &Explanation,
 ) -> bool {
+    if after.preparing.contains(&task) {
+        return *explanation == Explanation::Preparing;
+    }
     if facts.rules(task).finally && !is_work_over(facts, after) {
         let work = facts
             .graph()

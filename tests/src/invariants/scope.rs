@@ -66,6 +66,7 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
         Call::Input(
             Input::Supply { .. }
             | Input::SupplyItems { .. }
+            | Input::Prepared { .. }
             | Input::Start
             // An attempt that has no idle time-out, or is being stopped, is never idle.
             | Input::Idle { .. }
@@ -213,6 +214,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
     let root = match *view.what {
         Call::Input(
             Input::Completed { task, .. }
+            | Input::Prepared { task, .. }
             | Input::Expanded { task, .. }
             | Input::Failed { task, .. }
             | Input::Lost { task, .. }

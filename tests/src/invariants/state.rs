@@ -212,7 +212,7 @@ pub(super) fn inv_09_no_hang(snapshot: &Snapshot, machine: &Scheduler, model: &M
     let waits_for_ever = snapshot.states.iter().any(endless);
     let timed = machine.deadline().is_some();
     let hangs = unfinished && !at_rest && !snapshot.states.iter().any(moves);
-    let hangs = hangs && !timed;
+    let hangs = hangs && !timed && snapshot.preparing.is_empty();
     hold!(
         !hangs || waits_for_ever,
         9,

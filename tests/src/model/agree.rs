@@ -33,6 +33,15 @@ impl Model {
                 snapshot.overrides
             ));
         }
+        let preparing = (self.ids().into_iter().zip(&self.lives))
+            .filter_map(|(task, life)| (life.stage == Stage::Preparing).then_some(task));
+        let preparing: Vec<TaskId> = preparing.collect();
+        if preparing != snapshot.preparing {
+            return Err(format!(
+                "{:?} are being prepared, the model says {preparing:?}",
+                snapshot.preparing
+            ));
+        }
         let substituted = self.lives.iter().filter(|life| life.substituted).count();
         if substituted != snapshot.counts.substituted as usize {
             return Err(format!(
@@ -51,7 +60,7 @@ impl Model {
     ) -> Result<(), String> {
         let stage = self.lives[task.index()].stage;
         let same = match (stage, state) {
-            (Stage::Idle, TaskState::Pending)
+            (Stage::Idle | Stage::Preparing, TaskState::Pending)
             | (Stage::Queued, TaskState::Ready)
             | (Stage::Mapping, TaskState::Mapping) => true,
             (Stage::Working(no, from), TaskState::Running { attempt, since }) => {
@@ -80,6 +89,7 @@ impl Model {
             (Stage::Ended(ended), state) => self.same_end(task, ended, state),
             (
                 Stage::Idle
+                | Stage::Preparing
                 | Stage::Queued
                 | Stage::Working(..)
                 | Stage::Resting(..)
@@ -117,6 +127,12 @@ impl Model {
                 TaskEnd::SkippedByHand,
                 TaskState::Skipped {
                     why: SkipWhy::Override,
+                },
+            )
+            | (
+                TaskEnd::ConditionFalse,
+                TaskState::Skipped {
+                    why: SkipWhy::Condition,
                 },
             )
             | (
@@ -171,7 +187,11 @@ impl Model {
         let moving = any(|stage| {
             matches!(
                 stage,
-                Stage::Queued | Stage::Working(..) | Stage::Resting(..) | Stage::Stopping(..)
+                Stage::Preparing
+                    | Stage::Queued
+                    | Stage::Working(..)
+                    | Stage::Resting(..)
+                    | Stage::Stopping(..)
             )
         });
         match self.phase {

@@ -29,6 +29,7 @@ impl Model {
                 Stage::Ended(manual(end))
             }
             Stage::Idle
+            | Stage::Preparing
             | Stage::Queued
             | Stage::Resting(..)
             | Stage::Asked(..)

@@ -126,6 +126,7 @@ impl Model {
             }
             Stage::Resting(_, Until::Between(..))
             | Stage::Idle
+            | Stage::Preparing
             | Stage::Queued
             | Stage::Mapping
             | Stage::Ended(_) => None,

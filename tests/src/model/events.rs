@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeph_graph::{CancelWhy, CutHow, CutWhy, EndingWhy, Fault, QuestionId, RunEnd, TaskId};
 use zeph_graph::{Output, Timestamp, Trigger, Work};
-use zeph_scheduler::{Input, InputOutcome, Scope, TimerKind};
+use zeph_scheduler::{Input, InputOutcome, Prepared, Scope, TimerKind};
 
 use super::{Model, Phase, Stage, TaskEnd};
 use crate::call::{Call, CallReply};
@@ -75,6 +75,7 @@ impl Model {
             Input::Supply { task, output } => {
                 self.supply(task, output.map_or(Output::None, Output::Content))
             }
+            Input::Prepared { task, then } => self.prepared(task, then),
             Input::Completed {
                 task,
                 attempt,
@@ -252,6 +253,7 @@ impl Model {
             Stage::Working(no, _) => Stage::Stopping(no, cut, self.now),
             Stage::Stopping(no, _, since) => Stage::Stopping(no, cut, since),
             Stage::Idle
+            | Stage::Preparing
             | Stage::Queued
             | Stage::Resting(..)
             | Stage::Asked(..)
@@ -347,12 +349,39 @@ impl Model {
             self.lives[task.index()].stage = Stage::Ended(end);
         } else if !fires {
             return false;
-        } else if facts.rules(task).approve.is_some() {
+        } else if facts.rules(task).prepare.is_some() {
+            self.lives[task.index()].stage = Stage::Preparing;
+        } else {
+            self.approve_or_begin(task);
+        }
+        true
+    }
+
+    fn approve_or_begin(&mut self, task: TaskId) {
+        if self.facts.rules(task).approve.is_some() {
             self.ask(task, zeph_graph::AskWhy::Approve);
         } else {
             self.begin(task);
         }
-        true
+    }
+
+    fn prepared(&mut self, task: TaskId, then: Prepared) -> InputOutcome {
+        let is_preparing = self.known(task) && self.life(task).stage == Stage::Preparing;
+        if self.awaiting_resume || !is_preparing {
+            return InputOutcome::Stale;
+        }
+        match then {
+            Prepared::Run => self.approve_or_begin(task),
+            Prepared::Skip { .. } => {
+                self.lives[task.index()].stage = Stage::Ended(TaskEnd::ConditionFalse);
+            }
+            Prepared::Supply { output } => {
+                let output = output.map_or(Output::None, Output::Content);
+                self.lives[task.index()].stage = Stage::Ended(TaskEnd::Completed(output));
+            }
+            Prepared::Fail { .. } => self.last_resort(task, Fault::Prepare),
+        }
+        InputOutcome::Accepted
     }
 
     /// Begins the work of a task whose trigger and approval are satisfied.
@@ -410,7 +439,10 @@ impl Model {
             (Stage::Stopping(_, why, _), _) => {
                 self.attempt_over(task, Some(why), CutHow::Abandoned);
             }
-            (Stage::Idle | Stage::Queued | Stage::Mapping | Stage::Ended(_), _) => {}
+            (
+                Stage::Idle | Stage::Preparing | Stage::Queued | Stage::Mapping | Stage::Ended(_),
+                _,
+            ) => {}
         }
         true
     }

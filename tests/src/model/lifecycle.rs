@@ -68,6 +68,8 @@ pub enum Stage {
     /// Its trigger is undecided.
     #[default]
     Idle,
+    /// The driver says whether it runs.
+    Preparing,
     /// It is ready.
     Queued,
     /// This attempt has been running since this time.
@@ -104,6 +106,8 @@ pub enum TaskEnd {
     FailedParent,
     /// Skipped because no parent failed.
     NoFailure,
+    /// Skipped because its condition does not hold.
+    ConditionFalse,
     /// Skipped because the executor had nothing to do.
     NothingToDo,
     /// Skipped because a person refused the approval.
@@ -247,6 +251,7 @@ impl Life {
             Stage::Ended(
                 TaskEnd::FailedParent
                     | TaskEnd::NoFailure
+                    | TaskEnd::ConditionFalse
                     | TaskEnd::NothingToDo
                     | TaskEnd::Declined
                     | TaskEnd::SkippedByHand

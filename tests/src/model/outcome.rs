@@ -23,6 +23,7 @@ impl Model {
             Stage::Working(..) => Some(None),
             Stage::Stopping(_, why, _) => Some(Some(why)),
             Stage::Idle
+            | Stage::Preparing
             | Stage::Queued
             | Stage::Resting(..)
             | Stage::Asked(..)
@@ -183,6 +184,9 @@ impl Model {
                 self.lives[task.index()].stage = Stage::Ended(TaskEnd::Failed(fault));
             }
             OnFailure::Ask(_) => self.ask(task, AskWhy::Failure(fault)),
+            OnFailure::Value(_) if matches!(self.facts.work(task), Work::Question(_)) => {
+                self.lives[task.index()].stage = Stage::Ended(TaskEnd::Failed(fault));
+            }
             OnFailure::Value(_) => {
                 self.lives[task.index()].substituted = true;
                 self.lives[task.index()].stage =
@@ -223,7 +227,10 @@ impl Model {
                     life.manual_retries += 1;
                     life.clock.set(false, now);
                     life.clock = Stretches::default();
-                    self.queue(task);
+                    match fault {
+                        Fault::Prepare => life.stage = Stage::Preparing,
+                        _ => self.queue(task),
+                    }
                 }
                 FailureAnswer::Skip => life.stage = Stage::Ended(TaskEnd::Failed(fault)),
                 FailureAnswer::Abort => self.fail_and_abort(task, fault),

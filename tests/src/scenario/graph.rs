@@ -166,7 +166,7 @@ fn is_rule(word: &str) -> bool {
     word.contains('=')
         || matches!(
             word,
-            "milestone" | "question" | "approve" | "finally" | "foreach"
+            "milestone" | "question" | "approve" | "finally" | "foreach" | "prepare"
         )
 }
 
@@ -186,6 +186,7 @@ fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, S
                 .map_err(|error: UnknownWord| error.to_string())?,
         ),
         "finally" => task.finally(),
+        "prepare" => task.prepare(Params::none()),
         "foreach" => task.foreach(foreach(value)?),
         "idle" => task.idle_timeout(duration(value)?),
         "on_failure" => task.on_failure(on_failure(value)?),

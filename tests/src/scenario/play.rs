@@ -6,7 +6,7 @@ use zeph_graph::{
     Answer, Attempt, ContentId, ManualEnd, Output, QuestionId, ReservationId, RunState, TaskId,
     Timestamp,
 };
-use zeph_scheduler::{Action, ByHand, Input, Scope};
+use zeph_scheduler::{Action, ByHand, Input, Prepared, Scope};
 
 use super::graph::Patches;
 use super::times::{duration, moment};
@@ -265,6 +265,17 @@ impl Play {
                 log: None,
                 retry_after: after.map(duration).transpose()?,
             }),
+            ["is", "supplied"] => Ok(Input::Supply { task, output: None }),
+            ["is", then] => {
+                let then = match *then {
+                    "run" => Prepared::Run,
+                    "unwanted" => Prepared::Skip { reason: None },
+                    "known" => Prepared::Supply { output: None },
+                    "unprepared" => Prepared::Fail { error: None },
+                    _ => return Err("not the end of a preparation".into()),
+                };
+                Ok(Input::Prepared { task, then })
+            }
             ["idle", ..] => Ok(Input::Idle { task, attempt }),
             ["lost", ..] => Ok(Input::Lost { task, attempt }),
             ["lists", count, ..] => {
@@ -284,7 +295,6 @@ impl Play {
                     count: count.parse().map_err(|_| "not a number")?,
                 })
             }
-            ["is", "supplied"] => Ok(Input::Supply { task, output: None }),
             _ => Err("not an event".into()),
         }
     }
@@ -336,7 +346,10 @@ impl Play {
                 self.say(&format!("! give up {} #{attempt}", name(task)));
             }
             Action::Suspended => self.say("! at rest"),
-            Action::Start { .. } | Action::Ask { .. } | Action::Ended(_) => {}
+            Action::Prepare { .. }
+            | Action::Start { .. }
+            | Action::Ask { .. }
+            | Action::Ended(_) => {}
         }
     }
 

@@ -13,6 +13,8 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
     let subject = record.task().map(name).unwrap_or_default();
     let what = match *record {
         Record::Opened => "opened".into(),
+        Record::Preparing { .. } => "is prepared".into(),
+        Record::PrepareFailed { fault, .. } => format!("does not run: {fault}"),
         Record::Readied { .. } => "ready".into(),
         Record::Started { attempt, .. } => format!("starts #{attempt}"),
         Record::Completed { output, .. } => format!("completed{}", value(output)),
@@ -42,6 +44,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
             SkipWhy::Upstream(parent) => format!("SKIPPED because of {}", name(parent)),
             SkipWhy::NoFailure => "SKIPPED: nothing failed".into(),
             SkipWhy::Declined => "SKIPPED: declined".into(),
+            SkipWhy::Condition => "SKIPPED: its condition".into(),
             SkipWhy::Executor => "SKIPPED: nothing to do".into(),
             SkipWhy::Override => "SKIPPED: by hand".into(),
         },

@@ -51,7 +51,9 @@ fn hurt(rng: &mut Rng, facts: &Facts, journal: &mut Vec<Entry>) {
 fn of_another_task(record: Record, other: TaskId) -> Record {
     let mut record = record;
     match &mut record {
-        Record::Readied { task }
+        Record::Preparing { task }
+        | Record::PrepareFailed { task, .. }
+        | Record::Readied { task }
         | Record::Started { task, .. }
         | Record::Completed { task, .. }
         | Record::Supplied { task, .. }

@@ -2,7 +2,7 @@
 //! events.
 
 use zeph_graph::{RunState, TaskState};
-use zeph_scheduler::{Input, OpenQuestion, Scope};
+use zeph_scheduler::{Input, OpenQuestion, Prepared, Scope};
 
 use super::world::{Job, World};
 use crate::hold;
@@ -57,6 +57,11 @@ impl World {
         }
         if self.lockstep.machine().awaits_resume() {
             self.tell(Input::Resume)?;
+            return Ok(());
+        }
+        if let Some(&task) = self.lockstep.snapshot().preparing.first() {
+            let then = Prepared::Run;
+            self.tell(Input::Prepared { task, then })?;
             return Ok(());
         }
         // Running attempts report before those that are being stopped, so that short time-outs near

@@ -169,6 +169,7 @@ struct Flavour {
     finally: u64,
     idle: u64,
     many: u64,
+    prepared: u64,
     strategies: [u64; 4],
     once: u64,
     priced: u64,
@@ -190,6 +191,7 @@ impl Flavour {
             finally: some(rng) / 2,
             idle: some(rng),
             many: some(rng) / 2,
+            prepared: some(rng) / 2,
             strategies: [1, 4, rng.below(5), rng.below(3)],
             once: some(rng),
             priced: some(rng),
@@ -220,6 +222,9 @@ impl Flavour {
             let fallback = rng.percent(50).then(|| (limit(rng), rng.percent(50)));
             let text = "go?".to_owned();
             task = task.approve(Approval { text, fallback });
+        }
+        if rng.percent(self.prepared) {
+            task = task.prepare(Params::none());
         }
         if rng.percent(self.ranked) {
             task = task.priority(rng.below(3) as i32 - 1);

@@ -29,7 +29,7 @@ pub struct Mix {
 }
 
 /// The number of kinds.
-pub const KINDS: usize = 22;
+pub const KINDS: usize = 23;
 
 /// A kind of random event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub enum Kind {
     SetBudget,
     /// A person gives a task its end.
     Override,
+    /// A preparation ends.
+    Prepare,
 }
 
 impl Kind {
@@ -105,6 +107,7 @@ impl Kind {
         Self::Amend,
         Self::SetBudget,
         Self::Override,
+        Self::Prepare,
     ];
 }
 
@@ -112,7 +115,7 @@ impl Mix {
     /// Draws a mix.
     pub fn draw(rng: &mut Rng) -> Self {
         let usual = [
-            40, 14, 10, 1, 10, 2, 3, 1, 3, 3, 2, 1, 3, 3, 6, 2, 18, 8, 3, 9, 3, 3,
+            40, 14, 10, 1, 10, 2, 3, 1, 3, 3, 2, 1, 3, 3, 6, 2, 18, 8, 3, 9, 3, 3, 20,
         ];
         let mut weights = usual;
         for weight in &mut weights {

@@ -6,7 +6,7 @@ use zeph_graph::{
     Answer, AskWhy, Attempt, ContentId, FailureAnswer, Fault, ManualEnd, Output, QuestionId,
     TaskId, Timestamp,
 };
-use zeph_scheduler::{Input, OpenQuestion, Scope};
+use zeph_scheduler::{Input, OpenQuestion, Prepared, Scope};
 
 use super::mix::Kind;
 use super::world::{Job, World};
@@ -69,7 +69,27 @@ impl World {
             Kind::Amend => self.amend()?,
             Kind::SetBudget => self.set_budget()?,
             Kind::Override => self.override_end()?,
+            Kind::Prepare => self.end_preparation()?,
         }
+        Ok(())
+    }
+
+    /// The preparation of a task ends, seldom of one that is not being prepared.
+    fn end_preparation(&mut self) -> Check {
+        let preparing = &self.lockstep.snapshot().preparing;
+        let task = match self.rng.pick(preparing) {
+            Some(&task) if self.rng.percent(90) => task,
+            Some(_) | None if self.rng.percent(10) => self.any_task(),
+            Some(_) | None => return Ok(()),
+        };
+        let content = self.any_content();
+        let then = match self.rng.below(6) {
+            0 => Prepared::Skip { reason: content },
+            1 => Prepared::Supply { output: content },
+            2 => Prepared::Fail { error: content },
+            _ => Prepared::Run,
+        };
+        self.tell(Input::Prepared { task, then })?;
         Ok(())
     }
 

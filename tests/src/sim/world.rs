@@ -245,7 +245,8 @@ impl World {
                 }
             }
             Action::Abandon { task, attempt } => self.end_attempt(task, attempt),
-            Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
+            // The snapshot has the tasks that are being prepared.
+            Action::Prepare { .. } | Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
         }
     }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use zeph_common::format_duration;
 use zeph_graph::{
-    Approval, Effect, Foreach, ItemFailure, OnFailure, Retry, Rules, Task, TaskGraph, Trigger, Work,
+    Approval, Effect, Foreach, ItemFailure, OnFailure, Params, Retry, Rules, Task, TaskGraph,
+    Trigger, Work,
 };
 use zeph_runtime::{Accepts, value_text};
 
@@ -25,6 +26,12 @@ pub(crate) fn work(task: &Task) -> String {
     format!("asks {:?} ({accepts}{default})", question.text)
 }
 
+/// The condition of a task, as the plan file gives it.
+fn condition(preparation: &Params) -> Option<String> {
+    let params = preparation.to_value().ok()?;
+    params["when"].as_str().map(str::to_owned)
+}
+
 /// The rules that are not the default ones, named and in words.
 pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, String)> {
     // Exhaustive, so that a new rule cannot be forgotten here.
@@ -32,6 +39,7 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
         trigger,
         finally,
         foreach,
+        prepare,
         retry,
         on_failure,
         attempt_timeout,
@@ -49,6 +57,7 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     let mut add = |name, text: Option<String>| lines.extend(text.map(|text| (name, text)));
     add("after", after(*trigger).map(str::to_owned));
     let at_the_end = "everything else has ended, however it did";
+    add("when", prepare.as_ref().and_then(condition));
     add("finally", finally.then(|| at_the_end.to_owned()));
     add("foreach", foreach.map(each));
     add("retry", (*retry != Retry::NEVER).then(|| again(*retry)));

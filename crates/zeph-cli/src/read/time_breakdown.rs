@@ -137,7 +137,7 @@ impl Times {
             // No other record changes what a task waits for: an attempt runs until it has stopped.
             return;
         };
-        if let Record::AttemptFailed { error, .. } = *record {
+        if let Some((_, error)) = record.failure() {
             self.error = error;
         }
         if record.task_end().is_some() {

@@ -254,9 +254,12 @@ impl End<'_> {
     fn render_failure(&self, channel: Channel, task: &TaskReport) {
         let (failed, name) = (Tone::Bad.paint("FAILED"), escape_terminal(&task.name));
         let message = task.reason().unwrap_or_default();
-        let attempts = task.attempts;
+        let attempt = match task.attempts {
+            0 => String::new(),
+            attempts => format!(" (attempt {attempts})"),
+        };
         let message = escape_terminal_block(message.trim_end()).replace('\n', "\n  ");
-        channel.line(format!("{failed} {name} (attempt {attempts}): {message}"));
+        channel.line(format!("{failed} {name}{attempt}: {message}"));
         let Some(error) = &task.error else { return };
         for cause in &error.chain {
             channel.line(format!("  caused by: {}", escape_terminal(cause)));

@@ -210,12 +210,13 @@ fn task_end(event: &Event, outcome: TaskOutcome, name: &str, error: Option<Strin
                 | Fault::Skipped
                 | Fault::Interrupted
                 | Fault::Item
+                | Fault::Prepare
                 | Fault::Budget => &took,
             };
             ("FAILED", Tone::Bad, format!("{name}{took}{attempt}: {why}"))
         }
         // The fold has the tasks that a parent skipped.
-        (TaskOutcome::Skipped(SkipWhy::Executor), Some(why)) => {
+        (TaskOutcome::Skipped(SkipWhy::Executor | SkipWhy::Condition), Some(why)) => {
             ("skipped", Tone::Quiet, format!("{name}{took}: {why}"))
         }
         (TaskOutcome::Skipped(why), _) => ("skipped", Tone::Quiet, format!("{name}: {why}")),

@@ -264,3 +264,62 @@ fn a_killed_run_is_cancelled_without_its_finalizers() {
     assert!(shown.out.contains("2 canceled"), "{shown:?}");
     assert!(scene.log().is_empty(), "nothing runs");
 }
+
+#[test]
+fn a_condition_comes_before_an_approval_and_a_question() {
+    let scene = Scene::new(
+        r#"
+        [tasks.diff]
+        run = ["echo", "nothing"]
+        [tasks.ship]
+        needs = ["diff"]
+        when = "${{ tasks.diff.stdout == 'changed' }}"
+        approve = "Ship it?"
+        shell = "echo ship >> log"
+        [tasks.name]
+        ask = "Under which name?"
+        needs = ["diff"]
+        when = "${{ tasks.diff.stdout == 'changed' }}"
+        [tasks.all]
+        needs = ["diff"]
+        when = "${{ tasks.diff.stdout == 'nothing' }}"
+        [tasks.after]
+        needs = ["all"]
+        shell = "echo after >> log"
+        "#,
+    );
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    assert_eq!(scene.log(), ["after"], "{run:?}");
+    for task in ["ship", "name"] {
+        let why = scene.zeph(&["why", "one", task]);
+        let wanted = "its condition does not hold";
+        assert!(why.out.contains(wanted), "{why:?}");
+        let shown = scene.zeph(&["show", "one", task]);
+        assert!(
+            shown.out.contains("tasks.diff.stdout == 'changed'"),
+            "{shown:?}"
+        );
+    }
+    assert_eq!(code(&scene.zeph(&["verify", "one"])), 0);
+}
+
+#[test]
+fn a_condition_that_fails_is_reported_and_does_not_ask() {
+    let scene = Scene::new(
+        r#"
+        [tasks.diff]
+        run = ["echo", "maybe"]
+        [tasks.ship]
+        needs = ["diff"]
+        when = "${{ tasks.diff.stdout }}"
+        approve = "Ship it?"
+        run = ["true"]
+        "#,
+    );
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 3, "{run:?}");
+    assert!(run.out.contains("and not true or false"), "{run:?}");
+    let shown = scene.zeph(&["show", "one", "ship"]);
+    assert!(shown.out.contains("and not true or false"), "{shown:?}");
+}

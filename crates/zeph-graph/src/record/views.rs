@@ -121,6 +121,26 @@ impl Record {
         Some(AttemptEnd { task, outcome, log })
     }
 
+    /// The failure of an attempt or of a preparation, if the record is one: the fault, and the content that
+    /// holds the error or the reason.
+    ///
+    /// ```
+    /// use zeph_graph::{Fault, Record, TaskId};
+    /// let task = TaskId::from_index(0);
+    /// let record = Record::PrepareFailed { task, fault: Fault::Prepare, error: None };
+    /// assert_eq!(record.failure(), Some((Fault::Prepare, None)));
+    /// ```
+    #[must_use]
+    pub const fn failure(&self) -> Option<(Fault, Option<ContentId>)> {
+        if let Self::AttemptFailed { fault, error, .. } | Self::PrepareFailed { fault, error, .. } =
+            *self
+        {
+            Some((fault, error))
+        } else {
+            None
+        }
+    }
+
     /// The end of a task, if the record is one. Each task of a run has exactly one, and none after it.
     ///
     /// ```
@@ -166,7 +186,9 @@ impl Record {
             Self::Budgeted { budget } => RunChange::Budgeted(budget),
             Self::Amended { task: None, .. } => RunChange::Amended,
             Self::Ended { end } => RunChange::Ended(end),
-            Self::Readied { .. }
+            Self::Preparing { .. }
+            | Self::PrepareFailed { .. }
+            | Self::Readied { .. }
             | Self::Started { .. }
             | Self::Completed { .. }
             | Self::Supplied { .. }

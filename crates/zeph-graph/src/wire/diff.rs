@@ -73,10 +73,11 @@ fn diff_lanes(old: &[LaneSpec], new: &[LaneSpec], found: &mut Vec<String>) {
 }
 
 /// The keys of a task in JSON that are compared, other than `name` and `needs`, each with its words.
-const COMPARED_KEYS: [(&str, &str); 15] = [
+const COMPARED_KEYS: [(&str, &str); 16] = [
     ("work", "its work"),
     ("trigger", "its trigger"),
     ("finally", "whether it runs at the end"),
+    ("prepare", "how it is prepared"),
     ("foreach", "its items"),
     ("retry", "its retries"),
     ("on_failure", "what happens when it fails"),

@@ -39,6 +39,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
         trigger,
         finally,
         foreach,
+        prepare,
         retry,
         on_failure,
         attempt_timeout,
@@ -60,6 +61,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
         trigger: *trigger,
         finally: *finally,
         foreach: *foreach,
+        prepare: prepare.as_ref().map(value),
         retry: Retry {
             base: rounded(retry.base),
             cap: rounded(retry.cap),

@@ -21,6 +21,13 @@ pub(crate) fn no_fields<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Err
     NoFields::deserialize(from).map(|NoFields {}| ())
 }
 
+/// A value that is there, also if it is null.
+pub(crate) fn present<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(from).map(Some)
+}
+
 /// A duration as microseconds.
 pub(crate) mod micros {
     use super::to_micros;

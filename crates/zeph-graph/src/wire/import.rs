@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::check::{Checked, Origin, check};
 use super::{Diagnostic, Diagnostics, GraphSpec, Limits, OnFailureSpec, TaskSpec, WorkSpec, code};
 use crate::{
-    AddError, AskFailure, LaneId, LaneUse, OnFailure, Rules, Task, TaskGraph, TaskId, Work,
+    AddError, AskFailure, LaneId, LaneUse, OnFailure, Params, Rules, Task, TaskGraph, TaskId, Work,
 };
 
 impl TryFrom<GraphSpec> for TaskGraph {
@@ -187,6 +187,7 @@ fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
     let rules = Rules {
         trigger: spec.trigger,
         finally: spec.finally,
+        prepare: spec.prepare.map(Params::from),
         foreach: spec.foreach,
         retry: spec.retry,
         on_failure: on_failure(spec.on_failure),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::forms::is_default;
+use super::forms::{is_default, present};
 use super::{LaneUseSpec, OnFailureSpec, WorkSpec};
 use crate::{Approval, Budget, Effect, Foreach, Retry, Trigger};
 
@@ -75,6 +76,10 @@ pub struct TaskSpec {
     /// Whether it runs once for each item of a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreach: Option<Foreach>,
+    /// Parameters of its preparation: once its trigger has fired, the driver is asked whether it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present")]
+    pub prepare: Option<Value>,
     /// How often and how soon a failed attempt is repeated.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: Retry,

@@ -65,6 +65,7 @@ WHERE contents.kind = 'note';
 CREATE VIEW tasks (run, task, name, state, attempts, started_at, ended_at, started, ended) AS
 SELECT runs.run, fold.value ->> 0, fold.value ->> 1,
        CASE fold.value ->> 2
+           WHEN 'preparing' THEN 'pending'
            WHEN 'readied' THEN 'ready'
            WHEN 'started' THEN 'running'
            WHEN 'attempt_failed' THEN 'running'

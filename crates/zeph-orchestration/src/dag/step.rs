@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use zeph_executor::{Item, MAX_VALUE_BYTES, TaskError, check_value_size};
 use zeph_graph::{Attempt, Entry, Output, Record, RunState, TaskId, Timestamp};
-use zeph_runtime::driver::{self, Failure, ReportResult, Role};
+use zeph_runtime::driver::{self, Failure, PrepareReport, ReportResult, Role};
 use zeph_scheduler::{Action, Explanation, Input, InputOutcome, Scheduler};
 
 use super::DagScheduler;
@@ -97,12 +97,9 @@ impl DagScheduler {
             }
             return;
         }
-        let reported = if let Record::AttemptFailed { error, .. } = entry.record {
-            error.and_then(|id| self.contents.get(id))
-        } else {
-            None
-        };
-        let reported = match reported {
+        let failure = entry.record.failure();
+        let error = failure.and_then(|(_, error)| self.contents.get(error?));
+        let reported = match error {
             Some(Content::Error(text)) => Some(Arc::clone(text)),
             Some(Content::Value(_)) | None => None,
         };
@@ -155,6 +152,7 @@ impl DagScheduler {
 
     fn perform(&mut self, action: Action) {
         match action {
+            Action::Prepare { task } => self.prepare(task),
             Action::Start { task, attempt } => self.start(task, attempt),
             Action::Cancel { task, attempt } => self.cancel_attempt(task, attempt),
             // The thread cannot be ended by force; its report will be stale.
@@ -162,6 +160,21 @@ impl DagScheduler {
             // Observers learn of these from the events.
             Action::Ask { .. } | Action::Suspended | Action::Ended(_) => {}
         }
+    }
+
+    /// A caller that does the work itself has no say before it; a task with a body cannot be prepared.
+    fn prepare(&mut self, task: TaskId) {
+        let report = if self.external {
+            PrepareReport::Run
+        } else {
+            let name = self.run.graph().task(task).name();
+            let text = format!("no closure is registered for the preparation of task {name:?}");
+            let (is_skip, error) = (false, Content::Error(text.into()));
+            PrepareReport::Failed { is_skip, error }
+        };
+        let now = self.clock.now();
+        let scheduler = self.run.start(&self.clock);
+        driver::deliver_prepared(scheduler, &mut self.contents, now, task, report);
     }
 
     fn start(&mut self, task: TaskId, attempt: Attempt) {

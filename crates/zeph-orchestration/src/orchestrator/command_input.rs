@@ -39,6 +39,7 @@ pub async fn command_input(
     let values = RunValues::of_graph(view.graph())?;
     let item = view.item(store, task).await?;
     let input = TaskInput {
+        preparation: Value::Null,
         params,
         parents,
         item,

@@ -7,12 +7,16 @@ use std::sync::Arc;
 
 use zeph_config::Resolved;
 use zeph_executor::Registry;
+#[cfg(feature = "planfile")]
+use zeph_executor::TaskError;
 use zeph_graph::{Budget, OverBudget, Policy, RunLimits, TaskGraph};
 use zeph_memory::RawGraphStore;
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
 #[cfg(feature = "planner")]
 use zeph_planner::replay::Recording;
+#[cfg(feature = "planfile")]
+use zeph_runtime::driver::PREPARE;
 use zeph_runtime::{Engine, Limits, Owners, QuestionView};
 #[cfg(feature = "planfile")]
 use zeph_sanitizer::Redactor;
@@ -161,6 +165,15 @@ impl Components {
             #[cfg(feature = "planfile")]
             let command = zeph_planfile::Templated::new(command, run.values.clone());
             registry.register(COMMAND, Arc::new(command))?;
+        }
+        #[cfg(feature = "planfile")]
+        {
+            // Questions and milestones have conditions, but no attempt.
+            let none = zeph_executor::closure::from_fn(|_, _| async {
+                Err(TaskError::permanent("the task has no attempt"))
+            });
+            let conditions = zeph_planfile::Templated::new(none, run.values.clone());
+            registry.register(PREPARE, Arc::new(conditions))?;
         }
         Ok(registry)
     }

@@ -192,10 +192,7 @@ impl Watcher {
         self.last_seq = self.view.entries.len() as u64;
         while let Some(event) = self.undelivered.front() {
             let mut text = None;
-            if let Record::AttemptFailed {
-                error: Some(id), ..
-            } = event.record
-            {
+            if let Some((_, Some(id))) = event.record.failure() {
                 text = self.view.error(&*self.store, id).await?;
             }
             let text = text.map(|error| Arc::from(error.message));

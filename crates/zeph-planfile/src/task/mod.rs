@@ -11,6 +11,8 @@ use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Entry, Node, Span, Table, 
 use zeph_graph::wire::{TaskSpec, WorkSpec};
 use zeph_graph::{Retry, Trigger};
 
+use serde_json::json;
+
 use crate::code;
 use crate::fields::micros;
 use crate::foreign;
@@ -116,9 +118,10 @@ impl Draft {
 }
 
 /// The keys of any task.
-const COMMON: [&str; 7] = [
+const COMMON: [&str; 8] = [
     "needs",
     "after",
+    "when",
     "finally",
     "description",
     "approve",
@@ -141,7 +144,6 @@ const ATTEMPT: Keys = (
         "on_failure",
         "effect",
         "lanes",
-        "when",
         "foreach",
     ],
     "only commands and prompts",
@@ -256,6 +258,7 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
     let of_plans: Keys = (&["params"], "only tasks with `plan`");
     misplaced(&fields, &[of_plans], "without `plan`", problems);
     common(&fields, &mut draft, problems);
+    condition(&fields, &mut draft, problems);
     if !matches!(work.first(), Some(entry) if entry.key != "ask") {
         let priority = fields.read("priority", |node, _| rules::priority(node, problems));
         draft.spec.priority = priority.unwrap_or_default();
@@ -270,13 +273,11 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
         Some(entry) if entry.key == "prompt" => {
             misplaced(&fields, &[COMMAND], "with a prompt", problems);
             agent::read(entry, &fields, defaults, &mut draft, problems);
-            condition(&fields, &mut draft, problems);
             foreach::read(&fields, &mut draft, problems);
         }
         Some(entry) => {
             misplaced(&fields, &[AGENT], "that runs a command", problems);
             command::read(entry, &fields, defaults, &mut draft, problems);
-            condition(&fields, &mut draft, problems);
             foreach::read(&fields, &mut draft, problems);
         }
         None => {
@@ -287,7 +288,7 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
     draft
 }
 
-/// Reads `when`, and adds it to the parameters of the task's work.
+/// Reads `when`: the preparation of the task.
 fn condition(fields: &Table<'_>, draft: &mut Draft, problems: &mut Diagnostics) {
     let Some(node) = fields.get(CONDITION) else {
         return;
@@ -311,11 +312,7 @@ fn condition(fields: &Table<'_>, draft: &mut Draft, problems: &mut Diagnostics) 
         return;
     }
     draft.uses.push(Use::new(text, node, Mode::Once));
-    if let WorkSpec::Action { params, .. } = &mut draft.spec.work
-        && let Some(params) = params.as_object_mut()
-    {
-        params.insert(CONDITION.to_owned(), text.into());
-    }
+    draft.spec.prepare = Some(json!({ CONDITION: text }));
 }
 
 /// A task without work, which only joins its dependencies. An `agent` without a `prompt` is an error.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use zeph_executor::{Artifact, TaskError, TaskInput};
 use zeph_graph::RunId;
 
-use super::{CONDITION, Filler, LIST, Reader, artifacts};
+use super::{Filler, LIST, Reader, artifacts};
 use crate::expression::Evaluator;
 use crate::matrix::group_of;
 use crate::references::{Reference, references_in};
@@ -28,7 +28,6 @@ impl RunValues {
         let mut params = std::mem::take(&mut input.params);
         if let (Some(_), Some(fields)) = (&input.item, params.as_object_mut()) {
             fields.remove(LIST);
-            fields.remove(CONDITION);
         }
         let name = |artifact: &Artifact| format!("‹artifact: {}›", artifact.name);
         let filler = Filler {

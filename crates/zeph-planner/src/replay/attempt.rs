@@ -94,6 +94,7 @@ pub async fn replay_attempt(
     }
     recording.load(&recorded, redact.as_ref());
     let input = TaskInput {
+        preparation: Value::Null,
         params: recorded.params.clone(),
         parents: recorded.parents.clone(),
         item: recorded.item.clone(),

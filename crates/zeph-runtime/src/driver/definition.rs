@@ -17,6 +17,21 @@ pub fn action_of(task: &Task) -> (Arc<str>, Params) {
     }
 }
 
+/// The action of the executor that prepares tasks which are no actions: questions and milestones.
+pub const PREPARE: &str = "prepare";
+
+/// The action whose executor the task needs: its own, or [`PREPARE`] if it is no action and is prepared.
+#[must_use]
+pub fn needed_action(task: &Task) -> Option<Arc<str>> {
+    match task.work() {
+        Work::Action { name, .. } => Some(Arc::clone(name)),
+        Work::Milestone | Work::Question(_) => {
+            let is_prepared = task.rules().prepare.is_some();
+            is_prepared.then(|| Arc::from(PREPARE))
+        }
+    }
+}
+
 /// The value that a task with [`Output::Definition`] has: the default answer of a question, or the
 /// substitute for a failed task.
 ///

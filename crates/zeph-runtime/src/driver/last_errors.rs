@@ -27,7 +27,7 @@ impl LastErrors {
         {
             error.is_earlier = true;
         }
-        if let Record::AttemptFailed { task, fault, .. } = entry.record {
+        if let (Some(task), Some((fault, _))) = (entry.record.task(), entry.record.failure()) {
             self.set(task, reported.unwrap_or_else(|| fault.to_string().into()));
         }
         if let Record::CancelRequested { task, why, .. } = entry.record {
@@ -88,10 +88,11 @@ impl LastErrors {
         let shows_error = matches!(
             record,
             Record::AttemptFailed { .. }
+                | Record::PrepareFailed { .. }
                 | Record::BackedOff { .. }
                 | Record::Failed { .. }
                 | Record::Skipped {
-                    why: SkipWhy::Executor,
+                    why: SkipWhy::Executor | SkipWhy::Condition,
                     ..
                 }
                 | Record::Completed {

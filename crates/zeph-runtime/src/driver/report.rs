@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zeph_executor::TaskError;
 use zeph_graph::{Attempt, ContentId, Fault, TaskId, Timestamp};
-use zeph_scheduler::{Input, InputOutcome, Scheduler};
+use zeph_scheduler::{Input, InputOutcome, Prepared, Scheduler};
 
 use super::Contents;
 
@@ -153,6 +153,53 @@ pub fn deliver<T>(
     }
     let is_failure = matches!(input, Input::Failed { .. });
     (outcome, content.filter(|_| !is_failure))
+}
+
+/// What a preparation found, with contents of the driver's own form.
+#[derive(Debug)]
+pub enum PrepareReport<T> {
+    /// The task runs.
+    Run,
+    /// The task does not run, because it has this result; `None` is the null value.
+    Supply(Option<T>),
+    /// The preparation returned this error.
+    Failed {
+        /// Whether the error is [`TaskError::skip`].
+        is_skip: bool,
+        /// The error.
+        error: T,
+    },
+}
+
+/// Passes the end of a preparation to the scheduler, and returns its outcome. Stale, with no effect, if the task
+/// is not being prepared any more.
+pub fn deliver_prepared<T>(
+    scheduler: &mut Scheduler,
+    contents: &mut Contents<T>,
+    now: Timestamp,
+    task: TaskId,
+    report: PrepareReport<T>,
+) -> InputOutcome {
+    let (then, content) = match report {
+        PrepareReport::Run => (Prepared::Run, None),
+        PrepareReport::Supply(value) => {
+            let output = value.map(|value| contents.intern(value));
+            (Prepared::Supply { output }, output)
+        }
+        PrepareReport::Failed { is_skip, error } => {
+            let error = Some(contents.intern(error));
+            let then = match is_skip {
+                true => Prepared::Skip { reason: error },
+                false => Prepared::Fail { error },
+            };
+            (then, error)
+        }
+    };
+    let outcome = scheduler.handle(now, Input::Prepared { task, then });
+    if let Some(id) = content.filter(|_| outcome != InputOutcome::Accepted) {
+        contents.forget(id);
+    }
+    outcome
 }
 
 #[cfg(test)]

@@ -15,6 +15,12 @@ impl fmt::Display for Event {
         let because = self.because.as_deref().unwrap_or("?");
         match self.record {
             Record::Opened => f.write_str("the run started"),
+            Record::Preparing { .. } => write!(f, "task {name:?} is being prepared"),
+            Record::PrepareFailed {
+                fault: Fault::Skipped,
+                ..
+            } => write!(f, "the condition of task {name:?} does not hold"),
+            Record::PrepareFailed { .. } => write!(f, "task {name:?} could not be prepared"),
             Record::Readied { .. } => write!(f, "task {name:?} is ready"),
             Record::Started { attempt, .. } if attempt == Attempt::FIRST => {
                 write!(f, "task {name:?} started")

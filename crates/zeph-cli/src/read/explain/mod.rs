@@ -67,6 +67,11 @@ pub(crate) fn of(view: &RunView, outside: &Outside, task: TaskId, now: Timestamp
     match view.scheduler.explain(task) {
         Explanation::Parents { open, count } => parents(view, task, &open, count),
         Explanation::Held(_) => held::reason(view, outside, task),
+        Explanation::Preparing => {
+            let resume = owner.is_none().then(|| command(&["resume", run.as_str()]));
+            let text = "Its dependencies have ended, and it is being found out whether it runs.";
+            Reason::new("preparing", text).next(resume)
+        }
         Explanation::Running { .. } if owner.is_none() => interrupted(view, task, "It was running"),
         Explanation::Running {
             attempt,
@@ -204,7 +209,7 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
                     )
                 }
                 SkipWhy::Override => "It was skipped by hand.".to_owned(),
-                SkipWhy::NoFailure | SkipWhy::Declined | SkipWhy::Executor => {
+                SkipWhy::NoFailure | SkipWhy::Declined | SkipWhy::Condition | SkipWhy::Executor => {
                     format!("It was skipped: {why}.")
                 }
             };

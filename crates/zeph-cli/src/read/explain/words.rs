@@ -45,7 +45,9 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
             }
             SkipWhy::Declined => "skipped: declined".into(),
             SkipWhy::Override => "skipped by hand".into(),
-            SkipWhy::NoFailure | SkipWhy::Executor => format!("skipped: {why}"),
+            SkipWhy::NoFailure | SkipWhy::Condition | SkipWhy::Executor => {
+                format!("skipped: {why}")
+            }
         },
         TaskState::Canceled { why } => format!("canceled: {why}"),
     }
@@ -112,6 +114,7 @@ pub(super) fn fault(fault: Fault, rules: &Rules) -> String {
         Fault::TaskTimeout => return format!("all its attempts together {}", fault.text(rules)),
         Fault::Interrupted => "its attempt was interrupted, and it must not happen twice",
         Fault::Item => "an item of its list failed",
+        Fault::Prepare => "it could not be prepared",
         Fault::Skipped => "its executor found nothing to do",
         Fault::Budget => "a budget does not cover its next call",
     };

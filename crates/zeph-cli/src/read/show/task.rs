@@ -37,6 +37,8 @@ pub(super) struct ShowView<'a> {
     time_breakdown: &'a TimeBreakdown,
     task: TaskId,
     attempts: Vec<AttemptView>,
+    /// Why the task does not run according to its last preparation.
+    unprepared: Option<ContentId>,
     errors: Errors,
     logs: BTreeMap<ContentId, Vec<(String, Bytes)>>,
     output: Option<Arc<TaskOutput>>,
@@ -55,8 +57,17 @@ impl<'a> ShowView<'a> {
         task: TaskId,
     ) -> Result<Self, CliError> {
         let attempts = view.attempts(task);
+        let of_task = view.entries.iter().rev();
+        let mut of_task = of_task.filter(|entry| entry.record.task() == Some(task));
+        let unprepared = of_task.find_map(|entry| {
+            if let Record::PrepareFailed { error, .. } = entry.record {
+                error
+            } else {
+                None
+            }
+        });
         let errors = attempts.iter().filter_map(|attempt| attempt.error);
-        let ids: Vec<_> = errors.collect();
+        let ids: Vec<_> = errors.chain(unprepared).collect();
         let errors = failure::read(store, &view.run, &ids).await?;
         let mut logs = BTreeMap::new();
         for id in attempts.iter().filter_map(|attempt| attempt.log) {
@@ -68,6 +79,7 @@ impl<'a> ShowView<'a> {
             time_breakdown,
             task,
             attempts,
+            unprepared,
             errors,
             logs,
             output: view.output(store, task).await?,
@@ -184,6 +196,10 @@ impl<'a> ShowView<'a> {
     }
 
     fn render_attempts(&self, page: &mut Page, now: Timestamp) {
+        if let Some(error) = self.unprepared.and_then(|id| self.errors.get(&id)) {
+            page.heading("Preparation");
+            failure::render(page, 2, error);
+        }
         if self.attempts.is_empty() {
             return;
         }
@@ -364,6 +380,7 @@ impl<'a> ShowView<'a> {
             "needs": view.graph().parents(self.task).iter().map(need).collect::<Vec<_>>(),
             "times": self.time_breakdown.task(self.task).to_json(),
             "spent": spent_json(view.scheduler.spent_by(self.task)),
+            "preparation": self.unprepared.and_then(|id| self.errors.get(&id)),
             "attempts": self.attempts.iter().map(attempt).collect::<Vec<_>>(),
             "output": output,
             "records": self.records().map(record).collect::<Vec<_>>(),

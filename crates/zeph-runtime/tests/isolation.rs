@@ -159,6 +159,14 @@ async fn an_end_that_is_not_saved_is_not_reported() {
     assert!(memory.get(run.id()).await.expect("is there").status.open);
 }
 
+/// Lets the other tasks of this thread run until they wait. One yield is not enough: the runtime may return
+/// from it before all of them had their turn.
+async fn until_all_wait() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_arrives_during_a_commit_is_saved_too() {
     let memory = MemoryStore::new();
@@ -178,9 +186,9 @@ async fn an_answer_that_arrives_during_a_commit_is_saved_too() {
     let held = store.hold_commits().await;
     let (suspending, answering) = (run.clone(), run.clone());
     let suspend = tokio::spawn(async move { suspending.suspend().await });
-    tokio::task::yield_now().await;
+    until_all_wait().await;
     let answer = tokio::spawn(async move { answering.answer(1, "yes").await });
-    tokio::task::yield_now().await;
+    until_all_wait().await;
     drop(held);
     suspend.await.expect("does not panic").expect("is saved");
     answer.await.expect("does not panic").expect("is saved");

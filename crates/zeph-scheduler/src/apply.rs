@@ -3,7 +3,7 @@
 
 use zeph_graph::{
     Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Fault, ManualEnd, Output,
-    Record, TaskId, TaskState, Timestamp,
+    QuestionId, Record, TaskId, TaskState, Timestamp,
 };
 
 use crate::machine::{Kind, Machine, OpenQuestion, Phase, TaskFlags, Waiting};
@@ -48,17 +48,7 @@ impl Machine {
                 task,
                 question,
                 why,
-            } => {
-                self.run.last_question = question.get();
-                let open = OpenQuestion {
-                    id: question,
-                    task,
-                    why,
-                    since: at,
-                };
-                self.questions.insert(question, open);
-                self.enter(task, TaskState::Asking { question }, at);
-            }
+            } => self.apply_asked(task, question, why, at),
             Record::Answered { task, answer, .. } => self.apply_answered(task, answer, at),
             Record::Overridden { task, end, .. } => self.apply_overridden(task, end, at),
             Record::CancelRequested { task, attempt, why } => {
@@ -116,6 +106,18 @@ impl Machine {
             self.clocks.insert(task, Clock::stopped(limit));
         }
         self.enter(task, TaskState::Running { attempt, since: at }, at);
+    }
+
+    fn apply_asked(&mut self, task: TaskId, question: QuestionId, why: AskWhy, at: Timestamp) {
+        self.run.last_question = question.get();
+        let open = OpenQuestion {
+            id: question,
+            task,
+            why,
+            since: at,
+        };
+        self.questions.insert(question, open);
+        self.enter(task, TaskState::Asking { question }, at);
     }
 
     fn apply_completed(&mut self, task: TaskId, output: Output, at: Timestamp) {

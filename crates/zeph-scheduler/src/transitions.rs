@@ -33,11 +33,7 @@ impl Machine {
                 let is_known = matches!(fault, Fault::Skipped | Fault::Prepare);
                 is_known && self.preparing.contains(&task)
             }
-            Record::Readied { task } => {
-                let state = self.state(task);
-                matches!(state, TaskState::Pending | TaskState::BackingOff { .. })
-                    || (state == TaskState::Mapping && self.has_ended_items(task))
-            }
+            Record::Readied { task } => self.allows_readied(task),
             Record::Started { task, attempt } => self.allows_started(task, attempt),
             Record::Completed { task, output, .. } => self.allows_completed(task, output),
             Record::Supplied { task, .. } => {
@@ -126,6 +122,12 @@ impl Machine {
                 Some(InFlight::Stopping(before)) => before != why,
                 None => false,
             }
+    }
+
+    fn allows_readied(&self, task: TaskId) -> bool {
+        let state = self.state(task);
+        matches!(state, TaskState::Pending | TaskState::BackingOff { .. })
+            || (state == TaskState::Mapping && self.has_ended_items(task))
     }
 
     fn allows_started(&self, task: TaskId, attempt: Attempt) -> bool {

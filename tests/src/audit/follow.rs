@@ -102,9 +102,9 @@ impl Audit {
         let log = &self.task_logs[task.index()];
         let rules = self.facts.rules(task);
         if fault == Fault::Skipped {
-            let why = match log.is_unprepared {
-                true => SkipWhy::Condition,
-                false => SkipWhy::Executor,
+            let why = match log.attempts {
+                0 => SkipWhy::Condition,
+                _ => SkipWhy::Executor,
             };
             return *record == Record::Skipped { task, why };
         }

@@ -227,9 +227,10 @@ impl Model {
                     life.manual_retries += 1;
                     life.clock.set(false, now);
                     life.clock = Stretches::default();
-                    match fault {
-                        Fault::Prepare => life.stage = Stage::Preparing,
-                        _ => self.queue(task),
+                    if fault == Fault::Prepare {
+                        life.stage = Stage::Preparing;
+                    } else {
+                        self.queue(task);
                     }
                 }
                 FailureAnswer::Skip => life.stage = Stage::Ended(TaskEnd::Failed(fault)),

@@ -70,6 +70,7 @@ pub(super) fn explanation(
             "{} of {} items are open, {} failed",
             items.open, items.total, items.failed
         ),
+        Explanation::Preparing => "is being prepared".into(),
         _ => format!("{explanation:?}"),
     }
 }

@@ -22,23 +22,11 @@ impl fmt::Display for Event {
             } => write!(f, "the condition of task {name:?} does not hold"),
             Record::PrepareFailed { .. } => write!(f, "task {name:?} could not be prepared"),
             Record::Readied { .. } => write!(f, "task {name:?} is ready"),
-            Record::Started { attempt, .. } if attempt == Attempt::FIRST => {
-                write!(f, "task {name:?} started")
-            }
-            Record::Started { attempt, .. } => {
-                write!(f, "task {name:?} started again, attempt {attempt}")
-            }
+            Record::Started { attempt, .. } => f.write_str(&started(name, attempt)),
             Record::Completed { .. } if self.milestone => {
                 write!(f, "milestone {name:?} is reached")
             }
-            Record::Completed {
-                output: Output::Definition,
-                ..
-            } => write!(
-                f,
-                "task {name:?} completed with the substitute value of its definition"
-            ),
-            Record::Completed { .. } => write!(f, "task {name:?} completed"),
+            Record::Completed { output, .. } => f.write_str(&completed(name, output)),
             Record::Supplied { .. } => {
                 write!(f, "task {name:?} has the result of an earlier run")
             }
@@ -108,6 +96,21 @@ impl fmt::Display for Event {
             Record::Ended { end } => write!(f, "the run ended: {end}"),
         }
     }
+}
+
+fn started(name: &str, attempt: Attempt) -> String {
+    match attempt {
+        Attempt::FIRST => format!("task {name:?} started"),
+        again => format!("task {name:?} started again, attempt {again}"),
+    }
+}
+
+fn completed(name: &str, output: Output) -> String {
+    let how = match output {
+        Output::Definition => " with the substitute value of its definition",
+        Output::Content(_) | Output::None => "",
+    };
+    format!("task {name:?} completed{how}")
 }
 
 fn given(name: &str, end: ManualEnd) -> String {

@@ -100,7 +100,7 @@ pub(crate) struct GroupArgs {
     pub(crate) on_conflict: Option<String>,
 }
 
-/// The words of [`zeph_runtime::OnConflict`], with `-` as flags have it, too.
+/// What to do while another run of the group works, with `-` as flags have it and with `_` as plan files have it.
 const CONFLICTS: [&str; 4] = ["queue", "refuse", "cancel-running", "cancel_running"];
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::id::GraphMark;
 use crate::many::Many;
-use crate::{AddError, Lane, LaneId, Links, OnFailure, Rules, Task, TaskId, Work};
+use crate::{AddError, Lane, LaneId, Links, OnFailure, Params, Rules, Task, TaskId, Work};
 
 /// The most tasks that a graph can hold.
 ///
@@ -218,6 +218,16 @@ impl TaskGraph {
     pub fn set_work(&mut self, id: TaskId, work: Work) {
         assert!(self.contains(id), "{id} is not a task of this graph");
         self.tasks[id.index()].work = work;
+    }
+
+    /// Lets a task be [prepared](crate::Rules::prepare) with these parameters, before the graph is run.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph.
+    #[track_caller]
+    pub fn set_preparation(&mut self, id: TaskId, params: Params) {
+        assert!(self.contains(id), "{id} is not a task of this graph");
+        self.tasks[id.index()].rules_mut().prepare = Some(params);
     }
 
     /// Whether the id is one of this graph.

@@ -279,6 +279,15 @@ impl Question {
         }
     }
 
+    /// A question answered by a number.
+    #[must_use]
+    pub fn number(text: impl Into<String>) -> Self {
+        Self {
+            kind: AnswerKind::Number,
+            ..Self::text(text)
+        }
+    }
+
     /// A question answered by yes or no.
     #[must_use]
     pub fn confirm(text: impl Into<String>) -> Self {

@@ -47,7 +47,7 @@ async fn any_error_is_a_failure_and_a_substitute_is_not_a_value() {
 #[tokio::test]
 async fn a_question_is_answered_and_its_answer_is_typed() {
     let mut flow = Flow::new();
-    let sure = flow.ask::<_, bool>("sure", (), Question::confirm("Sure?"));
+    let sure = flow.ask::<bool>("sure", (), Question::confirm("Sure?"));
     let went = flow.task("go", sure, |sure| async move {
         Ok(if *sure { "went" } else { "stayed" })
     });
@@ -71,7 +71,7 @@ async fn a_durable_flow_goes_on_where_it_was() {
             let counter = Arc::clone(&counter);
             async move { Ok(counter.fetch_add(1, Ordering::SeqCst) + 41) }
         });
-        let name = flow.ask::<_, String>("name", (), Question::text("Name?"));
+        let name = flow.ask::<String>("name", (), Question::text("Name?"));
         let last = flow.task("use", (first, name), |(n, name)| async move {
             Ok(format!("{name} {n}"))
         });
@@ -105,7 +105,7 @@ async fn a_default_answer_reaches_the_task_that_takes_it() {
     let question =
         Question::text("Name?").default_after(wait, Params::from_json_text("\"stranger\""));
     let mut flow = Flow::new();
-    let name = flow.ask::<_, String>("name", (), question);
+    let name = flow.ask::<String>("name", (), question);
     let greeting = flow.task(
         "greet",
         name,
@@ -190,7 +190,7 @@ fn a_closure_does_not_replace_work_in_silence() {
 #[should_panic(expected = "has work of its own")]
 fn a_question_does_not_replace_work_in_silence() {
     let task = Task::new("a").action("other");
-    Flow::new().ask::<_, String>(task, (), Question::text("?"));
+    Flow::new().ask::<String>(task, (), Question::text("?"));
 }
 
 #[test]
@@ -292,7 +292,7 @@ async fn a_number_that_a_person_gives_does_not_name_an_attempt() {
 fn waiting_flow(store: &Arc<dyn RawGraphStore>, owners: &Owners) -> Flow<Durable> {
     let run = "shared".parse().expect("is a name");
     let mut flow = Flow::durable(Arc::clone(store), run);
-    flow.ask::<_, String>("name", (), Question::text("Name?"));
+    flow.ask::<String>("name", (), Question::text("Name?"));
     flow.owners(owners.clone())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeph_executor::{Item, TaskError};
-use zeph_graph::{Attempt, Params, TaskId};
+use zeph_graph::{Attempt, Params, RunEnd, TaskId};
 
 /// The names and values of the parents.
 pub(crate) type Inputs = Vec<(Arc<str>, Arc<Value>)>;
@@ -22,6 +22,7 @@ pub struct AttemptContext {
     pub(crate) params: Params,
     pub(crate) inputs: Arc<Inputs>,
     pub(crate) item: Option<Item>,
+    pub(crate) outcome: Option<RunEnd>,
     pub(crate) cancel: CancelFlag,
 }
 
@@ -106,6 +107,12 @@ impl AttemptContext {
     #[must_use]
     pub const fn item(&self) -> Option<&Item> {
         self.item.as_ref()
+    }
+
+    /// In a finalizer: how the run went so far, which is how it ends if the finalizers succeed.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<RunEnd> {
+        self.outcome
     }
 
     /// Whether the attempt is canceled: by a request, by a time-out, or because the scheduler was dropped.

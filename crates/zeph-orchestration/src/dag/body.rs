@@ -154,6 +154,7 @@ mod tests {
             params: zeph_graph::Params::from_json_text("[1]"),
             inputs: Arc::default(),
             item: None,
+            outcome: None,
             cancel: super::super::attempt::CancelFlag::default(),
         };
         any_body(body)(&work)

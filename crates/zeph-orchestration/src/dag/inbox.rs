@@ -12,6 +12,20 @@ use zeph_runtime::driver::Failure;
 /// A limit for platforms whose clocks overflow. Waking once a year is not polling.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// What another thread reports.
+#[derive(Debug)]
+pub(crate) enum Report {
+    Attempt(AttemptReport),
+    Condition(ConditionReport),
+}
+
+/// The value of a condition.
+#[derive(Debug)]
+pub(crate) struct ConditionReport {
+    pub(crate) task: TaskId,
+    pub(crate) result: Result<bool, Failure>,
+}
+
 /// The end of an attempt.
 #[derive(Debug)]
 pub(crate) struct AttemptReport {
@@ -30,6 +44,12 @@ impl AttemptReport {
     }
 }
 
+impl From<AttemptReport> for Report {
+    fn from(report: AttemptReport) -> Self {
+        Self::Attempt(report)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     queue: Mutex<Queue>,
@@ -38,18 +58,18 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    reports: VecDeque<AttemptReport>,
+    reports: VecDeque<Report>,
     /// The number of [`Reporter`](super::Reporter)s that are alive.
     reporters: usize,
 }
 
 impl Inbox {
-    pub(crate) fn post(&self, report: AttemptReport) {
-        self.queue().reports.push_back(report);
+    pub(crate) fn post(&self, report: impl Into<Report>) {
+        self.queue().reports.push_back(report.into());
         self.arrived.notify_all();
     }
 
-    pub(crate) fn take(&self) -> VecDeque<AttemptReport> {
+    pub(crate) fn take(&self) -> VecDeque<Report> {
         std::mem::take(&mut self.queue().reports)
     }
 

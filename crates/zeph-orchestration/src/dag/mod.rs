@@ -9,6 +9,7 @@ mod scheduler;
 mod step;
 
 mod answer;
+mod condition;
 mod outcome;
 
 mod attempt;

@@ -13,8 +13,7 @@ use zeph_executor::TaskError;
 use zeph_runtime::driver::Failure;
 
 use super::attempt::AttemptContext;
-use super::body::AnyBody;
-use super::inbox::{AttemptReport, Inbox};
+use super::inbox::{Inbox, Report};
 
 /// Threads that run bodies. A free thread is reused; without a free one a new thread is started.
 #[derive(Debug)]
@@ -27,10 +26,8 @@ pub(crate) struct Pool {
     grace: Duration,
 }
 
-pub(crate) struct Job {
-    pub(crate) body: AnyBody,
-    pub(crate) context: AttemptContext,
-}
+/// The call of a closure, with its report.
+pub(crate) type Job = Box<dyn FnOnce() -> Report + Send>;
 
 struct Shared {
     queue: Mutex<Receiver<Job>>,
@@ -90,8 +87,7 @@ impl Shared {
     fn work(&self, first: Job) {
         let mut next = Some(first);
         while let Some(job) = next {
-            let report = run(&job);
-            drop(job);
+            let report = job();
             self.free.fetch_add(1, Ordering::AcqRel);
             self.inbox.post(report);
             // Bodies run outside this lock, so a poisoned one holds consistent data.
@@ -107,22 +103,20 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-fn run(job: &Job) -> AttemptReport {
-    let context = &job.context;
+/// Calls a closure of the caller, unless its attempt is canceled. One that panics is called again for the next
+/// attempt, with whatever state it left.
+pub(crate) fn call<T>(
+    context: &AttemptContext,
+    closure: impl FnOnce(&AttemptContext) -> Result<T, TaskError>,
+) -> Result<T, Failure> {
     let attempt = || {
         if context.is_cancelled() {
             return Err(TaskError::cancelled("canceled before it started"));
         }
-        (job.body)(context)
+        closure(context)
     };
-    // A body that panics is called again for the next attempt, with whatever state it left.
-    let result = match catch_unwind(AssertUnwindSafe(attempt)) {
+    match catch_unwind(AssertUnwindSafe(attempt)) {
         Ok(result) => result.map_err(Failure::from),
         Err(payload) => Err(Failure::panicked(payload)),
-    };
-    AttemptReport {
-        task: context.task,
-        attempt: context.attempt,
-        result,
     }
 }

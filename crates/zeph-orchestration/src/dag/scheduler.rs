@@ -15,6 +15,7 @@ use zeph_scheduler::{Counts, Event, EventLog, Explanation, Input, InputOutcome, 
 use super::attempt::{AttemptContext, CancelFlag};
 use super::body::{AnyBody, Body, any_body};
 use super::clock::Clock;
+use super::condition::AnyCondition;
 use super::inbox::Inbox;
 use super::outcome::Outcome;
 use super::pool::Pool;
@@ -68,6 +69,9 @@ pub struct DagScheduler {
     pub(crate) run: Run,
     pub(crate) bodies: HashMap<TaskId, AnyBody>,
     pub(crate) actions: HashMap<Arc<str>, AnyBody>,
+    pub(crate) conditions: HashMap<TaskId, AnyCondition>,
+    /// The number of conditions that threads evaluate.
+    pub(crate) conditions_at_work: usize,
     /// Whether the caller runs the attempts, and reports their ends.
     pub(crate) external: bool,
 
@@ -99,6 +103,8 @@ impl DagScheduler {
             run: Run::new(graph),
             bodies: HashMap::new(),
             actions: HashMap::new(),
+            conditions: HashMap::new(),
+            conditions_at_work: 0,
             external: false,
             clock: Clock::start(),
             inbox: Arc::default(),

@@ -1,17 +1,18 @@
 //! The loop: takes reports, records decisions, starts ready attempts, and waits if there was no decision.
 
+use std::io;
 use std::sync::Arc;
 
 use serde_json::Value;
 use zeph_executor::{Item, MAX_VALUE_BYTES, TaskError, check_value_size};
 use zeph_graph::{Attempt, Entry, Output, Record, RunState, TaskId, Timestamp};
-use zeph_runtime::driver::{self, Failure, PrepareReport, ReportResult, Role};
+use zeph_runtime::driver::{self, Failure, ReportResult, Role};
 use zeph_scheduler::{Action, Explanation, Input, InputOutcome, Scheduler};
 
 use super::DagScheduler;
 use super::attempt::{AttemptContext, CancelFlag, Inputs};
-use super::inbox::AttemptReport;
-use super::pool::{Job, Pool};
+use super::inbox::{AttemptReport, Report};
+use super::pool::{Pool, call};
 
 /// A content of the run, which is kept in memory.
 #[derive(Debug)]
@@ -70,7 +71,10 @@ impl DagScheduler {
     fn step(&mut self) -> bool {
         let now = self.clock.now();
         for report in self.inbox.take() {
-            self.receive(now, report);
+            match report {
+                Report::Attempt(report) => drop(self.receive(now, report)),
+                Report::Condition(report) => self.decided(now, report),
+            }
         }
         self.run.start(&self.clock).handle(now, Input::Tick);
         let mut has_decided = false;
@@ -162,21 +166,6 @@ impl DagScheduler {
         }
     }
 
-    /// A caller that does the work itself has no say before it; a task with a body cannot be prepared.
-    fn prepare(&mut self, task: TaskId) {
-        let report = if self.external {
-            PrepareReport::Run
-        } else {
-            let name = self.run.graph().task(task).name();
-            let text = format!("no closure is registered for the preparation of task {name:?}");
-            let (is_skip, error) = (false, Content::Error(text.into()));
-            PrepareReport::Failed { is_skip, error }
-        };
-        let now = self.clock.now();
-        let scheduler = self.run.start(&self.clock);
-        driver::deliver_prepared(scheduler, &mut self.contents, now, task, report);
-    }
-
     fn start(&mut self, task: TaskId, attempt: Attempt) {
         let role = Role::of(self.run.graph(), task);
         if let Role::Collect(items) = role {
@@ -213,16 +202,27 @@ impl DagScheduler {
             return;
         };
         let body = Arc::clone(body);
-        let grace = self.run.policy().cancel_grace;
-        let inbox = &self.inbox;
-        let pool = (self.pool).get_or_insert_with(|| Pool::new(Arc::clone(inbox), grace));
-        if let Err(error) = pool.submit(Job { body, context }) {
-            let failed = TaskError::retryable("no thread could be started").with_source(error);
-            self.post_failure(task, attempt, failed);
+        let job = move || {
+            let result = call(&context, |context| body(context));
+            let report = AttemptReport {
+                task,
+                attempt,
+                result,
+            };
+            report.into()
+        };
+        if let Err(error) = self.pool().submit(Box::new(job)) {
+            self.post_failure(task, attempt, no_thread(error));
         }
     }
 
-    fn context(&self, task: TaskId, attempt: Attempt) -> AttemptContext {
+    pub(crate) fn pool(&mut self) -> &mut Pool {
+        let grace = self.run.policy().cancel_grace;
+        let inbox = &self.inbox;
+        (self.pool).get_or_insert_with(|| Pool::new(Arc::clone(inbox), grace))
+    }
+
+    pub(crate) fn context(&self, task: TaskId, attempt: Attempt) -> AttemptContext {
         let graph = self.run.graph();
         let definition = graph.task(task);
         let (action, params) = driver::action_of(definition);
@@ -239,6 +239,7 @@ impl DagScheduler {
             let value = list.get(index as usize)?.clone();
             Some(Item { index, value })
         });
+        let end_so_far = || self.run.scheduler().map(Scheduler::end_so_far);
         AttemptContext {
             task,
             attempt,
@@ -247,6 +248,7 @@ impl DagScheduler {
             params,
             inputs: Arc::new(inputs),
             item,
+            outcome: definition.rules().finally.then(end_so_far).flatten(),
             cancel: CancelFlag::default(),
         }
     }
@@ -285,6 +287,11 @@ impl DagScheduler {
                 },
             };
         }
+        if self.conditions_at_work > 0 {
+            return Wait::Event {
+                for_reporters: false,
+            };
+        }
         let has_timer = match scheduler.state() {
             // The time-out of the run is no reason to block a caller, who may know the answer.
             RunState::Waiting => scheduler.questions().any(|question| {
@@ -307,4 +314,8 @@ impl DagScheduler {
             false => Wait::Nothing,
         }
     }
+}
+
+pub(crate) fn no_thread(error: io::Error) -> TaskError {
+    TaskError::retryable("no thread could be started").with_source(error)
 }

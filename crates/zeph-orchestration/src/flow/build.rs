@@ -5,16 +5,18 @@ use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
-use serde::de::DeserializeOwned;
-use zeph_executor::{Registry, TaskContext, TaskError};
-use zeph_graph::{OnFailure, Policy, Question, RunId, Task, TaskGraph, TaskId, Work};
+use zeph_executor::{Executor, Registry, TaskContext, TaskError};
+use zeph_graph::{
+    OnFailure, Params, Policy, RunEnd, RunId, Task, TaskGraph, TaskId, Trigger, Work,
+};
 use zeph_memory::{MemoryStore, RawGraphStore, StoreError};
 use zeph_runtime::{Engine, Limits, Owners, RuntimeError, Submission};
 
 use super::body::{Body, Shared};
 use super::inputs::{Handle, Inputs, ReadValue};
 use super::report::{FlowError, FlowReport, FlowRun};
-use super::value_store::{Durable, InMemory, ValueStore, from_json};
+use super::value_store::{Durable, InMemory, ValueStore};
+use super::when::Condition;
 
 /// A graph of typed async closures.
 ///
@@ -155,23 +157,82 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
         Kind: ValueStore<T>,
     {
-        let task: Task = task.into();
-        let name: Arc<str> = task.name().into();
-        assert!(
-            *task.work() == Work::Milestone,
-            "task {name:?} has work of its own: a closure cannot take its place"
-        );
+        self.add_body(None, task.into(), inputs, body)
+    }
+
+    /// Adds a finalizer: it starts when everything that is not a finalizer has ended, whatever the reason, also
+    /// after an abort, a time-out or a cancel of the run; not on a suspension.
+    ///
+    /// The closure gets how the run went so far, and its inputs. Its trigger is
+    /// [`Trigger::AllDone`] unless the task has another one; take the result of a task that may have none as
+    /// [`optional`](Handle::optional). A finalizer that fails makes a completed run degraded and hides no other
+    /// failure. Only finalizers may depend on it.
+    ///
+    /// # Panics
+    /// As [`task`](Self::task).
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_orchestration::{Flow, RunEnd, TaskError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), zeph_orchestration::FlowError> {
+    /// let mut flow = Flow::new();
+    /// let page = flow.task("fetch", (), |()| async {
+    ///     Err::<String, _>(TaskError::permanent("no network"))
+    /// });
+    /// let reported = flow.finally("tell", page.optional(), |end, page| async move {
+    ///     Ok((end == RunEnd::Failed, page.is_none()))
+    /// });
+    /// assert_eq!(*flow.run().await?.get(reported)?, (true, true));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn finally<I, T, F, Fut>(&mut self, task: impl Into<Task>, inputs: I, body: F) -> Handle<T>
+    where
+        I: Inputs,
+        T: Send + Sync + 'static,
+        F: Fn(RunEnd, I::Args) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
+        Kind: ValueStore<T>,
+    {
+        let mut task: Task = task.into().finally();
+        if task.rules().trigger == Trigger::default() {
+            task = task.trigger(Trigger::AllDone);
+        }
+        let body = move |cx: TaskContext, args| {
+            // The engine tells every finalizer.
+            body(cx.outcome().unwrap_or(RunEnd::Completed), args)
+        };
+        self.add_body(None, task, inputs, body)
+    }
+
+    #[track_caller]
+    pub(super) fn add_body<I, T, F, Fut>(
+        &mut self,
+        condition: Option<Condition>,
+        task: Task,
+        inputs: I,
+        body: F,
+    ) -> Handle<T>
+    where
+        I: Inputs,
+        T: Send + Sync + 'static,
+        F: Fn(TaskContext, I::Args) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
+        Kind: ValueStore<T>,
+    {
+        let name = task.shared_name();
         check_substitute::<Kind, T>(&task);
-        let id = self.graph.add_task(task.action("closure"), inputs.tasks());
+        let tasks = inputs.tasks();
         let body = Body::<I, T, _, Kind> {
             inputs,
             closure: body,
-            name: Arc::clone(&name),
+            name,
             shared: Arc::clone(&self.shared),
             kinds: PhantomData,
         };
-        // A duplicate name was rejected by the graph.
-        let _ = self.registry.bind(&*name, Arc::new(body));
         let read: ReadValue = Arc::new(|values, name, value| match Kind::read(value) {
             Some(read) => {
                 values.put::<T>(name, 0, Arc::new(read?));
@@ -179,39 +240,36 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
             }
             None => Ok(false),
         });
-        self.readers.insert(id, read);
-        Handle::new(id)
+        self.add_closure(condition, task, tasks, Arc::new(body), read)
     }
 
-    /// Asks a person; the answer is the result. Holds no slot.
-    ///
-    /// # Panics
-    ///
-    /// With the caller's location, if the name is taken or invalid, a handle comes from another flow, or
-    /// the task has work already.
+    /// Adds a task whose executor is a closure.
     #[track_caller]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "inputs are given alike to all kinds of task"
-    )]
-    pub fn ask<I: Inputs, T: DeserializeOwned + Send + Sync + 'static>(
+    pub(super) fn add_closure<T>(
         &mut self,
-        task: impl Into<Task>,
-        inputs: I,
-        question: Question,
+        condition: Option<Condition>,
+        task: Task,
+        inputs: Vec<TaskId>,
+        executor: Arc<dyn Executor>,
+        read: ReadValue,
     ) -> Handle<T> {
-        let task: Task = task.into();
-        let name = task.name();
+        let name = task.shared_name();
         assert!(
             *task.work() == Work::Milestone,
-            "task {name:?} has work of its own: a question cannot take its place"
+            "task {name:?} has work of its own: a closure cannot take its place"
         );
-        let work = Work::Question(Box::new(question));
-        let id = self.graph.add_task(task.with_work(work), inputs.tasks());
-        let read: ReadValue = Arc::new(|values, name, value| {
-            values.put::<T>(name, 0, Arc::new(from_json(value)?));
-            Ok(true)
-        });
+        let task = task.action("closure");
+        let (task, inputs, executor) = match condition {
+            None => (task, inputs, executor),
+            Some(condition) => {
+                let inputs = condition.dependencies(inputs);
+                let executor = condition.on(&self.shared, Some(executor));
+                (task.prepare(Params::none()), inputs, executor)
+            }
+        };
+        let id = self.graph.add_task(task, inputs);
+        // A duplicate name was rejected by the graph.
+        let _ = self.registry.bind(&*name, executor);
         self.readers.insert(id, read);
         Handle::new(id)
     }

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
-use zeph_graph::{Foreach, Task, Work};
+use zeph_graph::{Foreach, Task};
 
 use super::Flow;
 use super::body::Shared;
 use super::inputs::{Handle, Inputs as _, ReadValue, Reader};
 use super::value_store::from_json;
+use super::when::Condition;
 
 struct Each<T, F> {
     list: Handle<Vec<T>>,
@@ -84,27 +85,34 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         F: Fn(T) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, TaskError>> + Send + 'static,
     {
-        let mut task: Task = task.into();
+        self.add_map(None, task.into(), list, closure)
+    }
+
+    #[track_caller]
+    pub(super) fn add_map<T, R, F, Fut>(
+        &mut self,
+        condition: Option<Condition>,
+        mut task: Task,
+        list: Handle<Vec<T>>,
+        closure: F,
+    ) -> Handle<Vec<R>>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        R: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: Fn(T) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, TaskError>> + Send + 'static,
+    {
         let foreach = &mut task.rules_mut().foreach;
         foreach.get_or_insert(Foreach::DEFAULT);
-        let name = task.shared_name();
-        assert!(
-            *task.work() == Work::Milestone,
-            "task {name:?} has work of its own: a closure cannot take its place"
-        );
-        let id = self.graph.add_task(task.action("closure"), list.tasks());
         let each = Each {
             list,
             closure,
             shared: Arc::clone(&self.shared),
         };
-        // A duplicate name was rejected by the graph.
-        let _ = self.registry.bind(&*name, Arc::new(each));
         let read: ReadValue = Arc::new(|values, name, value| {
             values.put::<Vec<R>>(name, 0, Arc::new(from_json(value)?));
             Ok(true)
         });
-        self.readers.insert(id, read);
-        Handle::new(id)
+        self.add_closure(condition, task, list.tasks(), Arc::new(each), read)
     }
 }

@@ -24,8 +24,10 @@ pub struct Facts {
     /// The number of tasks after each patch.
     pub sizes: BTreeMap<ContentId, usize>,
     /// The tasks that an event about each task may change: those that depend on it, its siblings in a list of
-    /// items, and the task that they are items of.
+    /// items, the task that they are items of, and its fallback.
     pub reach: Vec<Vec<bool>>,
+    /// The task whose fallback each task is.
+    pub users: Vec<Option<TaskId>>,
     graph: TaskGraph,
 }
 
@@ -140,6 +142,7 @@ impl Facts {
             children,
             below,
             bottom,
+            users: users(&graph),
             patches: Patches::new(),
             sizes: BTreeMap::new(),
             graph,
@@ -171,7 +174,20 @@ impl Facts {
     }
 }
 
-/// For each task what it can reach over its children, its items, and the task that it is an item of.
+/// The task whose fallback each task is, by a search of all strategies.
+fn users(graph: &TaskGraph) -> Vec<Option<TaskId>> {
+    let mut users = vec![None; graph.len()];
+    for (id, task) in graph.tasks() {
+        if let zeph_graph::OnFailure::Fallback(to) = task.rules().on_failure {
+            assert_eq!(users[to.index()].replace(id), None, "{to} has two users");
+            assert!(graph.parents(to).is_empty(), "{to} has dependencies");
+        }
+    }
+    users
+}
+
+/// For each task what it can reach over its children, its items, the task that it is an item of, its fallback,
+/// and the task whose fallback it is.
 fn reach(graph: &TaskGraph, children: &[Vec<TaskId>]) -> Vec<Vec<bool>> {
     let mut next: Vec<Vec<usize>> = children
         .iter()
@@ -181,6 +197,12 @@ fn reach(graph: &TaskGraph, children: &[Vec<TaskId>]) -> Vec<Vec<bool>> {
         for item in graph.items(task).unwrap_or_default() {
             next[task.index()].push(item as usize);
             next[item as usize].push(task.index());
+        }
+    }
+    for (fallback, user) in users(graph).into_iter().enumerate() {
+        if let Some(user) = user {
+            next[user.index()].push(fallback);
+            next[fallback].push(user.index());
         }
     }
     let from = |root: usize| {

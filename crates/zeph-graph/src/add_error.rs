@@ -53,6 +53,16 @@ pub enum AddError {
         /// The reason.
         why: &'static str,
     },
+    /// A task cannot be the fallback of another one.
+    #[error("{fallback:?} cannot run in place of task {task:?}: {why}")]
+    BadFallback {
+        /// The task that was to be added.
+        task: String,
+        /// The task that it names as its fallback, or depends on.
+        fallback: String,
+        /// The reason.
+        why: &'static str,
+    },
     /// A lane has no capacity.
     #[error("lane {lane:?} has capacity 0: no task could ever run in it")]
     ZeroCapacity {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fallback::Fallbacks;
 use crate::id::GraphMark;
 use crate::many::Many;
 use crate::{AddError, Lane, LaneId, Links, OnFailure, Params, Rules, Task, TaskId, Work};
@@ -41,6 +42,7 @@ pub struct TaskGraph {
     lanes: Vec<Lane>,
     metadata: BTreeMap<String, String>,
     pub(crate) many: Many,
+    pub(crate) fallbacks: Fallbacks,
 }
 
 impl Default for TaskGraph {
@@ -66,6 +68,7 @@ impl TaskGraph {
             lanes: Vec::new(),
             metadata: BTreeMap::new(),
             many: Many::default(),
+            fallbacks: Fallbacks::default(),
         }
     }
 
@@ -122,13 +125,23 @@ impl TaskGraph {
                 .push(TaskId::marked(dependency.as_u32(), self.mark));
         }
         dedup_tail(&mut self.parents, start);
+        if let Err(error) = self.check_fallbacks(&task, &self.parents[start..]) {
+            self.parents.truncate(start);
+            return Err(error);
+        }
+        let id = TaskId::marked(index, self.mark);
+        let fallback = match task.rules().on_failure {
+            OnFailure::Fallback(to) => Some(to),
+            OnFailure::Abort | OnFailure::Skip | OnFailure::Ask(_) | OnFailure::Value(_) => None,
+        };
+        self.fallbacks.push(id, &self.parents[start..], fallback);
         self.parents_end.push(self.parents.len());
         self.by_name.insert(task.shared_name(), index);
         if let Some(by_folded) = &mut self.by_folded {
             by_folded.insert(task.name().to_lowercase(), index);
         }
         self.tasks.push(task);
-        Ok(TaskId::marked(index, self.mark))
+        Ok(id)
     }
 
     /// Declares a lane.
@@ -276,6 +289,7 @@ impl TaskGraph {
         self.parents_end.truncate(len as usize);
         self.parents
             .truncate(self.parents_end.last().copied().unwrap_or(0));
+        self.fallbacks.truncate(len, &self.parents);
     }
 
     /// All ids, in the order of insertion, which is a topological order.
@@ -399,7 +413,7 @@ fn check_name(name: &str) -> Result<(), AddError> {
 fn check_times(task: &str, rules: &Rules, work: &Work) -> Result<(), AddError> {
     let ask = match &rules.on_failure {
         OnFailure::Ask(ask) => ask.fallback.map(|(wait, _)| wait),
-        OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
+        OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) | OnFailure::Fallback(_) => None,
     };
     let question = match work {
         Work::Question(question) => question.fallback.as_ref().map(|(wait, _)| *wait),

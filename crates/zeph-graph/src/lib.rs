@@ -11,6 +11,7 @@ mod time;
 mod words;
 
 mod budget;
+mod fallback;
 mod params;
 mod rules;
 mod task;

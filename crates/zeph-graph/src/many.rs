@@ -126,7 +126,11 @@ impl TaskGraph {
             let whole = |parent: &TaskId| self.item(*parent).map_or(*parent, |(of, _)| of);
             let parents = self.parents(id).iter().map(whole);
             let parents: Vec<TaskId> = parents.filter_map(|parent| ids[parent.index()]).collect();
-            ids.push(Some(graph.add_task(task.clone(), parents)));
+            let mut task = task.clone();
+            if let Some(fallback) = self.fallback(id).and_then(|to| ids[to.index()]) {
+                task.rules_mut().on_failure = OnFailure::Fallback(fallback);
+            }
+            ids.push(Some(graph.add_task(task, parents)));
         }
         graph
     }

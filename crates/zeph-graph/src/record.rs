@@ -104,6 +104,15 @@ pub enum Record {
         /// When the task becomes ready again.
         until: Timestamp,
     },
+    /// The task failed, and another task runs in its place.
+    FellBack {
+        /// The task.
+        task: TaskId,
+        /// Its fallback.
+        to: TaskId,
+        /// How the task failed.
+        why: Fault,
+    },
     /// A person is asked.
     Asked {
         /// The task.
@@ -326,6 +335,7 @@ impl Record {
             | Self::AttemptFailed { task, .. }
             | Self::AttemptCut { task, .. }
             | Self::BackedOff { task, .. }
+            | Self::FellBack { task, .. }
             | Self::Asked { task, .. }
             | Self::Answered { task, .. }
             | Self::Overridden { task, .. }

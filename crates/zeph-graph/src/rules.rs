@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::{approval_default, micros};
 use crate::words::words;
-use crate::{LaneId, Params};
+use crate::{LaneId, Params, TaskId};
 
 words! {
     /// When a task may start, depending on the final states of its parents.
@@ -110,6 +110,12 @@ pub enum OnFailure {
     ///
     /// A question, which can only fail before it is asked, stays Failed.
     Value(Params),
+    /// Another task runs in its place, and its result is the result of both.
+    ///
+    /// A fallback has one user and no dependencies, nothing depends on it, and it runs at the end if and only if
+    /// its user does. If its user ends without it, it is skipped. A fallback that does not complete leaves its
+    /// user Failed; its own strategy decides about the run. It may have a fallback itself.
+    Fallback(TaskId),
 }
 
 impl OnFailure {
@@ -121,6 +127,7 @@ impl OnFailure {
             Self::Skip => "skip",
             Self::Ask(_) => "ask",
             Self::Value(_) => "value",
+            Self::Fallback(_) => "fallback",
         }
     }
 }

@@ -37,6 +37,9 @@ use crate::{Attempt, ContentId, QuestionId, Rules, TaskId, Timestamp};
 /// | Asking | Completed | an answer that is the result |
 /// | Asking | Skipped | no to an approval |
 /// | Asking | Failed | "skip" or "abort" to a failure |
+/// | any without an attempt | FallingBack | as when an attempt fails and is not repeated: another task runs in its place |
+/// | FallingBack | Completed | its fallback completed, and its result is the result of both |
+/// | FallingBack | Failed | its fallback ended otherwise |
 /// | any that is not final | Completed, Skipped | a person gives the task its end; a Running task is Canceling first |
 /// | any that is not final | Canceled | the task or the run is canceled, the run is aborted or timed out; a Running task is Canceling first |
 ///
@@ -71,6 +74,13 @@ pub enum TaskState {
     },
     /// Its items run, or wait for their slots. Holds no slot itself.
     Mapping,
+    /// It failed, and another task runs in its place. Holds no slot itself.
+    FallingBack {
+        /// The other task.
+        to: TaskId,
+        /// How it failed.
+        why: Fault,
+    },
     /// An attempt is being stopped; it keeps its slot until it has ended or is abandoned.
     Canceling {
         /// The attempt.
@@ -130,6 +140,7 @@ impl TaskState {
             Self::BackingOff { .. } => "backing_off",
             Self::Asking { .. } => "asking",
             Self::Mapping => "mapping",
+            Self::FallingBack { .. } => "falling_back",
             Self::Canceling { .. } => "canceling",
             Self::Completed { .. } => "completed",
             Self::Failed { .. } => "failed",
@@ -148,7 +159,8 @@ pub enum Output {
     None,
     /// In this content of the run.
     Content(ContentId),
-    /// In the task's definition: the substitute of `on_failure`, or the default answer.
+    /// In the task's definition: the substitute of `on_failure`, or the default answer. Of a task whose fallback
+    /// has completed, in the definition of the fallback.
     Definition,
 }
 
@@ -339,6 +351,8 @@ pub enum SkipWhy {
     Executor,
     /// A person skipped it.
     Override,
+    /// It is the fallback of a task that ended without it.
+    NotNeeded,
 }
 
 impl std::fmt::Display for SkipWhy {
@@ -351,6 +365,7 @@ impl std::fmt::Display for SkipWhy {
             Self::Condition => "its condition does not hold",
             Self::Executor => "it found nothing to do",
             Self::Override => "by hand",
+            Self::NotNeeded => "the task whose fallback it is did not need it",
         })
     }
 }

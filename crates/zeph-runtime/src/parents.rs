@@ -95,6 +95,7 @@ pub(crate) fn ends(
                 | TaskState::BackingOff { .. }
                 | TaskState::Asking { .. }
                 | TaskState::Mapping
+                | TaskState::FallingBack { .. }
                 | TaskState::Canceling { .. } => (ParentState::Unfinished, ParentOutput::None),
             };
             ParentRef {

@@ -95,6 +95,7 @@ impl RunReport {
                     | TaskState::BackingOff { .. }
                     | TaskState::Asking { .. }
                     | TaskState::Mapping
+                    | TaskState::FallingBack { .. }
                     | TaskState::Canceling { .. }
                     | TaskState::Completed { .. }
                     | TaskState::Skipped { .. }

@@ -44,6 +44,9 @@ impl Machine {
                 let attempt = self.last_attempt(task);
                 self.enter(task, TaskState::BackingOff { attempt, until }, at);
             }
+            Record::FellBack { task, to, why } => {
+                self.enter(task, TaskState::FallingBack { to, why }, at);
+            }
             Record::Asked {
                 task,
                 question,
@@ -123,7 +126,8 @@ impl Machine {
     fn apply_completed(&mut self, task: TaskId, output: Output, at: Timestamp) {
         self.ledger.settle_all(task);
         let question = self.flags[task.index()].kind == Kind::Question;
-        if output == Output::Definition && !question {
+        let by_fallback = self.running_fallback(task).is_some();
+        if by_fallback || (output == Output::Definition && !question) {
             self.counts.substituted += 1;
         }
         self.end(task, TaskState::Completed { output }, at);
@@ -213,10 +217,12 @@ impl Machine {
     fn apply_overridden(&mut self, task: TaskId, end: ManualEnd, at: Timestamp) {
         self.overrides.insert(task, end);
         let state = self.state(task);
-        if let TaskState::Asking { question } = state
-            && let Some(open) = self.questions.get(&question)
-            && let (AskWhy::Failure(_), ManualEnd::Complete(_)) = (open.why, end)
-        {
+        let has_failed = match state {
+            TaskState::Asking { question } => (self.questions.get(&question))
+                .is_some_and(|open| matches!(open.why, AskWhy::Failure(_))),
+            _ => self.running_fallback(task).is_some(),
+        };
+        if has_failed && matches!(end, ManualEnd::Complete(_)) {
             self.counts.substituted += 1;
         }
         if !has_slot(state) {
@@ -328,6 +334,7 @@ impl Machine {
             TaskState::Pending
             | TaskState::Ready
             | TaskState::Mapping
+            | TaskState::FallingBack { .. }
             | TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
@@ -405,6 +412,7 @@ const fn timer_of(state: TaskState) -> Option<TimerKind> {
         TaskState::Pending
         | TaskState::Ready
         | TaskState::Mapping
+        | TaskState::FallingBack { .. }
         | TaskState::Completed { .. }
         | TaskState::Failed { .. }
         | TaskState::Skipped { .. }

@@ -49,6 +49,17 @@ impl Machine {
         if task.index() >= self.state.len() || !self.can_be_given_end(task) {
             return InputOutcome::Stale;
         }
+        let fallback = self.running_fallback(task);
+        self.override_alone(task, end, by);
+        self.skip_fallbacks(fallback, by);
+        InputOutcome::Accepted
+    }
+
+    /// Gives a task its end, if it can be given one.
+    pub(crate) fn override_alone(&mut self, task: TaskId, end: ManualEnd, by: Option<ContentId>) {
+        if !self.can_be_given_end(task) {
+            return;
+        }
         let (state, origin) = (self.state(task), by);
         let by = by.into();
         self.record(Record::Overridden { task, end, by });
@@ -69,12 +80,12 @@ impl Machine {
             | TaskState::Ready
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
+            | TaskState::FallingBack { .. }
             | TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
             | TaskState::Canceled { .. } => self.end_by_hand(task, end),
         }
-        InputOutcome::Accepted
     }
 
     /// A run that is ending ends all tasks but its finalizers itself.

@@ -23,15 +23,25 @@ impl Machine {
         }
     }
 
+    /// Cancels a task, and what runs in place of it.
     pub(crate) fn cancel_one(&mut self, task: TaskId, why: CancelWhy) -> InputOutcome {
-        let Some(&state) = self.state.get(task.index()) else {
+        if task.index() >= self.state.len() {
             return InputOutcome::Stale;
-        };
+        }
+        let fallback = self.running_fallback(task);
+        let outcome = self.cancel_alone(task, why);
+        self.cancel_fallbacks(fallback, why);
+        outcome
+    }
+
+    pub(crate) fn cancel_alone(&mut self, task: TaskId, why: CancelWhy) -> InputOutcome {
+        let state = self.state(task);
         match state {
             TaskState::Pending
             | TaskState::Ready
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
+            | TaskState::FallingBack { .. }
             | TaskState::Mapping => {
                 self.record(Record::Canceled { task, why });
                 self.ended.push_back(task);
@@ -119,6 +129,11 @@ impl Machine {
                 | TaskState::BackingOff { .. }
                 | TaskState::Asking { .. }
                 | TaskState::Mapping => self.record(Record::Canceled { task, why }),
+                // The failure of its fallback ends the run.
+                TaskState::FallingBack { to, why } if self.has_failed(to) => {
+                    self.record(Record::Failed { task, why });
+                }
+                TaskState::FallingBack { .. } => self.record(Record::Canceled { task, why }),
                 TaskState::Running { attempt, .. } => {
                     self.stop(task, attempt, CutWhy::Cancel(why));
                 }

@@ -99,6 +99,7 @@ impl Event {
             Record::AttemptFailed { .. } => "attempt_failed",
             Record::AttemptCut { .. } => "attempt_cut",
             Record::BackedOff { .. } => "task_retrying",
+            Record::FellBack { .. } => "task_falling_back",
             Record::Asked { .. } => "question_asked",
             Record::Answered { .. } => "question_answered",
             Record::Overridden { .. } => "task_overridden",
@@ -123,7 +124,7 @@ impl Event {
     }
 }
 
-/// The other task that the record names as its cause.
+/// The other task that the record names: its cause, or the task that runs in its place.
 const fn cause(record: &Record) -> Option<TaskId> {
     if let Record::Skipped {
         why: SkipWhy::Upstream(task),
@@ -131,7 +132,8 @@ const fn cause(record: &Record) -> Option<TaskId> {
     }
     | Record::Ending {
         why: EndingWhy::Abort(task),
-    } = *record
+    }
+    | Record::FellBack { to: task, .. } = *record
     {
         return Some(task);
     }

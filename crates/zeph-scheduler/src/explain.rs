@@ -61,6 +61,18 @@ pub enum Explanation {
     },
     /// The items of the task run.
     Items(Items),
+    /// The task failed, and another one runs in its place.
+    FallingBack {
+        /// The other task.
+        to: TaskId,
+        /// How the task failed.
+        why: Fault,
+    },
+    /// The task runs only if another one fails.
+    Fallback {
+        /// The other task.
+        of: TaskId,
+    },
     /// An attempt is being stopped.
     Canceling {
         /// The attempt.
@@ -74,8 +86,8 @@ pub enum Explanation {
     Ended {
         /// The terminal state.
         state: TaskState,
-        /// The chain of causes: the task itself, the parent that skipped it, the item that failed it, and so
-        /// on; the task that aborted the run comes last.
+        /// The chain of causes: the task itself, the parent that skipped it, the fallback that did not complete,
+        /// the item that failed it, and so on; the task that aborted the run comes last.
         because: Vec<TaskId>,
     },
 }
@@ -152,6 +164,7 @@ impl Scheduler {
                 }
             }
             TaskState::Mapping => Explanation::Items(machine.items[&task]),
+            TaskState::FallingBack { to, why } => Explanation::FallingBack { to, why },
             TaskState::Canceling { attempt, why } => Explanation::Canceling {
                 attempt,
                 why,
@@ -171,6 +184,11 @@ impl Scheduler {
         let machine = &self.machine;
         if machine.preparing.contains(&task) {
             return Explanation::Preparing;
+        }
+        if let Some(of) = machine.graph.fallback_of(task)
+            && machine.run.phase != Phase::New
+        {
+            return Explanation::Fallback { of };
         }
         let open = machine.open_work;
         if machine.is_finalizer(task) && open > 0 {
@@ -264,6 +282,11 @@ impl Scheduler {
         {
             chain.push(parent);
             at = parent;
+        }
+        // Fallbacks do not go round in a circle.
+        while let Some(fallback) = machine.failed_fallback(at) {
+            chain.push(fallback);
+            at = fallback;
         }
         let failed_item = matches!(machine.state(at), TaskState::Failed { why: Fault::Item });
         chain.extend(machine.first_failed_item(at).filter(|_| failed_item));

@@ -24,6 +24,7 @@ mod snapshot;
 mod attempt_api;
 mod by_hand;
 mod cancel;
+mod fallback;
 mod growth;
 mod items;
 mod lifecycle;

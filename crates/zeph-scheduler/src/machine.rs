@@ -55,6 +55,7 @@ impl Waiting {
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
             | TaskState::Mapping
+            | TaskState::FallingBack { .. }
             | TaskState::Canceling { .. } => Self::FAILED,
         };
         self.0 = (self.0 - 1) | end;
@@ -191,12 +192,14 @@ pub struct Counts {
     pub backing_off: u32,
     pub asking: u32,
     pub mapping: u32,
+    pub falling_back: u32,
     pub canceling: u32,
     pub completed: u32,
     pub failed: u32,
     pub skipped: u32,
     pub canceled: u32,
-    /// Completed tasks with a substitute value in place of the result of a failed attempt.
+    /// Completed tasks with a substitute in place of the result of a failed attempt: a value, or the result of their
+    /// fallback.
     pub substituted: u32,
 }
 
@@ -209,6 +212,7 @@ impl Counts {
             TaskState::BackingOff { .. } => &mut self.backing_off,
             TaskState::Asking { .. } => &mut self.asking,
             TaskState::Mapping => &mut self.mapping,
+            TaskState::FallingBack { .. } => &mut self.falling_back,
             TaskState::Canceling { .. } => &mut self.canceling,
             TaskState::Completed { .. } => &mut self.completed,
             TaskState::Failed { .. } => &mut self.failed,
@@ -229,6 +233,7 @@ impl Counts {
             ("backing_off", self.backing_off),
             ("asking", self.asking),
             ("mapping", self.mapping),
+            ("falling_back", self.falling_back),
             ("ready", self.ready),
             ("pending", self.pending),
         ]
@@ -257,6 +262,7 @@ impl Counts {
             + self.backing_off
             + self.asking
             + self.mapping
+            + self.falling_back
     }
 }
 

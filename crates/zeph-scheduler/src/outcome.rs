@@ -129,6 +129,7 @@ impl Machine {
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
             | TaskState::Mapping
+            | TaskState::FallingBack { .. }
             | TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }

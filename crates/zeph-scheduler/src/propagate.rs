@@ -2,6 +2,7 @@
 
 use zeph_graph::{AskWhy, Record, SkipWhy, TaskId, TaskState, Trigger};
 
+use crate::fallback::Turn;
 use crate::machine::{Machine, Phase, Waiting};
 
 /// What a trigger says, given how the parents ended.
@@ -25,6 +26,7 @@ impl Machine {
                     let child = self.links.children(parent)[i];
                     self.evaluate(child);
                 }
+                self.after_fallback(parent);
             }
             // What an item decides about its task comes after what it decides about its own dependents.
             if let Some(item) = self.ended_items.pop_front() {
@@ -65,6 +67,12 @@ impl Machine {
         let has_to_wait = self.is_finalizer(task) && self.open_work > 0;
         if has_to_wait {
             return Decision::Wait;
+        }
+        match self.turn(task) {
+            None => {}
+            Some(Turn::Wait) => return Decision::Wait,
+            Some(Turn::Run) => return Decision::Fire,
+            Some(Turn::NotNeeded) => return Decision::Skip(SkipWhy::NotNeeded),
         }
         let waiting = self.waiting[task.index()];
         let trigger = self.flags[task.index()].trigger;

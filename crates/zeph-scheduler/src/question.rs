@@ -103,7 +103,10 @@ impl Machine {
                     let is_allowed = fault != Fault::Interrupted || !repeats;
                     is_allowed.then_some((wait, Answer::Failure(answer)))
                 }
-                OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
+                OnFailure::Abort
+                | OnFailure::Skip
+                | OnFailure::Value(_)
+                | OnFailure::Fallback(_) => None,
             },
         }
     }

@@ -1,4 +1,4 @@
-//! Failure strategy: retry, abort, skip, ask, or substitute a value.
+//! Failure strategy: retry, abort, skip, ask, substitute a value, or run another task.
 
 use std::time::Duration;
 
@@ -69,6 +69,7 @@ impl Machine {
                 });
                 self.ended.push_back(task);
             }
+            OnFailure::Fallback(to) => self.fall_back(task, to, fault),
         }
     }
 

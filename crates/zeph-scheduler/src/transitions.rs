@@ -6,6 +6,7 @@ use zeph_graph::{
 };
 
 use crate::apply::has_slot;
+use crate::fallback::Turn;
 use crate::machine::{Machine, Phase, Waiting};
 use crate::outcome::InFlight;
 
@@ -54,6 +55,7 @@ impl Machine {
                 self.allows_cancel_requested(task, attempt, why)
             }
             Record::BackedOff { task, .. } => self.is_between_attempts(task),
+            Record::FellBack { task, to, .. } => self.allows_fell_back(task, to),
             Record::Asked {
                 task,
                 question,
@@ -150,11 +152,11 @@ impl Machine {
     }
 
     /// Whether a result can be taken over once all parents have completed: the trigger fires then, and the
-    /// task does not run at the end of each run.
+    /// task does not run at the end of each run, and in no place of another one.
     pub(crate) fn may_be_supplied(&self, task: TaskId) -> bool {
         let waits_for_failure = self.flags[task.index()].trigger == Trigger::AnyFailed;
         let fires = !waits_for_failure || self.graph.parents(task).is_empty();
-        fires && !self.is_finalizer(task)
+        fires && !self.is_finalizer(task) && self.graph.fallback_of(task).is_none()
     }
 
     /// Every parent has completed, and no attempt has been made.
@@ -187,8 +189,10 @@ impl Machine {
     /// An attempt was made, by this run or, of an expanded task, by an earlier one.
     fn allows_failed(&self, task: TaskId) -> bool {
         let state = self.state(task);
-        if state == TaskState::Mapping {
-            return self.has_ended_items(task);
+        match state {
+            TaskState::Mapping => return self.has_ended_items(task),
+            TaskState::FallingBack { to, .. } => return self.has_no_result(to),
+            _ => {}
         }
         self.has_tried(task) && !state.is_end() && !self.has_slot(task)
     }
@@ -200,6 +204,7 @@ impl Machine {
             TaskState::Running { .. } | TaskState::Canceling { .. } => true,
             TaskState::Ready | TaskState::BackingOff { .. } => true,
             TaskState::Mapping => self.has_ended_items(task),
+            TaskState::FallingBack { to, .. } => self.state(to) == TaskState::Completed { output },
             TaskState::Pending => {
                 self.has_tried(task)
                     || self.overrides.get(&task) == Some(&ManualEnd::Complete(output))
@@ -234,6 +239,7 @@ impl Machine {
             SkipWhy::Condition => self.unprepared.contains(&task),
             SkipWhy::Executor => self.attempts[task.index()] > 0,
             SkipWhy::Override => self.overrides.get(&task) == Some(&ManualEnd::Skip),
+            SkipWhy::NotNeeded => matches!(self.turn(task), Some(Turn::NotNeeded)),
         }
     }
 

@@ -69,6 +69,7 @@ impl Audit {
             LogState::Mapping => {
                 value && output == Output::Definition && self.items_allow(task, true)
             }
+            LogState::FallingBack(to) => self.task_logs[to.index()].is_completed(),
             LogState::Running(..) | LogState::Asking(_) | LogState::Ended(_) => false,
         };
         hold!(
@@ -89,6 +90,7 @@ impl Audit {
         let at_the_start = self.starting
             && state == LogState::Waiting
             && !self.facts.rules(task).finally
+            && self.facts.users[task.index()].is_none()
             && logs.all(TaskLog::is_completed);
         hold!(
             at_the_start || state == LogState::Preparing,
@@ -103,6 +105,10 @@ impl Audit {
         let log = &self.task_logs[task.index()];
         let fine = match log.state {
             LogState::Mapping => self.items_allow(task, true),
+            LogState::FallingBack(to) => {
+                let fallback = &self.task_logs[to.index()];
+                fallback.is_ended() && !fallback.is_completed()
+            }
             LogState::Running(..) | LogState::Asking(_) => false,
             LogState::Waiting
             | LogState::Preparing
@@ -154,6 +160,10 @@ impl Audit {
                         Ok(())
                     }
                 };
+            }
+            SkipWhy::NotNeeded => {
+                let user = self.facts.users[task.index()];
+                state == LogState::Waiting && user.is_some_and(|user| log_of(user).is_ended())
             }
             SkipWhy::NoFailure => {
                 let is_over = all_ended() && none(LogEnd::Failed);

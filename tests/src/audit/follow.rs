@@ -132,6 +132,10 @@ impl Audit {
                 *record,
                 Record::Completed { task: t, output: Output::Definition, .. } if t == task
             ),
+            &OnFailure::Fallback(to) => {
+                let why = fault;
+                *record == Record::FellBack { task, to, why }
+            }
         }
     }
 

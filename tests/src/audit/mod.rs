@@ -8,6 +8,7 @@ mod task_log;
 mod budget;
 mod by_hand;
 mod ends;
+mod fallback;
 mod follow;
 mod items;
 mod starts;
@@ -167,6 +168,7 @@ impl Audit {
                 task, attempt, how, ..
             } => return self.cut(task, attempt, how, entry),
             Record::BackedOff { task, until } => return self.backed_off(task, until),
+            Record::FellBack { task, to, why } => return self.inv_28_fell_back(task, to, why),
             Record::Asked {
                 task,
                 question,

@@ -26,7 +26,7 @@ impl Audit {
             Trigger::NoneFailed => all(TaskLog::is_ended) && !any(LogEnd::Failed),
         };
         hold!(
-            satisfied && (!rules.finally || self.is_work_over()),
+            satisfied && (!rules.finally || self.is_work_over()) && self.is_in_turn(task),
             1,
             "dependencies_satisfied",
             "{record:?}, but the trigger of {task} has not fired"
@@ -48,6 +48,7 @@ impl Audit {
             log.state
         );
         log.state = LogState::Preparing;
+        log.is_unprepared = false;
         self.expected.actions.push(Action::Prepare { task });
         Ok(())
     }
@@ -80,6 +81,7 @@ impl Audit {
             | LogState::BackingOff(_)
             | LogState::Asking(_)
             | LogState::Mapping
+            | LogState::FallingBack(_)
             | LogState::Ended(_) => false,
         }
     }
@@ -97,6 +99,7 @@ impl Audit {
             LogState::Ready(_)
             | LogState::Running(..)
             | LogState::Asking(_)
+            | LogState::FallingBack(_)
             | LogState::Ended(_) => false,
         };
         hold!(
@@ -221,6 +224,7 @@ impl Audit {
             | LogState::BackingOff(_)
             | LogState::Asking(_)
             | LogState::Mapping
+            | LogState::FallingBack(_)
             | LogState::Ended(_) => None,
         };
         let mine = rank(task);

@@ -33,6 +33,8 @@ pub(super) enum LogState {
     BackingOff(Timestamp),
     Asking(AskWhy),
     Mapping,
+    /// This task runs in its place.
+    FallingBack(TaskId),
     Ended(LogEnd),
 }
 
@@ -68,6 +70,7 @@ impl TaskLog {
             | LogState::BackingOff(_)
             | LogState::Asking(_)
             | LogState::Mapping
+            | LogState::FallingBack(_)
             | LogState::Ended(_) => None,
         }
     }

@@ -69,6 +69,9 @@ pub(super) fn inv_19_explain_agrees(
                         failed: count(|state| matches!(state, TaskState::Failed { .. })),
                     })
             }
+            TaskState::FallingBack { to, why } => {
+                explanation == Explanation::FallingBack { to, why }
+            }
             TaskState::Canceling { attempt, why } => {
                 explanation
                     == Explanation::Canceling {
@@ -108,6 +111,11 @@ fn pending(
 ) -> bool {
     if after.preparing.contains(&task) {
         return *explanation == Explanation::Preparing;
+    }
+    if let Some(of) = facts.users[task.index()]
+        && model.phase() != Phase::New
+    {
+        return *explanation == Explanation::Fallback { of };
     }
     if facts.rules(task).finally && !is_work_over(facts, after) {
         let work = facts
@@ -192,6 +200,17 @@ fn ended(
         Some(EndingWhy::Abort(first)) => Some(first),
         Some(EndingWhy::Cancel | EndingWhy::Timeout) | None => None,
     };
+    let ran_in_place_of = |fallback: TaskId, user: TaskId| {
+        facts.users[fallback.index()] == Some(user)
+            && matches!(after.states[user.index()], TaskState::Failed { .. })
+            && matches!(
+                after.states[fallback.index()],
+                TaskState::Failed { .. }
+                    | TaskState::Skipped {
+                        why: SkipWhy::Condition | SkipWhy::Declined | SkipWhy::Executor
+                    }
+            )
+    };
     // Each task is the parent that caused the skip of the task before it, or the task that aborted the run.
     because.windows(2).all(|pair| {
         let upstream = matches!(
@@ -203,10 +222,13 @@ fn ended(
             && facts.items(pair[0]).any(|item| item == pair[1])
             && matches!(after.states[pair[1].index()], TaskState::Failed { .. });
         by_item
+            || ran_in_place_of(pair[1], pair[0])
             || (upstream && facts.graph().parents(pair[0]).contains(&pair[1]))
             || (canceled && abort == Some(pair[1]))
-    }) && because.last().is_some_and(|last| {
-        !matches!(
+    }) && because.last().is_some_and(|&last| {
+        let mut all = facts.graph().ids();
+        let goes_on = |fallback| ran_in_place_of(fallback, last) && !because.contains(&fallback);
+        !all.any(goes_on) && !matches!(
             after.states[last.index()],
             TaskState::Skipped {
                 why: SkipWhy::Upstream(_)

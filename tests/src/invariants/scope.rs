@@ -1,7 +1,7 @@
 //! Scope: the tasks that an input may change.
 
 use zeph_graph::{Attempt, CutWhy, ManualEnd, SkipWhy, TaskId, TaskState};
-use zeph_scheduler::{Input, Scope};
+use zeph_scheduler::{Input, Scope, Snapshot};
 
 use super::View;
 use super::state::is_work_over;
@@ -23,6 +23,7 @@ pub(super) fn inv_06_only_current_attempt_counts(view: &View<'_>) -> Check {
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
             | TaskState::Mapping
+            | TaskState::FallingBack { .. }
             | TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
@@ -127,7 +128,16 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
         }
         Scope::Run => !is_finalizer(task) || was_over,
     };
-    for task in view.facts.graph().ids().filter(|&task| in_scope(task)) {
+    // What runs in place of a task of the scope is in the scope.
+    let mut scope: Vec<TaskId> = (view.facts.graph().ids())
+        .filter(|&task| in_scope(task))
+        .collect();
+    let mut seen = 0;
+    while let Some(&task) = scope.get(seen) {
+        scope.extend(stand_in(view.before, task));
+        seen += 1;
+    }
+    for task in scope {
         let state = view.after.states[task.index()];
         let stopping = match state {
             TaskState::Canceling { why, .. } => {
@@ -140,6 +150,7 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
             | TaskState::Mapping
+            | TaskState::FallingBack { .. }
             | TaskState::Completed { .. }
             | TaskState::Failed { .. }
             | TaskState::Skipped { .. }
@@ -154,6 +165,14 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
         );
     }
     Ok(())
+}
+
+/// The task that runs in place of this one.
+fn stand_in(snapshot: &Snapshot, task: TaskId) -> Option<TaskId> {
+    match snapshot.states.get(task.index()) {
+        Some(&TaskState::FallingBack { to, .. }) => Some(to),
+        _ => None,
+    }
 }
 
 /// A task that a person ends has that end in the same step, or its attempt is being stopped for it; and a given
@@ -174,24 +193,31 @@ pub(super) fn inv_26_given_ends_count(view: &View<'_>) -> Check {
             "{task} was given {end:?} and is {state:?}"
         );
     }
-    let given = |snapshot: &zeph_scheduler::Snapshot| snapshot.overrides.len();
+    let given = |snapshot: &Snapshot| snapshot.overrides.len();
     let asked = matches!(view.what, Call::Input(Input::Override { .. }));
     let mut more = usize::from(asked && view.reply == CallReply::Accepted);
-    // The items of a task that a person ends are skipped by the same word.
+    // The items of a task that a person ends are skipped by the same word, and so is what runs in its place.
     if let Call::Input(Input::Override { task, .. }) = *view.what
-        && view.before.states.get(task.index()) == Some(&TaskState::Mapping)
+        && more > 0
     {
-        let is_open = |item: &TaskId| {
+        let is_open = |task: TaskId| {
             let canceled = matches!(
-                view.before.states[item.index()],
+                view.before.states[task.index()],
                 TaskState::Canceling {
                     why: CutWhy::Cancel(_) | CutWhy::Override,
                     ..
                 }
             );
-            !canceled && !view.before.states[item.index()].is_end()
+            !canceled && !view.before.states[task.index()].is_end()
         };
-        more += more * view.facts.items(task).filter(is_open).count();
+        let mut at = Some(task);
+        while let Some(task) = at {
+            at = stand_in(view.before, task);
+            more += at.map_or(0, |at| usize::from(is_open(at)));
+            if view.before.states[task.index()] == TaskState::Mapping {
+                more += view.facts.items(task).filter(|&item| is_open(item)).count();
+            }
+        }
     }
     hold!(
         given(view.after) == given(view.before) + more,

@@ -26,6 +26,7 @@ pub(super) fn inv_01_dependencies_satisfied(facts: &Facts, snapshot: &Snapshot) 
             | TaskState::BackingOff { .. }
             | TaskState::Asking { .. }
             | TaskState::Mapping
+            | TaskState::FallingBack { .. }
             | TaskState::Canceling { .. }
             | TaskState::Completed { .. }
             | TaskState::Failed { .. } => true,
@@ -50,6 +51,19 @@ pub(super) fn inv_01_dependencies_satisfied(facts: &Facts, snapshot: &Snapshot) 
         let satisfied = satisfied || (is_given && state(task).is_completed());
         let in_turn = is_given || !facts.rules(task).finally || is_work_over(facts, snapshot);
         let satisfied = satisfied && in_turn;
+        // A result may be given by hand or by an earlier run.
+        let user = facts.users[task.index()].filter(|_| !state(task).is_completed());
+        let is_used = user.is_none_or(|user| {
+            let is_falling_back = matches!(state(user), TaskState::FallingBack { to, .. } if to == task);
+            is_falling_back || state(user).is_end()
+        });
+        hold!(
+            is_used || !moved,
+            28,
+            "fallbacks_in_turn",
+            "{task} is {:?}, and the task whose fallback it is has not failed",
+            state(task)
+        );
         hold!(
             satisfied || !moved,
             1,
@@ -134,6 +148,7 @@ fn recount(snapshot: &Snapshot) -> Counts {
             TaskState::BackingOff { .. } => &mut counts.backing_off,
             TaskState::Asking { .. } => &mut counts.asking,
             TaskState::Mapping => &mut counts.mapping,
+            TaskState::FallingBack { .. } => &mut counts.falling_back,
             TaskState::Canceling { .. } => &mut counts.canceling,
             TaskState::Completed { .. } => &mut counts.completed,
             TaskState::Failed { .. } => &mut counts.failed,
@@ -203,6 +218,7 @@ pub(super) fn inv_09_no_hang(snapshot: &Snapshot, machine: &Scheduler, model: &M
         | TaskState::Canceling { .. } => true,
         TaskState::Pending
         | TaskState::Mapping
+        | TaskState::FallingBack { .. }
         | TaskState::Completed { .. }
         | TaskState::Failed { .. }
         | TaskState::Skipped { .. }

@@ -63,6 +63,9 @@ impl Model {
             (Stage::Idle | Stage::Preparing, TaskState::Pending)
             | (Stage::Queued, TaskState::Ready)
             | (Stage::Mapping, TaskState::Mapping) => true,
+            (Stage::FallingBack(mine, fault), TaskState::FallingBack { to, why }) => {
+                mine == to && fault == why
+            }
             (Stage::Working(no, from), TaskState::Running { attempt, since }) => {
                 attempt.get() == no && since.as_micros() == from
             }
@@ -95,6 +98,7 @@ impl Model {
                 | Stage::Resting(..)
                 | Stage::Asked(..)
                 | Stage::Mapping
+                | Stage::FallingBack(..)
                 | Stage::Stopping(..),
                 _,
             ) => false,
@@ -121,6 +125,12 @@ impl Model {
                 TaskEnd::NoFailure,
                 TaskState::Skipped {
                     why: SkipWhy::NoFailure,
+                },
+            )
+            | (
+                TaskEnd::NotNeeded,
+                TaskState::Skipped {
+                    why: SkipWhy::NotNeeded,
                 },
             )
             | (

@@ -14,6 +14,7 @@ impl Model {
             return InputOutcome::Stale;
         }
         let now = self.now;
+        let stand_in = self.stand_in(task);
         let life = &mut self.lives[task.index()];
         if life.manual_end.is_some() {
             return InputOutcome::Stale;
@@ -25,6 +26,10 @@ impl Model {
             Stage::Working(no, _) => Stage::Stopping(no, CutWhy::Override, now),
             Stage::Stopping(no, _, since) => Stage::Stopping(no, CutWhy::Override, since),
             Stage::Asked(AskWhy::Failure(_), _) => {
+                life.substituted = end != ManualEnd::Skip;
+                Stage::Ended(manual(end))
+            }
+            Stage::FallingBack(..) => {
                 life.substituted = end != ManualEnd::Skip;
                 Stage::Ended(manual(end))
             }
@@ -40,6 +45,9 @@ impl Model {
         life.stage = stage;
         for item in self.facts.items(task).filter(|_| was_mapping) {
             self.override_end(item, ManualEnd::Skip);
+        }
+        if let Some(stand_in) = stand_in {
+            self.override_end(stand_in, ManualEnd::Skip);
         }
         self.wind();
         InputOutcome::Accepted

@@ -129,6 +129,7 @@ impl Model {
             | Stage::Preparing
             | Stage::Queued
             | Stage::Mapping
+            | Stage::FallingBack(..)
             | Stage::Ended(_) => None,
         }
     }
@@ -149,7 +150,10 @@ impl Model {
                         fault != Fault::Interrupted || *answer != FailureAnswer::Retry
                     })
                     .map(|(wait, _)| wait),
-                OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
+                OnFailure::Abort
+                | OnFailure::Skip
+                | OnFailure::Value(_)
+                | OnFailure::Fallback(_) => None,
             },
         }
     }

@@ -156,7 +156,8 @@ impl Model {
         let mut parents = self.facts.graph().parents(task).iter();
         let waits_for_failure = rules.trigger == Trigger::AnyFailed && parents.len() > 0;
         let are_supplied = parents.all(|parent| self.supplied.contains_key(parent));
-        !rules.finally && !waits_for_failure && are_supplied
+        let is_fallback = self.facts.users[task.index()].is_some();
+        !rules.finally && !waits_for_failure && !is_fallback && are_supplied
     }
 
     fn pause(&mut self, pause: bool) -> InputOutcome {
@@ -257,12 +258,17 @@ impl Model {
             | Stage::Queued
             | Stage::Resting(..)
             | Stage::Asked(..)
+            | Stage::FallingBack(..)
             | Stage::Mapping => Stage::Ended(TaskEnd::Canceled(why)),
         };
+        let stand_in = self.stand_in(task);
         let was_mapping = self.life(task).stage == Stage::Mapping;
         self.lives[task.index()].stage = stage;
         for item in self.facts.items(task).filter(|_| was_mapping) {
             self.cancel_task(item, why);
+        }
+        if let Some(stand_in) = stand_in {
+            self.cancel_task(stand_in, why);
         }
         self.wind();
         true
@@ -277,9 +283,13 @@ impl Model {
         self.stop_all(CutWhy::Cancel(why.cancel_why()));
         for task in self.ids() {
             let is_finalizer = self.facts.rules(task).finally;
+            let end = match self.ends_failed(task) {
+                Some(fault) => TaskEnd::Failed(fault),
+                None => TaskEnd::Canceled(why.cancel_why()),
+            };
             let life = &mut self.lives[task.index()];
             if !is_finalizer && !life.has_attempt() && !life.is_gone() {
-                life.stage = Stage::Ended(TaskEnd::Canceled(why.cancel_why()));
+                life.stage = Stage::Ended(end);
             }
         }
         true
@@ -308,7 +318,7 @@ impl Model {
                     moved |= self.try_trigger(task);
                 }
             }
-            moved = moved || self.follow_items();
+            moved = moved || self.follow_fallbacks() || self.follow_items();
         }
         self.wind();
     }
@@ -322,6 +332,14 @@ impl Model {
         };
         if !turn {
             return false;
+        }
+        match self.turn(task) {
+            Some(None) => return false,
+            Some(Some(false)) => {
+                self.lives[task.index()].stage = Stage::Ended(TaskEnd::NotNeeded);
+                return true;
+            }
+            Some(Some(true)) | None => {}
         }
         let lives = facts.graph().parents(task).iter().map(|&p| self.life(p));
         let gone: Vec<&super::Life> = lives.clone().filter(|life| life.is_gone()).collect();
@@ -440,7 +458,12 @@ impl Model {
                 self.attempt_over(task, Some(why), CutHow::Abandoned);
             }
             (
-                Stage::Idle | Stage::Preparing | Stage::Queued | Stage::Mapping | Stage::Ended(_),
+                Stage::Idle
+                | Stage::Preparing
+                | Stage::Queued
+                | Stage::Mapping
+                | Stage::FallingBack(..)
+                | Stage::Ended(_),
                 _,
             ) => {}
         }

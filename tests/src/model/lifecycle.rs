@@ -80,6 +80,8 @@ pub enum Stage {
     Asked(AskWhy, u64),
     /// Its items have not all ended.
     Mapping,
+    /// It failed in this way, and this task runs in its place.
+    FallingBack(TaskId, Fault),
     /// This attempt has been stopping since this time.
     Stopping(u32, CutWhy, u64),
     /// It has ended.
@@ -114,6 +116,8 @@ pub enum TaskEnd {
     Declined,
     /// Skipped by a person.
     SkippedByHand,
+    /// Skipped because the task whose fallback it is ended without it.
+    NotNeeded,
     /// Canceled.
     Canceled(CancelWhy),
 }
@@ -255,6 +259,7 @@ impl Life {
                     | TaskEnd::NothingToDo
                     | TaskEnd::Declined
                     | TaskEnd::SkippedByHand
+                    | TaskEnd::NotNeeded
             )
         )
     }

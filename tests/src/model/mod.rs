@@ -10,6 +10,7 @@ mod lifecycle;
 mod attempt_calls;
 mod by_hand;
 mod clock;
+mod fallback;
 mod events;
 mod items;
 mod outcome;

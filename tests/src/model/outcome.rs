@@ -28,6 +28,7 @@ impl Model {
             | Stage::Resting(..)
             | Stage::Asked(..)
             | Stage::Mapping
+            | Stage::FallingBack(..)
             | Stage::Ended(_) => None,
         }
     }
@@ -192,6 +193,9 @@ impl Model {
                 self.lives[task.index()].stage =
                     Stage::Ended(TaskEnd::Completed(Output::Definition));
             }
+            OnFailure::Fallback(to) => {
+                self.lives[task.index()].stage = Stage::FallingBack(to, fault);
+            }
         }
     }
 
@@ -257,7 +261,10 @@ impl Model {
             }
             AskWhy::Failure(_) => match &rules.on_failure {
                 OnFailure::Ask(ask) => ask.fallback.map(|(_, answer)| Answer::Failure(answer)),
-                OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => None,
+                OnFailure::Abort
+                | OnFailure::Skip
+                | OnFailure::Value(_)
+                | OnFailure::Fallback(_) => None,
             },
         };
         if let Some(answer) = answer {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeph_graph::wire::{GraphSpec, LaneSpec};
+use zeph_graph::wire::{GraphSpec, LaneSpec, OnFailureSpec};
 use zeph_graph::{
     Approval, AskFailure, Budget, Effect, FailureAnswer, Foreach, Header, OnFailure, OverBudget,
     Params, Policy, Question, Spend, Task, TaskGraph, TaskId, UnknownWord, Work,
@@ -88,7 +88,12 @@ pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String
             spec.lanes.push(LaneSpec { name, capacity });
             continue;
         }
-        let (task, needs) = definition(graph, name, rest, |_| true)?;
+        let key = "on_failure=fallback:";
+        let fallback = rest.iter().find_map(|word| word.strip_prefix(key));
+        let rest: Vec<&str> = (rest.iter().copied())
+            .filter(|word| !word.starts_with(key))
+            .collect();
+        let (task, needs) = definition(graph, name, &rest, |_| true)?;
         // The export of a graph with only this task is the task's form in a patch.
         let mut alone = TaskGraph::new();
         for lane in graph.lanes() {
@@ -98,23 +103,34 @@ pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String
         let mut all = GraphSpec::from(&alone).tasks;
         if let Some(mut one) = all.pop() {
             one.needs = needs.iter().map(|need| (*need).to_owned()).collect();
+            if let Some(fallback) = fallback {
+                let task = fallback.to_owned();
+                one.on_failure = OnFailureSpec::Fallback { task };
+            }
             spec.tasks.push(one);
         }
-        tasks.push((task, needs));
+        tasks.push((task, needs, fallback));
     }
     let grown = by_hand(graph, tasks).filter(|_| spec.lanes.is_empty());
     Ok(Patch { spec, grown })
 }
 
 /// Adds the tasks in an order that respects their dependencies; `None` if there is no such order.
-fn by_hand(graph: &TaskGraph, mut tasks: Vec<(Task, Vec<&str>)>) -> Option<TaskGraph> {
+fn by_hand(
+    graph: &TaskGraph,
+    mut tasks: Vec<(Task, Vec<&str>, Option<&str>)>,
+) -> Option<TaskGraph> {
     let mut grown = graph.clone();
     while !tasks.is_empty() {
         let is_there = |need: &&str| grown.find(need).is_some();
         let at = tasks
             .iter()
-            .position(|(_, needs)| needs.iter().all(is_there))?;
-        let (task, needs) = tasks.remove(at);
+            .position(|(_, needs, fallback)| needs.iter().chain(fallback).all(|need| is_there(&need)))?;
+        let (mut task, needs, fallback) = tasks.remove(at);
+        if let Some(fallback) = fallback {
+            let id = grown.find(fallback).filter(|id| id.index() >= graph.len())?;
+            task = task.on_failure(OnFailure::Fallback(id));
+        }
         let parents: Vec<TaskId> = needs.iter().filter_map(|need| grown.find(need)).collect();
         grown.try_add_task(task, parents).ok()?;
     }
@@ -189,7 +205,7 @@ fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, S
         "prepare" => task.prepare(Params::none()),
         "foreach" => task.foreach(foreach(value)?),
         "idle" => task.idle_timeout(duration(value)?),
-        "on_failure" => task.on_failure(on_failure(value)?),
+        "on_failure" => task.on_failure(on_failure(graph, value)?),
         "retries" => {
             let retries = value.parse().map_err(|_| "not a number".to_owned())?;
             task.retries(retries)
@@ -250,12 +266,13 @@ fn lanes(graph: &TaskGraph, mut task: Task, value: &str) -> Result<Task, String>
     Ok(task)
 }
 
-fn on_failure(value: &str) -> Result<OnFailure, String> {
+fn on_failure(graph: &TaskGraph, value: &str) -> Result<OnFailure, String> {
     let words: Vec<&str> = value.split(':').collect();
     Ok(match words.as_slice() {
         ["abort"] => OnFailure::Abort,
         ["skip"] => OnFailure::Skip,
         ["value"] => OnFailure::Value(Params::none()),
+        ["fallback", name] => OnFailure::Fallback(graph.find(name).ok_or("no such task")?),
         ["ask"] => OnFailure::Ask(AskFailure::default()),
         ["ask", wait, answer] => {
             let answer = failure_answer(answer).ok_or("not an answer")?;

@@ -251,12 +251,17 @@ impl Play {
         let attempt = self.attempt(task, words);
         let after = words.iter().find_map(|word| word.strip_prefix("after="));
         match words {
-            ["ok", ..] => Ok(Input::Completed {
-                task,
-                attempt,
-                output: None,
-                log: None,
-            }),
+            ["ok", rest @ ..] => {
+                let has_value = rest.contains(&"value");
+                self.contents += u32::from(has_value);
+                let content = ContentId::new(self.contents).filter(|_| has_value);
+                Ok(Input::Completed {
+                    task,
+                    attempt,
+                    output: content,
+                    log: None,
+                })
+            }
             ["fails", fault, ..] => Ok(Input::Failed {
                 task,
                 attempt,

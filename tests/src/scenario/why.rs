@@ -66,6 +66,10 @@ pub(super) fn explanation(
         Explanation::Ended { state, because } => {
             format!("{}, because of {}", state.word(), names(because))
         }
+        Explanation::FallingBack { to, why } => {
+            format!("failed: {why}; {} runs in its place", names(&[*to]))
+        }
+        Explanation::Fallback { of } => format!("runs if {} fails", names(&[*of])),
         Explanation::Items(items) => format!(
             "{} of {} items are open, {} failed",
             items.open, items.total, items.failed

@@ -22,6 +22,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::AttemptFailed { attempt, fault, .. } => format!("#{attempt} failed: {fault}"),
         Record::AttemptCut { attempt, how, .. } => format!("#{attempt} {}", how.word()),
         Record::BackedOff { until, .. } => format!("backs off until {}", moment(start, until)),
+        Record::FellBack { to, why, .. } => format!("falls back to {}: {why}", name(to)),
         Record::Asked { question, why, .. } => format!("asks q{question}: {}", ask_why(why)),
         Record::Answered {
             question,
@@ -47,6 +48,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
             SkipWhy::Condition => "SKIPPED: its condition".into(),
             SkipWhy::Executor => "SKIPPED: nothing to do".into(),
             SkipWhy::Override => "SKIPPED: by hand".into(),
+            SkipWhy::NotNeeded => "SKIPPED: not needed".into(),
         },
         Record::Canceled { why, .. } => format!("CANCELED: {why}"),
         Record::Ending { why } => match why {

@@ -60,6 +60,7 @@ fn of_another_task(record: Record, other: TaskId) -> Record {
         | Record::AttemptFailed { task, .. }
         | Record::AttemptCut { task, .. }
         | Record::BackedOff { task, .. }
+        | Record::FellBack { task, .. }
         | Record::Asked { task, .. }
         | Record::Answered { task, .. }
         | Record::Overridden { task, .. }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde_json::Value;
-use zeph_graph::wire::{GraphSpec, LaneSpec};
+use zeph_graph::wire::{GraphSpec, LaneSpec, OnFailureSpec};
 use zeph_graph::{
     Approval, AskFailure, Budget, Effect, FailureAnswer, Foreach, Header, ItemFailure, LaneId,
     OnFailure, OverBudget, Params, Policy, Question, Retry, Task, TaskGraph, TaskId, Trigger, Work,
@@ -33,20 +33,12 @@ pub fn draw(rng: &mut Rng, most_tasks: u64) -> Header {
     for at in 0..tasks {
         let parents = parents(rng, shape, &ids);
         let task = flavour.task(rng, at, &lanes);
-        ids.push(add(&mut graph, task, parents));
+        ids.push(flavour.add(rng, &mut graph, task, parents, &lanes));
     }
     Header {
         graph,
         policy: policy(rng),
     }
-}
-
-/// Adds a task; what depends on a finalizer is one.
-fn add(graph: &mut TaskGraph, task: Task, parents: Vec<TaskId>) -> TaskId {
-    let finally = parents
-        .iter()
-        .any(|&parent| graph.task(parent).rules().finally);
-    graph.add_task(if finally { task.finally() } else { task }, parents)
 }
 
 fn parents(rng: &mut Rng, shape: u64, ids: &[TaskId]) -> Vec<TaskId> {
@@ -110,13 +102,12 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
     let known = grown.len();
     let shape = 3 + rng.below(2);
     for at in 0..rng.below(5) {
-        let ids: Vec<TaskId> = grown.ids().collect();
+        let is_fallback = |&task: &TaskId| grown.fallback_of(task).is_some();
+        let ids: Vec<TaskId> = grown.ids().filter(|task| !is_fallback(task)).collect();
         let parents = parents(rng, shape, &ids);
         let mut task = flavour.task(rng, known as u64 + at, &lanes);
-        // The validation of a patch requires `cap >= base`; the graph builder does not.
-        let retry = &mut task.rules_mut().retry;
-        retry.cap = retry.cap.max(retry.base);
-        add(&mut grown, task, parents);
+        valid_retry(&mut task);
+        flavour.add(rng, &mut grown, task, parents, &lanes);
     }
     let all = GraphSpec::from(&grown).tasks;
     let mut spec = GraphSpec {
@@ -129,18 +120,36 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
     }
     let last = spec.tasks.len() - 1;
     let task = &mut spec.tasks[last];
-    match rng.below(6) {
+    let fallback = grown.ids().find(|&id| grown.fallback_of(id).is_some());
+    match rng.below(8) {
         0 => task.needs.push("missing".into()),
         1 => task.needs.push(task.name.clone()),
         2 => task.name = "t0".into(),
         3 => task.name = "T0".into(),
         4 => task.attempt_timeout_us = Some(0),
+        5 => {
+            let name = fallback.map_or("missing", |id| grown.task(id).name());
+            task.needs.push(name.to_owned());
+        }
+        6 => {
+            let task_name = fallback.map_or("missing", |id| grown.task(id).name());
+            task.on_failure = OnFailureSpec::Fallback {
+                task: task_name.to_owned(),
+            };
+            task.needs.push("missing".into());
+        }
         _ => spec.lanes.push(LaneSpec {
             name: "another".into(),
             capacity: 1,
         }),
     }
     Patch { spec, grown: None }
+}
+
+/// The validation of a patch requires `cap >= base`; the graph builder does not.
+fn valid_retry(task: &mut Task) {
+    let retry = &mut task.rules_mut().retry;
+    retry.cap = retry.cap.max(retry.base);
 }
 
 /// A time-out: never zero, sometimes extremely short or long.
@@ -170,6 +179,7 @@ struct Flavour {
     idle: u64,
     many: u64,
     prepared: u64,
+    fallbacks: u64,
     strategies: [u64; 4],
     once: u64,
     priced: u64,
@@ -192,10 +202,51 @@ impl Flavour {
             idle: some(rng),
             many: some(rng) / 2,
             prepared: some(rng) / 2,
+            fallbacks: some(rng) / 2,
             strategies: [1, 4, rng.below(5), rng.below(3)],
             once: some(rng),
             priced: some(rng),
         }
+    }
+
+    /// Adds a task, sometimes with a fallback, which may have one itself. What depends on a finalizer is one.
+    fn add(
+        &self,
+        rng: &mut Rng,
+        graph: &mut TaskGraph,
+        task: Task,
+        parents: Vec<TaskId>,
+        lanes: &[(LaneId, u32)],
+    ) -> TaskId {
+        let is_late = |&parent: &TaskId| graph.task(parent).rules().finally;
+        let finally = task.rules().finally || parents.iter().any(is_late);
+        let task = if finally { task.finally() } else { task };
+        let mut all = vec![task];
+        while let Some(user) = all.last()
+            && !matches!(user.work(), Work::Question(_))
+            && rng.percent(self.fallbacks)
+        {
+            let name = format!("{}f", user.name());
+            let mut fallback = self.task(rng, 0, lanes);
+            valid_retry(&mut fallback);
+            fallback.rules_mut().finally = finally;
+            let work = fallback.work().clone();
+            let rules = fallback.rules().clone();
+            all.push(Task::new(name).with_work(work).with_rules(rules));
+        }
+        let mut below = None;
+        while let Some(mut task) = all.pop() {
+            if let Some(fallback) = below {
+                task = task.on_failure(OnFailure::Fallback(fallback));
+            }
+            let parents = if all.is_empty() {
+                parents.clone()
+            } else {
+                Vec::new()
+            };
+            below = Some(graph.add_task(task, parents));
+        }
+        below.unwrap_or_else(|| TaskId::from_index(0))
     }
 
     fn task(&self, rng: &mut Rng, at: u64, lanes: &[(LaneId, u32)]) -> Task {

@@ -9,11 +9,12 @@ pub(super) struct Style {
     pub(super) text: &'static str,
 }
 
-pub(super) const STYLES: [Style; 10] = [
+pub(super) const STYLES: [Style; 11] = [
     style("pending", "·", ["#f4f4f4", "#999", "#333"]),
     style("ready", "○", ["#e8f0fe", "#4a7bd0", "#123"]),
     style("running", "▶", ["#cfe2ff", "#1f5fbf", "#012"]),
     style("backing_off", "↻", ["#fff3cd", "#b58900", "#320"]),
+    style("falling_back", "↪", ["#fff3cd", "#b58900", "#320"]),
     style("asking", "?", ["#f3e5f9", "#8e44ad", "#304"]),
     style("canceling", "◌", ["#fde3cf", "#c8641b", "#310"]),
     style("completed", "✓", ["#d4edda", "#2e7d32", "#021"]),

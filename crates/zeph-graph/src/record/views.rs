@@ -195,6 +195,7 @@ impl Record {
             | Self::AttemptFailed { .. }
             | Self::AttemptCut { .. }
             | Self::BackedOff { .. }
+            | Self::FellBack { .. }
             | Self::Asked { .. }
             | Self::Answered { .. }
             | Self::Overridden { .. }

@@ -29,6 +29,8 @@ zeph_diagnostics::codes! {
     ZERO_TIMEOUT = "zero_timeout",
     /// A task that runs for each item of a list has no work to repeat, no items, or asks about its failure.
     BAD_FOREACH = "bad_foreach",
+    /// A task cannot run in place of another one: it does not exist, has dependencies or dependants, or is taken.
+    BAD_FALLBACK = "bad_fallback",
     /// The longest wait before a retry is shorter than the shortest.
     RETRY_CAP_BELOW_BASE = "retry_cap_below_base",
     /// A default answer is not one that its question accepts.

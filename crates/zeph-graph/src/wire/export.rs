@@ -67,7 +67,7 @@ fn task_spec(graph: &TaskGraph, id: TaskId) -> TaskSpec {
             cap: rounded(retry.cap),
             ..*retry
         },
-        on_failure: on_failure_spec(on_failure),
+        on_failure: on_failure_spec(graph, on_failure),
         attempt_timeout_us: attempt_timeout.map(to_micros),
         idle_timeout_us: idle_timeout.map(to_micros),
         task_timeout_us: task_timeout.map(to_micros),
@@ -128,7 +128,7 @@ fn question_spec(question: &Question) -> QuestionSpec {
     }
 }
 
-fn on_failure_spec(on_failure: &OnFailure) -> OnFailureSpec {
+fn on_failure_spec(graph: &TaskGraph, on_failure: &OnFailure) -> OnFailureSpec {
     match on_failure {
         OnFailure::Abort => OnFailureSpec::Abort {},
         OnFailure::Skip => OnFailureSpec::Skip {},
@@ -140,6 +140,9 @@ fn on_failure_spec(on_failure: &OnFailure) -> OnFailureSpec {
         },
         OnFailure::Value(params) => OnFailureSpec::Value {
             value: value(params),
+        },
+        OnFailure::Fallback(to) => OnFailureSpec::Fallback {
+            task: graph.task(*to).name().to_owned(),
         },
     }
 }

@@ -144,7 +144,8 @@ fn add_tasks(
             None => TaskId::from_index(need),
         };
         let parents: Vec<TaskId> = needs.map(parent).collect();
-        match graph.try_add_task(task(spec, &lanes), parents) {
+        let fallback = checked.fallbacks[position as usize].map(|at| ids[at as usize]);
+        match graph.try_add_task(task(spec, &lanes, fallback), parents) {
             Ok(id) => ids[position as usize] = id,
             Err(error) => {
                 graph.truncate(first);
@@ -164,6 +165,7 @@ fn refused(error: &AddError, task: Option<String>) -> Diagnostics {
         AddError::DuplicateName { .. } => code::DUPLICATE_NAME,
         AddError::ZeroTimeout { .. } => code::ZERO_TIMEOUT,
         AddError::BadForeach { .. } => code::BAD_FOREACH,
+        AddError::BadFallback { .. } => code::BAD_FALLBACK,
         AddError::ZeroCapacity { .. } => code::ZERO_CAPACITY,
         AddError::UnknownLane { .. } => code::UNKNOWN_LANE,
         AddError::BadWeight { .. } => code::BAD_WEIGHT,
@@ -177,7 +179,7 @@ fn refused(error: &AddError, task: Option<String>) -> Diagnostics {
     }
 }
 
-fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
+fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>, fallback: Option<TaskId>) -> Task {
     let used = spec.lanes.iter().filter_map(|used| {
         Some(LaneUse {
             lane: *lanes.get(&used.lane)?,
@@ -190,7 +192,7 @@ fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
         prepare: spec.prepare.map(Params::from),
         foreach: spec.foreach,
         retry: spec.retry,
-        on_failure: on_failure(spec.on_failure),
+        on_failure: on_failure(spec.on_failure, fallback),
         attempt_timeout: spec.attempt_timeout_us.map(Duration::from_micros),
         idle_timeout: spec.idle_timeout_us.map(Duration::from_micros),
         task_timeout: spec.task_timeout_us.map(Duration::from_micros),
@@ -213,7 +215,7 @@ fn task(spec: TaskSpec, lanes: &HashMap<String, LaneId>) -> Task {
     Task::new(spec.name).with_work(work).with_rules(rules)
 }
 
-fn on_failure(spec: OnFailureSpec) -> OnFailure {
+fn on_failure(spec: OnFailureSpec, fallback: Option<TaskId>) -> OnFailure {
     match spec {
         OnFailureSpec::Abort {} => OnFailure::Abort,
         OnFailureSpec::Skip {} => OnFailure::Skip,
@@ -224,5 +226,7 @@ fn on_failure(spec: OnFailureSpec) -> OnFailure {
             }),
         }),
         OnFailureSpec::Value { value } => OnFailure::Value(value.into()),
+        // The checks have found it.
+        OnFailureSpec::Fallback { .. } => fallback.map_or(OnFailure::Abort, OnFailure::Fallback),
     }
 }

@@ -77,6 +77,11 @@ pub enum OnFailureSpec {
         #[serde(default)]
         value: Value,
     },
+    /// Another task runs in its place.
+    Fallback {
+        /// The name of the other task.
+        task: String,
+    },
 }
 
 impl Default for OnFailureSpec {

@@ -33,18 +33,23 @@ pub fn needed_action(task: &Task) -> Option<Arc<str>> {
 }
 
 /// The value that a task with [`Output::Definition`] has: the default answer of a question, or the
-/// substitute for a failed task.
+/// substitute for a failed task. A task whose fallback has completed has the value of the fallback's definition.
 ///
 /// A text that is not JSON, which only code can write, is a string.
 #[must_use]
 pub fn defined_value(graph: &TaskGraph, task: TaskId) -> Value {
-    let task = graph.task(task);
+    let mut at = task;
+    // Fallbacks do not go round in a circle.
+    while let Some(fallback) = graph.fallback(at) {
+        at = fallback;
+    }
+    let task = graph.task(at);
     let params = match (task.work(), &task.rules().on_failure) {
         (Work::Question(question), _) => question.fallback.as_ref().map(|(_, value)| value),
         (Work::Milestone | Work::Action { .. }, OnFailure::Value(value)) => Some(value),
         (
             Work::Milestone | Work::Action { .. },
-            OnFailure::Abort | OnFailure::Skip | OnFailure::Ask(_),
+            OnFailure::Abort | OnFailure::Skip | OnFailure::Ask(_) | OnFailure::Fallback(_),
         ) => None,
     };
     let read = |params: &Params| {

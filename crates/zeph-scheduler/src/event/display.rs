@@ -45,6 +45,10 @@ impl fmt::Display for Event {
                 let wait = until.since(self.at);
                 write!(f, "task {name:?} backs off for {wait:?}")
             }
+            Record::FellBack { why, .. } => write!(
+                f,
+                "task {name:?} failed: {why}; task {because:?} runs instead"
+            ),
             Record::CancelRequested { attempt, why, .. } => write!(
                 f,
                 "attempt {attempt} of task {name:?} is being stopped: {why}"

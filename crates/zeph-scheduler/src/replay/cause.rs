@@ -96,6 +96,7 @@ impl Cause<'_> {
             | Record::Readied { .. }
             | Record::Supplied { .. }
             | Record::BackedOff { .. }
+            | Record::FellBack { .. }
             | Record::Asked { .. }
             | Record::Failed { .. }
             | Record::Skipped { .. }

@@ -1,6 +1,7 @@
 //! Validation of an untrusted graph or patch: all its problems at once, then the order of its tasks.
 
 mod cycles;
+mod fallbacks;
 mod names;
 mod order;
 mod rules;
@@ -30,6 +31,8 @@ pub(crate) struct Checked {
     /// The dependencies of each task of the spec: a task of the base by its id, a task of the spec by its
     /// position plus the size of the base.
     pub(crate) needs: Vec<Vec<u32>>,
+    /// The fallback of each task of the spec, by its position.
+    pub(crate) fallbacks: Vec<Option<u32>>,
 }
 
 /// Checks a spec, which is a whole graph or a patch of `base`, and reports all problems.
@@ -78,15 +81,20 @@ pub(crate) fn check(
     let needs = resolve(spec, base, limits, &by_name, &mut found);
     rules::check(spec, base, origin, &mut found);
     check_finalizers(spec, base, &needs, &mut found);
+    let fallbacks = fallbacks::check(spec, base, &by_name, &needs, &mut found);
     let within = within(&needs, base);
-    let order = order::topological(&within);
+    let order = order::topological(&within, &fallbacks);
     if order.len() < spec.tasks.len() {
         cycles::report(spec, &within, &order, &mut found);
     } else {
         check_depth(spec, limits, &within, &order, &mut found);
     }
     found.into_result()?;
-    Ok(Checked { order, needs })
+    Ok(Checked {
+        order,
+        needs,
+        fallbacks,
+    })
 }
 
 /// The dependencies between tasks of the spec. Dependencies on the base cannot be part of a cycle.

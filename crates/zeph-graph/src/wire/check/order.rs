@@ -3,12 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The smallest topological order of positions, without those on a cycle or downstream of one.
+/// The smallest topological order of positions, without those on a cycle or downstream of one. A fallback comes
+/// before its user.
 ///
 /// A spec that is already in topological order keeps its order, and so its ids.
-pub(super) fn topological(needs: &[Vec<u32>]) -> Vec<u32> {
-    let (start, children) = reversed(needs);
-    let mut missing: Vec<usize> = needs.iter().map(Vec::len).collect();
+pub(super) fn topological(needs: &[Vec<u32>], fallbacks: &[Option<u32>]) -> Vec<u32> {
+    let (start, children) = reversed(needs, fallbacks);
+    let mut missing: Vec<usize> = (needs.iter().zip(fallbacks))
+        .map(|(needs, fallback)| needs.len() + usize::from(fallback.is_some()))
+        .collect();
     let mut ready: BinaryHeap<Reverse<u32>> = (0..)
         .zip(&missing)
         .filter(|(_, missing)| **missing == 0)
@@ -29,10 +32,10 @@ pub(super) fn topological(needs: &[Vec<u32>]) -> Vec<u32> {
     order
 }
 
-/// The dependants of each position, as compressed adjacency.
-fn reversed(needs: &[Vec<u32>]) -> (Vec<usize>, Vec<u32>) {
+/// The dependants and users of each position, as compressed adjacency.
+fn reversed(needs: &[Vec<u32>], fallbacks: &[Option<u32>]) -> (Vec<usize>, Vec<u32>) {
     let mut start = vec![0usize; needs.len() + 1];
-    for &need in needs.iter().flatten() {
+    for &need in needs.iter().flatten().chain(fallbacks.iter().flatten()) {
         start[need as usize + 1] += 1;
     }
     for i in 1..start.len() {
@@ -40,8 +43,8 @@ fn reversed(needs: &[Vec<u32>]) -> (Vec<usize>, Vec<u32>) {
     }
     let mut next = start.clone();
     let mut children = vec![0u32; start[needs.len()]];
-    for (position, needs) in (0..).zip(needs) {
-        for &need in needs {
+    for ((position, needs), fallback) in (0..).zip(needs).zip(fallbacks) {
+        for &need in needs.iter().chain(fallback) {
             children[next[need as usize]] = position;
             next[need as usize] += 1;
         }

@@ -34,7 +34,10 @@ pub(super) fn check(spec: &GraphSpec, base: &TaskGraph, origin: Origin, found: &
 fn check_times(task: &TaskSpec, found: &mut Diagnostics) {
     let ask = match &task.on_failure {
         OnFailureSpec::Ask { default } => default.map(|default| default.after_us),
-        OnFailureSpec::Abort {} | OnFailureSpec::Skip {} | OnFailureSpec::Value { .. } => None,
+        OnFailureSpec::Abort {}
+        | OnFailureSpec::Skip {}
+        | OnFailureSpec::Value { .. }
+        | OnFailureSpec::Fallback { .. } => None,
     };
     let question = match &task.work {
         WorkSpec::Question(question) => question.default.as_ref().map(|it| it.after_us),

@@ -180,7 +180,7 @@ fn why_asks(task: &Task) -> Option<&'static str> {
     let has_default = match &rules.on_failure {
         OnFailure::Ask(ask) if ask.fallback.is_none() => return Some("on_failure = \"ask\""),
         OnFailure::Ask(_) => true,
-        OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) => false,
+        OnFailure::Abort | OnFailure::Skip | OnFailure::Value(_) | OnFailure::Fallback(_) => false,
     };
     let is_action = matches!(task.work(), Work::Action { .. });
     (is_action && rules.effect == Effect::AtMostOnce && !has_default)

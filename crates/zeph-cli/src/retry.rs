@@ -271,7 +271,8 @@ fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_d
     let given: Vec<&str> = (retry.given())
         .map(|id| retry.graph().task(id).name())
         .collect();
-    let kept = retry.graph().len() - again.len() - given.len();
+    let spare = retry.graph().ids().filter(|&id| retry.stands_by(id));
+    let kept = retry.graph().len() - again.len() - given.len() - spare.count();
     if cx.json() {
         let again: Vec<Value> = again
             .iter()
@@ -346,6 +347,10 @@ fn reason(retry: &RetryPlan, why: RunsAgain) -> String {
             format!("it needs {}", escape_terminal(parent))
         }
         RunsAgain::Finally => "it runs at the end of each run".to_owned(),
+        RunsAgain::StandsBy(user) => {
+            let user = retry.graph().task(user).name();
+            format!("it runs if {} fails", escape_terminal(user))
+        }
         RunsAgain::New => "the earlier run has no such task".to_owned(),
         _ => "it runs again".to_owned(),
     }

@@ -1,6 +1,7 @@
 //! Retry: the results of an ended run that a new run takes over, and the tasks that run again.
 
 mod changes;
+mod fallbacks;
 mod items;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,6 +93,8 @@ enum Kept {
     Default(Value),
     /// The value that a person gives in its place.
     Given(Value),
+    /// None, and none is needed: of the fallback of a task that keeps its result.
+    StandsBy,
 }
 
 /// Why a task runs in a retry.
@@ -117,6 +120,8 @@ pub enum RunsAgain {
     Upstream(TaskId),
     /// It runs at the end of each run.
     Finally,
+    /// It is the fallback of this task, which runs again, and runs only if that fails.
+    StandsBy(TaskId),
     /// The earlier run has no task of that name.
     New,
 }
@@ -168,6 +173,8 @@ impl RetryPlan {
                 Some(parent) if kept.is_ok() => Err(RunsAgain::Upstream(parent)),
                 Some(_) | None => kept,
             };
+            let changed = kept.is_ok().then(|| compared.fallback_changed(&graph, id));
+            let kept = changed.flatten().map_or(kept, Err);
             tasks.push(compared.unless_repeated(graph.task(id), kept));
         }
         let expanded = compared.keep(&mut graph, &mut tasks);
@@ -190,7 +197,7 @@ impl RetryPlan {
         graph.metadata_mut().insert(key, view.run.to_string());
         graph.metadata_mut().remove(Self::GIVEN_KEY);
         labels::inherit(view.graph(), graph.metadata_mut());
-        let plan = Self {
+        let mut plan = Self {
             of: view.run.clone(),
             title,
             graph,
@@ -200,6 +207,7 @@ impl RetryPlan {
             gone,
             proposers,
         };
+        plan.stand_by();
         plan.check_proposers()?;
         Ok(plan)
     }
@@ -274,7 +282,7 @@ impl RetryPlan {
     pub async fn submission(self, store: &dyn RawGraphStore) -> Result<Submission, RuntimeError> {
         let ids = self.tasks.iter().filter_map(|task| match task {
             Ok(Kept::Stored(id)) => Some(*id),
-            Ok(Kept::Nothing | Kept::Default(_) | Kept::Given(_)) | Err(_) => None,
+            Ok(Kept::Nothing | Kept::Default(_) | Kept::Given(_) | Kept::StandsBy) | Err(_) => None,
         });
         let lists = self.expanded.iter().map(|(_, list, _)| *list);
         let ids: Vec<ContentId> = ids.chain(lists).collect();
@@ -294,7 +302,7 @@ impl RetryPlan {
                 Ok(Kept::Default(value) | Kept::Given(value)) => {
                     Some(ContentParts::of_value(&value))
                 }
-                Err(_) => continue,
+                Ok(Kept::StandsBy) | Err(_) => continue,
             };
             submission.supplied.push((TaskId::from_index(index), parts));
         }

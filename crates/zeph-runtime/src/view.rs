@@ -210,13 +210,14 @@ impl RunView {
         let mut report = self.report();
         let mut errors = last_errors(&self.entries);
         errors.retain(|task, _| {
-            matches!(
-                self.scheduler.task(*task).state(),
-                TaskState::Failed { .. }
-                    | TaskState::Completed {
-                        output: Output::Definition
-                    }
-            )
+            self.stand_in(*task).is_some()
+                || matches!(
+                    self.scheduler.task(*task).state(),
+                    TaskState::Failed { .. }
+                        | TaskState::Completed {
+                            output: Output::Definition
+                        }
+                )
         });
         let ids: Vec<ContentId> = errors.values().copied().collect();
         let parts = contents(store, &self.run, &ids).await?;
@@ -227,6 +228,17 @@ impl RunView {
             task.error = part.and_then(|part| serde_json::from_slice(&part.bytes).ok());
         }
         Ok(report)
+    }
+
+    /// The task that ran, or runs, in place of this one, which failed. Cost: of a task with a fallback, a pass over
+    /// the journal.
+    #[must_use]
+    pub fn stand_in(&self, task: TaskId) -> Option<TaskId> {
+        let fallback = self.graph().fallback(task)?;
+        let mut entries = self.entries.iter();
+        let is_used = entries
+            .any(|entry| matches!(entry.record, Record::FellBack { task: of, .. } if of == task));
+        is_used.then_some(fallback)
     }
 
     /// The open questions, oldest first, without error texts.

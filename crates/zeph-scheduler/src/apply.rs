@@ -217,10 +217,11 @@ impl Machine {
     fn apply_overridden(&mut self, task: TaskId, end: ManualEnd, at: Timestamp) {
         self.overrides.insert(task, end);
         let state = self.state(task);
-        let has_failed = match state {
-            TaskState::Asking { question } => (self.questions.get(&question))
-                .is_some_and(|open| matches!(open.why, AskWhy::Failure(_))),
-            _ => self.running_fallback(task).is_some(),
+        let has_failed = if let TaskState::Asking { question } = state {
+            let open = self.questions.get(&question);
+            open.is_some_and(|open| matches!(open.why, AskWhy::Failure(_)))
+        } else {
+            self.running_fallback(task).is_some()
         };
         if has_failed && matches!(end, ManualEnd::Complete(_)) {
             self.counts.substituted += 1;

@@ -18,10 +18,12 @@ impl Machine {
     /// Whether it is the turn of a fallback; `None` for any other task.
     pub(crate) fn turn(&self, task: TaskId) -> Option<Turn> {
         let user = self.graph.fallback_of(task)?;
-        Some(match self.state(user) {
-            TaskState::FallingBack { .. } => Turn::Run,
-            state if state.is_end() => Turn::NotNeeded,
-            _ => Turn::Wait,
+        Some(if self.running_fallback(user).is_some() {
+            Turn::Run
+        } else if self.state(user).is_end() {
+            Turn::NotNeeded
+        } else {
+            Turn::Wait
         })
     }
 
@@ -81,9 +83,10 @@ impl Machine {
 
     /// The task that runs in place of this one.
     pub(crate) fn running_fallback(&self, task: TaskId) -> Option<TaskId> {
-        match self.state(task) {
-            TaskState::FallingBack { to, .. } => Some(to),
-            _ => None,
+        if let TaskState::FallingBack { to, .. } = self.state(task) {
+            Some(to)
+        } else {
+            None
         }
     }
 
@@ -91,14 +94,13 @@ impl Machine {
     pub(crate) fn failed_fallback(&self, task: TaskId) -> Option<TaskId> {
         let fallback = self.graph.fallback(task)?;
         // A fallback that was canceled or skipped by hand may not have been asked for.
-        let was_used = match self.state(fallback) {
-            TaskState::Failed { .. } => true,
-            TaskState::Skipped { why } => matches!(
-                why,
-                SkipWhy::Condition | SkipWhy::Declined | SkipWhy::Executor
-            ),
-            _ => false,
-        };
+        let was_used = matches!(
+            self.state(fallback),
+            TaskState::Failed { .. }
+                | TaskState::Skipped {
+                    why: SkipWhy::Condition | SkipWhy::Declined | SkipWhy::Executor
+                }
+        );
         (self.has_failed(task) && was_used).then_some(fallback)
     }
 
@@ -115,13 +117,13 @@ impl Machine {
     /// Whether a task may fall back: an attempt or its preparation has failed, and the fallback is its own.
     pub(crate) fn allows_fell_back(&self, task: TaskId, to: TaskId) -> bool {
         let is_own = self.graph.fallback(task) == Some(to);
-        let has_failed = match self.state(task) {
-            TaskState::Mapping => self.has_ended_items(task),
-            TaskState::Pending | TaskState::Ready | TaskState::BackingOff { .. } => {
-                self.has_tried(task) && !self.preparing.contains(&task)
-            }
-            _ => false,
-        };
-        is_own && has_failed
+        let state = self.state(task);
+        let is_resting = matches!(
+            state,
+            TaskState::Pending | TaskState::Ready | TaskState::BackingOff { .. }
+        );
+        let has_failed = is_resting && self.has_tried(task) && !self.preparing.contains(&task);
+        let has_items = state == TaskState::Mapping && self.has_ended_items(task);
+        is_own && (has_failed || has_items)
     }
 }

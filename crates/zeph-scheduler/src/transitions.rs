@@ -189,10 +189,11 @@ impl Machine {
     /// An attempt was made, by this run or, of an expanded task, by an earlier one.
     fn allows_failed(&self, task: TaskId) -> bool {
         let state = self.state(task);
-        match state {
-            TaskState::Mapping => return self.has_ended_items(task),
-            TaskState::FallingBack { to, .. } => return self.has_no_result(to),
-            _ => {}
+        if state == TaskState::Mapping {
+            return self.has_ended_items(task);
+        }
+        if let Some(fallback) = self.running_fallback(task) {
+            return self.has_no_result(fallback);
         }
         self.has_tried(task) && !state.is_end() && !self.has_slot(task)
     }

@@ -228,11 +228,12 @@ fn ended(
     }) && because.last().is_some_and(|&last| {
         let mut all = facts.graph().ids();
         let goes_on = |fallback| ran_in_place_of(fallback, last) && !because.contains(&fallback);
-        !all.any(goes_on) && !matches!(
-            after.states[last.index()],
-            TaskState::Skipped {
-                why: SkipWhy::Upstream(_)
-            }
-        )
+        !all.any(goes_on)
+            && !matches!(
+                after.states[last.index()],
+                TaskState::Skipped {
+                    why: SkipWhy::Upstream(_)
+                }
+            )
     })
 }

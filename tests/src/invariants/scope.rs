@@ -169,9 +169,10 @@ pub(super) fn inv_17_cancel_is_complete(view: &View<'_>) -> Check {
 
 /// The task that runs in place of this one.
 fn stand_in(snapshot: &Snapshot, task: TaskId) -> Option<TaskId> {
-    match snapshot.states.get(task.index()) {
-        Some(&TaskState::FallingBack { to, .. }) => Some(to),
-        _ => None,
+    if let Some(&TaskState::FallingBack { to, .. }) = snapshot.states.get(task.index()) {
+        Some(to)
+    } else {
+        None
     }
 }
 

@@ -54,7 +54,8 @@ pub(super) fn inv_01_dependencies_satisfied(facts: &Facts, snapshot: &Snapshot) 
         // A result may be given by hand or by an earlier run.
         let user = facts.users[task.index()].filter(|_| !state(task).is_completed());
         let is_used = user.is_none_or(|user| {
-            let is_falling_back = matches!(state(user), TaskState::FallingBack { to, .. } if to == task);
+            let is_falling_back =
+                matches!(state(user), TaskState::FallingBack { to, .. } if to == task);
             is_falling_back || state(user).is_end()
         });
         hold!(

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use zeph_graph::{CancelWhy, CutHow, CutWhy, EndingWhy, Fault, QuestionId, RunEnd, TaskId};
+use zeph_graph::{CancelWhy, CutHow, CutWhy, EndingWhy, Fault, QuestionId, TaskId};
 use zeph_graph::{Output, Timestamp, Trigger, Work};
 use zeph_scheduler::{Input, InputOutcome, Prepared, Scope, TimerKind};
 
+use super::fallback::Turn;
 use super::{Model, Phase, Stage, TaskEnd};
 use crate::call::{Call, CallReply};
 use crate::facts::Facts;
@@ -334,12 +335,12 @@ impl Model {
             return false;
         }
         match self.turn(task) {
-            Some(None) => return false,
-            Some(Some(false)) => {
+            Some(Turn::Wait) => return false,
+            Some(Turn::NotNeeded) => {
                 self.lives[task.index()].stage = Stage::Ended(TaskEnd::NotNeeded);
                 return true;
             }
-            Some(Some(true)) | None => {}
+            Some(Turn::Run) | None => {}
         }
         let lives = facts.graph().parents(task).iter().map(|&p| self.life(p));
         let gone: Vec<&super::Life> = lives.clone().filter(|life| life.is_gone()).collect();
@@ -479,23 +480,6 @@ impl Model {
             self.phase = Phase::Over(self.how_it_ends());
         } else if matches!(self.phase, Phase::Suspending(_)) && self.in_flight() == 0 {
             self.phase = Phase::Suspended;
-        }
-    }
-
-    fn how_it_ends(&self) -> RunEnd {
-        let flaw = |life: &super::Life| {
-            life.substituted
-                || matches!(
-                    life.stage,
-                    Stage::Ended(TaskEnd::Failed(_) | TaskEnd::Canceled(_))
-                )
-        };
-        match self.ending {
-            Some(EndingWhy::Abort(_)) => RunEnd::Failed,
-            Some(EndingWhy::Cancel) => RunEnd::Canceled,
-            Some(EndingWhy::Timeout) => RunEnd::TimedOut,
-            None if self.lives.iter().any(flaw) => RunEnd::Degraded,
-            None => RunEnd::Completed,
         }
     }
 }

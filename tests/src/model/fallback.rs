@@ -4,23 +4,35 @@ use zeph_graph::{Fault, TaskId};
 
 use super::{Model, Stage, TaskEnd};
 
+/// What a fallback that has not started does.
+pub(super) enum Turn {
+    /// Its user has not failed.
+    Wait,
+    /// Its user waits for it.
+    Run,
+    /// Its user has ended.
+    NotNeeded,
+}
+
 impl Model {
-    /// Whether it is the turn of a fallback: `Some(false)` if its user has ended without it. `None` for a task
-    /// that is no fallback.
-    pub(super) fn turn(&self, task: TaskId) -> Option<Option<bool>> {
+    /// What a task that has not started does if it is a fallback.
+    pub(super) fn turn(&self, task: TaskId) -> Option<Turn> {
         let user = self.facts.users[task.index()]?;
-        Some(match self.life(user).stage {
-            Stage::FallingBack(..) => Some(true),
-            Stage::Ended(_) => Some(false),
-            _ => None,
+        Some(if self.stand_in(user).is_some() {
+            Turn::Run
+        } else if self.life(user).is_gone() {
+            Turn::NotNeeded
+        } else {
+            Turn::Wait
         })
     }
 
     /// The task that runs in place of this one.
     pub(super) fn stand_in(&self, task: TaskId) -> Option<TaskId> {
-        match self.lives.get(task.index())?.stage {
-            Stage::FallingBack(to, _) => Some(to),
-            _ => None,
+        if let Stage::FallingBack(to, _) = self.lives.get(task.index())?.stage {
+            Some(to)
+        } else {
+            None
         }
     }
 

@@ -229,6 +229,24 @@ impl Model {
         tasks.all(|task| self.facts.rules(task).finally || self.life(task).is_gone())
     }
 
+    /// How the run ends, given how its tasks have ended.
+    pub(super) fn how_it_ends(&self) -> RunEnd {
+        let flaw = |life: &Life| {
+            life.substituted
+                || matches!(
+                    life.stage,
+                    Stage::Ended(TaskEnd::Failed(_) | TaskEnd::Canceled(_))
+                )
+        };
+        match self.ending {
+            Some(EndingWhy::Abort(_)) => RunEnd::Failed,
+            Some(EndingWhy::Cancel) => RunEnd::Canceled,
+            Some(EndingWhy::Timeout) => RunEnd::TimedOut,
+            None if self.lives.iter().any(flaw) => RunEnd::Degraded,
+            None => RunEnd::Completed,
+        }
+    }
+
     pub(super) fn ids(&self) -> Vec<TaskId> {
         self.facts.graph().ids().collect()
     }

@@ -10,8 +10,8 @@ mod lifecycle;
 mod attempt_calls;
 mod by_hand;
 mod clock;
-mod fallback;
 mod events;
+mod fallback;
 mod items;
 mod outcome;
 

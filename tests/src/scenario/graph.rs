@@ -125,10 +125,12 @@ fn by_hand(
         let is_there = |need: &&str| grown.find(need).is_some();
         let at = tasks
             .iter()
-            .position(|(_, needs, fallback)| needs.iter().chain(fallback).all(|need| is_there(&need)))?;
+            .position(|(_, needs, fallback)| needs.iter().chain(fallback).all(is_there))?;
         let (mut task, needs, fallback) = tasks.remove(at);
         if let Some(fallback) = fallback {
-            let id = grown.find(fallback).filter(|id| id.index() >= graph.len())?;
+            let id = grown
+                .find(fallback)
+                .filter(|id| id.index() >= graph.len())?;
             task = task.on_failure(OnFailure::Fallback(id));
         }
         let parents: Vec<TaskId> = needs.iter().filter_map(|need| grown.find(need)).collect();

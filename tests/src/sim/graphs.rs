@@ -33,7 +33,7 @@ pub fn draw(rng: &mut Rng, most_tasks: u64) -> Header {
     for at in 0..tasks {
         let parents = parents(rng, shape, &ids);
         let task = flavour.task(rng, at, &lanes);
-        ids.push(flavour.add(rng, &mut graph, task, parents, &lanes));
+        ids.push(flavour.add(rng, &mut graph, task, &parents, &lanes));
     }
     Header {
         graph,
@@ -107,7 +107,7 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
         let parents = parents(rng, shape, &ids);
         let mut task = flavour.task(rng, known as u64 + at, &lanes);
         valid_retry(&mut task);
-        flavour.add(rng, &mut grown, task, parents, &lanes);
+        flavour.add(rng, &mut grown, task, &parents, &lanes);
     }
     let all = GraphSpec::from(&grown).tasks;
     let mut spec = GraphSpec {
@@ -215,7 +215,7 @@ impl Flavour {
         rng: &mut Rng,
         graph: &mut TaskGraph,
         task: Task,
-        parents: Vec<TaskId>,
+        parents: &[TaskId],
         lanes: &[(LaneId, u32)],
     ) -> TaskId {
         let is_late = |&parent: &TaskId| graph.task(parent).rules().finally;
@@ -240,7 +240,7 @@ impl Flavour {
                 task = task.on_failure(OnFailure::Fallback(fallback));
             }
             let parents = if all.is_empty() {
-                parents.clone()
+                parents.to_vec()
             } else {
                 Vec::new()
             };

@@ -71,6 +71,7 @@ pub(crate) const fn end_words(state: TaskState) -> &'static str {
         | TaskState::BackingOff { .. }
         | TaskState::Asking { .. }
         | TaskState::Mapping
+        | TaskState::FallingBack { .. }
         | TaskState::Canceling { .. }
         | TaskState::Completed { .. } => "did not complete",
     }

@@ -61,7 +61,7 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     add("finally", finally.then(|| at_the_end.to_owned()));
     add("foreach", foreach.map(each));
     add("retry", (*retry != Retry::NEVER).then(|| again(*retry)));
-    add("on failure", strategy(on_failure));
+    add("on failure", strategy(graph, on_failure));
     let limit = |limit: Option<Duration>, each: &str| {
         limit.map(|limit| format!("{} {each}", format_duration(limit)))
     };
@@ -129,7 +129,7 @@ fn gate(approval: &Approval) -> String {
     format!("{}{}", approval.text, default.unwrap_or_default())
 }
 
-fn strategy(on_failure: &OnFailure) -> Option<String> {
+fn strategy(graph: &TaskGraph, on_failure: &OnFailure) -> Option<String> {
     Some(match on_failure {
         OnFailure::Abort => return None,
         OnFailure::Skip => "skip: tasks that do not depend on it continue".to_owned(),
@@ -140,6 +140,7 @@ fn strategy(on_failure: &OnFailure) -> Option<String> {
             None => "ask a person".to_owned(),
         },
         OnFailure::Value(value) => format!("complete with {}", value.json_text()),
+        OnFailure::Fallback(to) => format!("{} runs in its place", graph.task(*to).name()),
     })
 }
 

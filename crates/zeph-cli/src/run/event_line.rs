@@ -62,8 +62,10 @@ impl EventFormatter {
                 self.completed += u32::from(matches!(end.outcome, TaskOutcome::Completed(_)));
                 // `zeph retry` says how many results are kept.
                 let is_kept = matches!(event.record, Record::Supplied { .. });
+                // A fallback that is not needed is the normal case.
+                let is_spare = end.outcome == TaskOutcome::Skipped(SkipWhy::NotNeeded);
                 let event = &self.fold.of_all_items(event);
-                (!is_kept).then(|| task_end(event, end.outcome, &name, error))
+                (!is_kept && !is_spare).then(|| task_end(event, end.outcome, &name, error))
             } else if let Some(change) = event.record.run_change() {
                 self.run_change(change, total)
             } else {
@@ -94,6 +96,12 @@ impl EventFormatter {
             let wait = format_duration(until.since(event.at));
             let why = error.unwrap_or_else(|| Fault::Error.to_string());
             return Some(("retry", Tone::Warning, format!("{name} in {wait}: {why}")));
+        }
+        if let Record::FellBack { why, .. } = event.record {
+            let other = self::name(event.because.as_ref());
+            let why = error.unwrap_or_else(|| why.to_string());
+            let text = format!("{name}: {other} runs instead: {why}");
+            return Some(("fallback", Tone::Warning, text));
         }
         if let Record::AttemptCut { how, .. } = event.record {
             // `zeph resume` lists the attempts that a crash cut off.

@@ -44,6 +44,12 @@ pub fn dot(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>) ->
         for parent in graph.parents(id) {
             let _ = writeln!(text, "  {parent} -> {id};");
         }
+        if let Some(fallback) = graph.fallback(id) {
+            let _ = writeln!(
+                text,
+                "  {id} -> {fallback} [style=dashed, label=\"if it fails\"];"
+            );
+        }
     }
     text.push_str("}\n");
     text

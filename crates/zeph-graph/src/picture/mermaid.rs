@@ -44,6 +44,9 @@ pub fn mermaid(graph: &TaskGraph, state: impl Fn(TaskId) -> Option<&'static str>
         for parent in graph.parents(id) {
             let _ = writeln!(text, "  {parent} --> {id}");
         }
+        if let Some(fallback) = graph.fallback(id) {
+            let _ = writeln!(text, "  {id} -. if it fails .-> {fallback}");
+        }
     }
     for (style, _) in STYLES.iter().zip(used).filter(|(_, used)| *used) {
         let _ = writeln!(

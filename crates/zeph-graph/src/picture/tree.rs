@@ -94,6 +94,10 @@ pub fn painted_tree(
         text.push_str(&before);
         text.push_str(&painted);
         text.push_str(&also_needs(graph, &shape, id, column, &further));
+        if let Some(user) = graph.fallback_of(id) {
+            let user = escape::terminal(graph.task(user).name());
+            text.push_str(&format!(" (if {user} fails)"));
+        }
         text.push('\n');
         for (i, &child) in children[id.index()].iter().enumerate().rev() {
             let mut is_last = is_last.clone();

@@ -162,20 +162,31 @@ pub(super) fn graph() -> impl Strategy<Value = TaskGraph> {
         (Just(needs), tasks)
     });
     let metadata = prop::collection::btree_map(any::<String>(), any::<String>(), 0..2);
-    (tasks, metadata).prop_map(|((needs, tasks), metadata)| {
+    let fallbacks = prop::collection::vec(any::<bool>(), 12);
+    (tasks, metadata, fallbacks).prop_map(|((needs, tasks), metadata, fallbacks)| {
         let mut graph = TaskGraph::new();
         graph.add_lane("disk", 2);
         graph.add_lane("network", 1);
         *graph.metadata_mut() = metadata;
         let mut ids: Vec<TaskId> = Vec::new();
-        for (task, needs) in tasks.into_iter().zip(needs) {
+        for ((task, needs), has_fallback) in tasks.into_iter().zip(needs).zip(fallbacks) {
             let parents: Vec<TaskId> = needs.iter().map(|&need| ids[need]).collect();
             // What depends on a finalizer is one.
             let finally = |parent: &&TaskId| graph.task(**parent).rules().finally;
-            let task = match parents.iter().find(finally) {
+            let mut task = match parents.iter().find(finally) {
                 Some(_) => task.finally(),
                 None => task,
             };
+            if has_fallback && !matches!(task.work(), Work::Question(_)) {
+                let other = Task::new(format!("in place of {}", task.name()));
+                let other = if task.rules().finally {
+                    other.finally()
+                } else {
+                    other
+                };
+                let other = graph.add_task(other, []);
+                task = task.on_failure(OnFailure::Fallback(other));
+            }
             ids.push(graph.add_task(task, parents));
         }
         graph
@@ -271,13 +282,14 @@ fn skip_why() -> impl Strategy<Value = SkipWhy> {
         Just(SkipWhy::Declined),
         Just(SkipWhy::Executor),
         Just(SkipWhy::Override),
+        Just(SkipWhy::NotNeeded),
     ]
 }
 
 prop_compose! {
     /// Every kind of record.
     pub(super) fn record()(
-        kind in 0..30usize,
+        kind in 0..31usize,
         (task, time, by_default) in any::<(u32, u64, bool)>(),
         (attempt, question, reservation) in any::<(NonZeroU32, NonZeroU32, NonZeroU32)>(),
         contents in any::<(NonZeroU32, Option<NonZeroU32>, Option<NonZeroU32>)>(),
@@ -294,7 +306,7 @@ prop_compose! {
         let (error, log) = (contents.1.map(ContentId::from), contents.2.map(ContentId::from));
         let by = if by_default { AnsweredBy::DEFAULT } else { log.into() };
         let spend = Spend { tokens, micro_usd };
-        let all: [Record; 30] = [
+        let all: [Record; 31] = [
             Record::Opened,
             Record::Readied { task },
             Record::Started { task, attempt },
@@ -303,6 +315,7 @@ prop_compose! {
             Record::AttemptFailed { task, attempt, fault, error, log },
             Record::AttemptCut { task, attempt, how, log },
             Record::BackedOff { task, until },
+            Record::FellBack { task, to: TaskId::from_index(time as u32), why: fault },
             Record::Asked { task, question, why: ask },
             Record::Answered { task, question, answer, by },
             Record::Overridden { task, end: ManualEnd::Complete(output), by },

@@ -4,6 +4,7 @@
 mod any;
 
 mod building;
+mod fallbacks;
 mod growing;
 mod ids;
 mod large;

@@ -210,3 +210,17 @@ proptest! {
         prop_assert_eq!(picture::dot(&graph, state).lines().count(), 5);
     }
 }
+
+#[test]
+fn a_fallback_is_drawn_with_its_user() {
+    let mut graph = TaskGraph::new();
+    let mirror = graph.add_task("mirror", []);
+    let fetch = crate::Task::new("fetch").on_failure(crate::OnFailure::Fallback(mirror));
+    graph.add_task(fetch, []);
+    let tree = picture::tree(&graph, |_| None);
+    assert_eq!(tree, "mirror (if fetch fails)\nfetch\n");
+    let dot = picture::dot(&graph, |_| None);
+    assert!(dot.contains("  t1 -> t0 [style=dashed, label=\"if it fails\"];\n"));
+    let mermaid = picture::mermaid(&graph, |_| None);
+    assert!(mermaid.ends_with("  t1 -. if it fails .-> t0\n"));
+}

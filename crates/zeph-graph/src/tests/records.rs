@@ -41,6 +41,10 @@ const STORED: &[(&str, &str)] = &[
         "BackedOff { task: t3, until: Timestamp(1500) }",
     ),
     (
+        r#"{"type":"fell_back","task":3,"to":2,"why":"permanent"}"#,
+        "FellBack { task: t3, to: t2, why: Permanent }",
+    ),
+    (
         r#"{"type":"asked","task":3,"question":2,"why":"work"}"#,
         "Asked { task: t3, question: q2, why: Work }",
     ),
@@ -185,7 +189,7 @@ fn the_texts_in_journals_are_these() {
     let kinds: BTreeSet<&str> = (STORED.iter())
         .filter_map(|(text, _)| text.split('"').nth(3))
         .collect();
-    assert_eq!(kinds.len(), 26, "{kinds:?}");
+    assert_eq!(kinds.len(), 27, "{kinds:?}");
 }
 
 #[test]

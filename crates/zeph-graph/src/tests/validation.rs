@@ -66,6 +66,46 @@ const CASES: &[(Code, &str, &str)] = &[
         "could not be answered by one more attempt",
     ),
     (
+        code::BAD_FALLBACK,
+        r#"{"name":"mirror"},{"name":"a","on_failure":{"kind":"fallback","task":"miror"}}"#,
+        "did you mean \"mirror\"?",
+    ),
+    (
+        code::BAD_FALLBACK,
+        r#"{"name":"a","on_failure":{"kind":"fallback","task":"a"}}"#,
+        "\"a\" cannot run in place of task \"a\": it is the task itself",
+    ),
+    (
+        code::BAD_FALLBACK,
+        r#"{"name":"x"},{"name":"m","needs":["x"]},{"name":"a","on_failure":{"kind":"fallback","task":"m"}}"#,
+        "it depends on other tasks",
+    ),
+    (
+        code::BAD_FALLBACK,
+        r#"{"name":"m"},{"name":"a","on_failure":{"kind":"fallback","task":"m"}},{"name":"b","on_failure":{"kind":"fallback","task":"m"}}"#,
+        "give each task a fallback of its own",
+    ),
+    (
+        code::BAD_FALLBACK,
+        r#"{"name":"m","finally":true},{"name":"a","on_failure":{"kind":"fallback","task":"m"}}"#,
+        "only one of the two runs at the end",
+    ),
+    (
+        code::BAD_FALLBACK,
+        r#"{"name":"m"},{"name":"a","on_failure":{"kind":"fallback","task":"m"}},{"name":"b","needs":["m"]}"#,
+        "\"b\" depends on \"m\", which runs only if \"a\" fails",
+    ),
+    (
+        code::BAD_FALLBACK,
+        r#"{"name":"m"},{"name":"a","work":{"kind":"question","text":"?"},"on_failure":{"kind":"fallback","task":"m"}}"#,
+        "a question has a default answer instead",
+    ),
+    (
+        code::BAD_FALLBACK,
+        r#"{"name":"a","on_failure":{"kind":"fallback","task":"b"}},{"name":"b","on_failure":{"kind":"fallback","task":"a"}}"#,
+        "round in a circle",
+    ),
+    (
         code::SELF_DEPENDENCY,
         r#"{"name":"a","needs":["a"]}"#,
         "\"a\" depends on itself",

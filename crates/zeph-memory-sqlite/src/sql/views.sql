@@ -76,6 +76,7 @@ SELECT runs.run, fold.value ->> 0, fold.value ->> 1,
            WHEN 'cancel_requested' THEN 'canceling'
            WHEN 'supplied' THEN 'completed'
            WHEN 'expanded' THEN 'mapping'
+           WHEN 'fell_back' THEN 'falling_back'
            ELSE fold.value ->> 2
        END,
        fold.value ->> 3, fold.value ->> 4, fold.value ->> 5,

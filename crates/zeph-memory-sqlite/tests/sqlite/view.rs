@@ -144,6 +144,7 @@ async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
             patch(&["z"]),
         )),
         row(r#"{"type":"readied","task":9}"#),
+        row(r#"{"type":"fell_back","task":3,"to":1,"why":"error"}"#),
         row(r#"{"type":"expanded","task":2,"attempt":1,"list":6,"count":0}"#),
     ];
     let fence = store.claim("test", fixtures::at(0)).await.unwrap();
@@ -162,7 +163,7 @@ async fn tasks_that_were_added_have_names_and_notes_change_no_state() {
         "0 fetch running 1",
         "1 it's mapping 0",
         "2 save mapping 0",
-        "3 idle pending 0",
+        "3 idle falling_back 0",
         "4 x running 1",
         "5 y mapping 0",
         "6 it's[0] pending 0",

@@ -90,6 +90,7 @@ impl LastErrors {
             Record::AttemptFailed { .. }
                 | Record::PrepareFailed { .. }
                 | Record::BackedOff { .. }
+                | Record::FellBack { .. }
                 | Record::Failed { .. }
                 | Record::Skipped {
                     why: SkipWhy::Executor | SkipWhy::Condition,

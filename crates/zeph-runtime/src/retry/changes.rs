@@ -31,13 +31,15 @@ impl RetryPlan {
         self.graph.metadata_mut().insert(key, names);
         let mut given = BTreeMap::new();
         for (name, value) in values {
-            given.insert(self.find(&name)?, value);
+            let id = self.find(&name)?;
+            self.check_own_result(id, "give its result to")?;
+            given.insert(id, value);
         }
         let ids: Vec<TaskId> = self.graph.ids().collect();
         for id in ids {
             let is_new = |parent: &&TaskId| match &self.tasks[parent.index()] {
                 Ok(Kept::Given(_)) | Err(_) => true,
-                Ok(Kept::Nothing | Kept::Stored(_) | Kept::Default(_)) => false,
+                Ok(Kept::Nothing | Kept::Stored(_) | Kept::Default(_) | Kept::StandsBy) => false,
             };
             let parents = self.graph.parents(id);
             let runs = parents
@@ -56,6 +58,7 @@ impl RetryPlan {
             };
             self.tasks[id.index()] = task;
         }
+        self.stand_by();
         self.drop_lists()?;
         self.check_proposers()?;
         Ok(self)
@@ -66,7 +69,7 @@ impl RetryPlan {
         let is_kept = |id: TaskId| {
             let is_same = |parent: &TaskId| match &self.tasks[parent.index()] {
                 Ok(Kept::Given(_)) | Err(_) => false,
-                Ok(Kept::Nothing | Kept::Stored(_) | Kept::Default(_)) => true,
+                Ok(Kept::Nothing | Kept::Stored(_) | Kept::Default(_) | Kept::StandsBy) => true,
             };
             self.tasks[id.index()].is_err() && self.graph.parents(id).iter().all(is_same)
         };
@@ -138,6 +141,7 @@ impl RetryPlan {
                 let run = self.of.clone();
                 return Err(RuntimeError::Refused { run, reason });
             }
+            self.check_own_result(id, "choose")?;
             is_needed[id.index()] = true;
             named.push(id);
         }
@@ -146,6 +150,9 @@ impl RetryPlan {
         for id in ids.iter().rev() {
             if is_needed[id.index()] {
                 self.need_parents(*id, &mut is_needed, &named)?;
+                if let Some(fallback) = self.graph.fallback(*id) {
+                    is_needed[fallback.index()] = true;
+                }
             }
         }
         for (task, ..) in &self.expanded {
@@ -195,6 +202,7 @@ impl RetryPlan {
             .iter()
             .filter_map(|id| renumbered(*id))
             .collect();
+        self.stand_by();
         Ok(self)
     }
 

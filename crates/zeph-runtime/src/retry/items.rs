@@ -159,12 +159,14 @@ impl Compared<'_> {
         let has_same_list = parents.iter().all(|parent| tasks[parent.index()].is_ok());
         let is_chosen = self.chosen.iter().any(|name| names_task(name, task.name()));
         let waits_for_failure = task.rules().trigger == Trigger::AnyFailed && !is_root;
+        let is_fallback = graph.fallback_of(id).is_some();
         let fits = tasks[id.index()].is_err()
             && is_same
             && has_same_list
             && !is_chosen
             && !task.rules().finally
             && !waits_for_failure
+            && !is_fallback
             && graph.check_expansion(id, items.total).is_ok();
         fits.then_some((items.list, items.total))
     }

@@ -1,5 +1,6 @@
 //! Why a task has its state, in words, with the commands to type next.
 
+mod fallback;
 mod held;
 mod words;
 
@@ -14,6 +15,7 @@ use crate::read::page::{count, names};
 use crate::read::time::ago;
 use crate::read::{next, posted};
 
+pub(crate) use fallback::is_spare;
 pub(crate) use held::{Blocked, blocked, blocked_words};
 pub(crate) use words::{name, state};
 
@@ -112,6 +114,8 @@ pub(crate) fn of(view: &RunView, outside: &Outside, task: TaskId, now: Timestamp
             let text = format!("It runs for each item of a list: {}.", words::items(items));
             Reason::new("mapping", text).next([command(&["status", run.as_str()])])
         }
+        Explanation::FallingBack { to, why } => fallback::falling_back(view, task, to, why),
+        Explanation::Fallback { of } => fallback::spare(view, of),
         Explanation::Finally { open } => {
             let has = if open == 1 { "has" } else { "have" };
             let text = format!(
@@ -185,7 +189,7 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
     let (code, text) = match state {
         TaskState::Completed {
             output: Output::Definition,
-        } => (
+        } if view.stand_in(task).is_none() => (
             "completed",
             "It completed with its substitute value.".to_owned(),
         ),
@@ -193,6 +197,11 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
             "completed",
             "It completed with a result that was given by hand.".to_owned(),
         ),
+        TaskState::Completed { .. } if view.stand_in(task).is_some() => {
+            let other = view.stand_in(task).map_or("?", |other| name(view, other));
+            let text = format!("It failed, and completed with the result of {other}.");
+            ("completed", text)
+        }
         TaskState::Failed { why } => {
             let rules = view.graph().task(task).rules();
             (
@@ -209,6 +218,7 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
                     )
                 }
                 SkipWhy::Override => "It was skipped by hand.".to_owned(),
+                SkipWhy::NotNeeded => fallback::not_needed(view, task),
                 SkipWhy::NoFailure | SkipWhy::Declined | SkipWhy::Condition | SkipWhy::Executor => {
                     format!("It was skipped: {why}.")
                 }
@@ -223,6 +233,7 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
         | TaskState::BackingOff { .. }
         | TaskState::Asking { .. }
         | TaskState::Mapping
+        | TaskState::FallingBack { .. }
         | TaskState::Canceling { .. } => ("completed", "It completed.".to_owned()),
     };
     let root = because.last().copied().unwrap_or(task);

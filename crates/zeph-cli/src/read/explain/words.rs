@@ -5,6 +5,7 @@ use zeph_runtime::RunView;
 use zeph_runtime::driver::failed_items;
 use zeph_scheduler::{AttemptCounts, Items};
 
+use super::fallback;
 use crate::read::page::count;
 use crate::read::time::ago;
 
@@ -24,8 +25,16 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
             Some(of) => items(of),
             None => state.word().into(),
         },
+        TaskState::FallingBack { to, .. } => {
+            format!("failed, {} runs in its place", name(view, to))
+        }
         TaskState::Canceling { attempt, .. } => format!("canceling attempt {attempt}"),
         TaskState::Completed { output } => match output {
+            _ if view.scheduler.task(task).manual_end().is_none()
+                && let Some(other) = view.stand_in(task) =>
+            {
+                format!("completed with the result of {}", name(view, other))
+            }
             Output::Definition => "completed with its substitute value".into(),
             _ if view.scheduler.task(task).manual_end().is_some() => "completed by hand".into(),
             Output::None | Output::Content(_) => "completed".into(),
@@ -45,6 +54,9 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
             }
             SkipWhy::Declined => "skipped: declined".into(),
             SkipWhy::Override => "skipped by hand".into(),
+            SkipWhy::NotNeeded => {
+                format!("skipped: {} ended without it", fallback::user(view, task))
+            }
             SkipWhy::NoFailure | SkipWhy::Condition | SkipWhy::Executor => {
                 format!("skipped: {why}")
             }

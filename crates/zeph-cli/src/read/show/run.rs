@@ -285,11 +285,14 @@ impl<'a> ShowView<'a> {
 fn has_failed(view: &RunView, id: TaskId) -> bool {
     let is_action = matches!(view.graph().task(id).work(), Work::Action { .. });
     match view.scheduler.task(id).state() {
-        TaskState::Failed { .. } | TaskState::BackingOff { .. } => true,
+        TaskState::Failed { .. } | TaskState::FallingBack { .. } | TaskState::BackingOff { .. } => {
+            true
+        }
         TaskState::Asking { question } => {
             let mut open = view.scheduler.questions();
             open.any(|open| open.id == question && matches!(open.why, AskWhy::Failure(_)))
         }
+        TaskState::Completed { .. } if view.stand_in(id).is_some() => true,
         TaskState::Completed { output } => is_action && output == Output::Definition,
         TaskState::Pending
         | TaskState::Ready

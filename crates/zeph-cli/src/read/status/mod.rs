@@ -226,7 +226,7 @@ impl StatusView<'_> {
         let view = self.view;
         let mut ready: Vec<(Blocked, Vec<TaskId>)> = Vec::new();
         let (mut again, mut answer, mut others) = (Vec::new(), Vec::new(), Vec::new());
-        let mut lists = Vec::new();
+        let (mut lists, mut spare) = (Vec::new(), Vec::new());
         for id in view.graph().ids() {
             match view.scheduler.task(id).state() {
                 TaskState::Ready => {
@@ -238,10 +238,15 @@ impl StatusView<'_> {
                 }
                 TaskState::BackingOff { .. } => again.push(id),
                 TaskState::Asking { .. } => answer.push(id),
+                TaskState::Pending if explain::is_spare(view, id) => spare.push(id),
                 TaskState::Pending => others.push(id),
                 TaskState::Mapping => {
                     let items = explain::state(view, id);
                     lists.push((format!("for items, {items}"), vec![id]));
+                }
+                TaskState::FallingBack { to, .. } => {
+                    let name = explain::name(view, to);
+                    lists.push((format!("for {name}, which runs in its place"), vec![id]));
                 }
                 TaskState::Running { .. }
                 | TaskState::Canceling { .. }
@@ -260,6 +265,7 @@ impl StatusView<'_> {
             ("to be tried again".to_owned(), again),
             ("for an answer".to_owned(), answer),
             ("for other tasks".to_owned(), others),
+            ("in case another task fails".to_owned(), spare),
         ];
         lists
             .into_iter()

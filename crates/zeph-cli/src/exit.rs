@@ -300,6 +300,10 @@ fn of_runtime(error: &RuntimeError) -> CliError {
         E::Unreachable { .. } => store("unreachable"),
         E::DamagedRequests { .. } => store("damaged_requests"),
         E::NoSuchTask { .. } => usage("no_such_task"),
+        E::NoSuchRecord { run, .. } => usage("no_such_record").help(format!(
+            "`{}` prints the records of a task with their numbers",
+            command(&["show", run.as_str(), "TASK"])
+        )),
         E::NoSuchQuestion { run, .. } => usage("no_such_question").help(format!(
             "`{}` lists those that are open",
             command(&["status", run.as_str()])

@@ -1,5 +1,7 @@
 //! `zeph retry` and `zeph fork`: a new run of an ended one, which takes over the results that still count.
 
+mod fork_point;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -34,6 +36,8 @@ struct Selection<'a> {
     run: Option<&'a str>,
     /// Tasks that run although they completed.
     from: Vec<&'a str>,
+    /// Tasks that run although they completed, or the number of a record that the new run goes on from.
+    at: &'a [String],
     /// The only tasks that run; none for all.
     only: Vec<&'a str>,
     plan: Option<&'a Path>,
@@ -46,6 +50,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RetryArgs) -> Result<Exit, CliEr
     let selection = Selection {
         run: args.run.as_deref(),
         from: chosen.iter().map(String::as_str).collect(),
+        at: &[],
         only: args.only.iter().map(String::as_str).collect(),
         plan: args.plan.as_deref(),
         set: &[],
@@ -56,7 +61,8 @@ pub(crate) async fn run(cx: &AppContext, args: &RetryArgs) -> Result<Exit, CliEr
 pub(crate) async fn fork(cx: &AppContext, args: &ForkArgs) -> Result<Exit, CliError> {
     let selection = Selection {
         run: Some(&args.run),
-        from: args.at.iter().map(String::as_str).collect(),
+        from: Vec::new(),
+        at: &args.at,
         only: Vec::new(),
         plan: None,
         set: &args.set,
@@ -79,7 +85,12 @@ async fn start(
     let changed = selection.plan;
     let changed = changed.map(|path| plan::load_to_retry(cx, path, &params, earlier.clone()));
     let changed = changed.transpose()?;
-    let mut retry = compare(cx, &view, &earlier, changed.as_ref(), &selection.from)?;
+    let mut chosen = selection.from;
+    let record = fork_point::record(&view, selection.at, &mut chosen)?;
+    let mut retry = match record {
+        Some(record) => RetryPlan::at(&view, record, &chosen, |_, _| false)?,
+        None => compare(cx, &view, &earlier, changed.as_ref(), &chosen)?,
+    };
     if !selection.only.is_empty() {
         retry = retry.only(&selection.only)?;
     }
@@ -208,8 +219,12 @@ fn check_effects(retry: &RetryPlan) -> Result<(), CliError> {
         );
         ("effect_unknown", text)
     } else if !repeated.is_empty() {
+        let why = match retry.graph().metadata().get(RetryPlan::AT_KEY) {
+            Some(record) => format!("it or what it depends on completed after record {record}"),
+            None => "what it depends on does".to_owned(),
+        };
         let text = format!(
-            "{repeated} took effect, and it must not happen twice (at_most_once); it would run again, because what it depends on does"
+            "{repeated} took effect, and it must not happen twice (at_most_once); it would run again, because {why}"
         );
         ("effect_repeated", text)
     } else {
@@ -273,6 +288,8 @@ fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_d
         .collect();
     let spare = retry.graph().ids().filter(|&id| retry.stands_by(id));
     let kept = retry.graph().len() - again.len() - given.len() - spare.count();
+    let record: Option<u64> =
+        (retry.graph().metadata().get(RetryPlan::AT_KEY)).and_then(|record| record.parse().ok());
     if cx.json() {
         let again: Vec<Value> = again
             .iter()
@@ -281,6 +298,7 @@ fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_d
         out::json(&channel.marked(json!({
             "event": "retrying",
             "of": retry.of().as_str(),
+            "at": record,
             "dry_run": is_dry,
             "kept": kept,
             "again": again,
@@ -295,8 +313,9 @@ fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_d
     }
     let of = retry.of();
     let verb = if is_dry { "would retry" } else { "retrying" };
+    let at = record.map_or_else(String::new, |record| format!(" at record {record}"));
     channel.line(format!(
-        "{} run {of}: {} kept, {} to run",
+        "{} run {of}{at}: {} kept, {} to run",
         Tone::Good.paint(verb),
         count(kept as u64, "result"),
         count(again.len() as u64, "task"),
@@ -336,7 +355,7 @@ fn reason(retry: &RetryPlan, why: RunsAgain) -> String {
         RunsAgain::NotCompleted => "it did not complete".to_owned(),
         RunsAgain::EffectUnknown => "it may have taken effect (at_most_once)".to_owned(),
         RunsAgain::EffectRepeated => {
-            "it took effect (at_most_once), and what it depends on runs again".to_owned()
+            "it took effect (at_most_once), and cannot be taken over".to_owned()
         }
         RunsAgain::WaitsForFailure => "it waits for a failure".to_owned(),
         RunsAgain::Substituted => "it completed with a substitute value".to_owned(),
@@ -345,6 +364,11 @@ fn reason(retry: &RetryPlan, why: RunsAgain) -> String {
         RunsAgain::Upstream(parent) => {
             let parent = retry.graph().task(parent).name();
             format!("it needs {}", escape_terminal(parent))
+        }
+        RunsAgain::Later => {
+            let record = retry.graph().metadata().get(RetryPlan::AT_KEY);
+            let record = record.map_or("?", String::as_str);
+            format!("it completed after record {record}")
         }
         RunsAgain::Finally => "it runs at the end of each run".to_owned(),
         RunsAgain::StandsBy(user) => {

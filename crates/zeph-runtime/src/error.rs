@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zeph_graph::wire::{BadHeader, BadRecord, BadSpec};
-use zeph_graph::{ContentId, RunId};
+use zeph_graph::{ContentId, RunId, Seq};
 use zeph_memory::{RequestId, StoreError};
 use zeph_scheduler::Corrupt;
 
@@ -73,6 +73,16 @@ pub enum RuntimeError {
         task: String,
         /// The task that it depends on.
         parent: String,
+    },
+    /// The journal of the run has no record of that number.
+    #[error("run {run} has no record {record}: its records are 1 to {last}")]
+    NoSuchRecord {
+        /// The run.
+        run: RunId,
+        /// The number that was given.
+        record: Seq,
+        /// The number of its last record.
+        last: Seq,
     },
     /// The run is owned by a process that is alive.
     #[error("run {run} is active in another process ({owner})")]

@@ -1,6 +1,7 @@
 //! Retry: the results of an ended run that a new run takes over, and the tasks that run again.
 
 mod changes;
+mod earlier;
 mod fallbacks;
 mod items;
 
@@ -9,10 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
-    AttemptOutcome, ContentId, CutHow, Effect, Fault, Output, Policy, Record, RunId, Task,
+    AttemptOutcome, ContentId, CutHow, Effect, Fault, Output, Policy, Record, RunId, Seq, Task,
     TaskGraph, TaskId, TaskState, Work,
 };
 use zeph_memory::{Content, RawGraphStore};
+
+use earlier::Later;
 
 use crate::content::ContentParts;
 use crate::driver::defined_value;
@@ -118,6 +121,8 @@ pub enum RunsAgain {
     Changed,
     /// It depends on this task, which runs or has a given result.
     Upstream(TaskId),
+    /// It completed after the record at which the new run goes on.
+    Later,
     /// It runs at the end of each run.
     Finally,
     /// It is the fallback of this task, which runs again, and runs only if that fails.
@@ -129,6 +134,10 @@ pub enum RunsAgain {
 impl RetryPlan {
     /// The key of the graph's [metadata](TaskGraph::metadata) that holds the earlier run.
     pub const METADATA_KEY: &'static str = "retry_of";
+
+    /// The key of the graph's [metadata](TaskGraph::metadata) that holds the number of the record of
+    /// [`at`](Self::at).
+    pub const AT_KEY: &'static str = "retry_at";
 
     /// Compares an ended run with the graph of the new one: its own graph, or `changed`.
     ///
@@ -146,11 +155,41 @@ impl RetryPlan {
         chosen: &[&str],
         is_changed: impl Fn(TaskId, &Task) -> bool,
     ) -> Result<Self, RuntimeError> {
+        Self::compare(view, changed, chosen, &is_changed, &Later::default())
+    }
+
+    /// Compares an ended run with what it was at an earlier record: results that came after that record are not
+    /// taken over, tasks that were added after it are left out, and the rest is as in [`new`](Self::new) with the
+    /// graph of the run.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`RuntimeError::NoSuchRecord`].
+    pub fn at(
+        view: &RunView,
+        record: Seq,
+        chosen: &[&str],
+        is_changed: impl Fn(TaskId, &Task) -> bool,
+    ) -> Result<Self, RuntimeError> {
+        let (later, graph) = Later::than(view, record)?;
+        let changed = Some((graph, *view.scheduler.policy()));
+        let mut plan = Self::compare(view, changed, chosen, &is_changed, &later)?;
+        let key = Self::AT_KEY.to_owned();
+        plan.graph.metadata_mut().insert(key, record.to_string());
+        Ok(plan)
+    }
+
+    fn compare(
+        view: &RunView,
+        changed: Option<(TaskGraph, Policy)>,
+        chosen: &[&str],
+        is_changed: &dyn Fn(TaskId, &Task) -> bool,
+        later: &Later,
+    ) -> Result<Self, RuntimeError> {
         if view.scheduler.end().is_none() {
             let run = view.run.clone();
             return Err(RuntimeError::NotEnded { run });
         }
-        let is_same_graph = changed.is_none();
+        let is_same_graph = changed.is_none() || later.is_some();
         let same = || (view.graph().without_items(), *view.scheduler.policy());
         let (mut graph, policy) = changed.unwrap_or_else(same);
         let unknown = unknown_ends(view);
@@ -162,7 +201,8 @@ impl RetryPlan {
             new: &new,
             chosen,
             unknown: &unknown,
-            is_changed: &is_changed,
+            later,
+            is_changed,
         };
         let mut tasks: Vec<Result<Kept, RunsAgain>> = Vec::with_capacity(graph.len());
         for id in graph.ids() {
@@ -179,7 +219,8 @@ impl RetryPlan {
         }
         let expanded = compared.keep(&mut graph, &mut tasks);
         let mut proposers = Vec::new();
-        for entry in view.entries.iter().filter(|_| is_same_graph) {
+        let entries = view.entries.iter().filter(|entry| !later.has(entry.seq));
+        for entry in entries.filter(|_| is_same_graph) {
             if let Record::Amended { task, .. } = entry.record {
                 let name = task.map(|task| view.graph().task(task).name());
                 proposers.extend(name.and_then(|name| graph.find(name)));
@@ -196,6 +237,7 @@ impl RetryPlan {
         let key = Self::METADATA_KEY.to_owned();
         graph.metadata_mut().insert(key, view.run.to_string());
         graph.metadata_mut().remove(Self::GIVEN_KEY);
+        graph.metadata_mut().remove(Self::AT_KEY);
         labels::inherit(view.graph(), graph.metadata_mut());
         let mut plan = Self {
             of: view.run.clone(),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 use zeph_executor::double::{ScriptedExecutor, Step};
 use zeph_executor::{Registry, TaskError};
-use zeph_graph::{OnFailure, Params, RunEnd, Task, TaskGraph};
+use zeph_graph::wire::GraphSpec;
+use zeph_graph::{Effect, OnFailure, Params, Question, RunEnd, Seq, Task, TaskGraph};
 use zeph_memory::MemoryStore;
 use zeph_runtime::{Engine, RetryPlan, RunView, RunsAgain, RuntimeError, Submission};
 
@@ -194,4 +195,91 @@ async fn a_task_runs_alone_with_the_results_that_it_needs() {
     assert_eq!(again(&between).len(), 2);
     let error = plan(&["d"]).unwrap_err();
     assert!(matches!(error, RuntimeError::NoResult { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_run_goes_on_from_what_had_completed_at_a_record() {
+    let store = MemoryStore::new();
+    let view = failed(&store).await;
+    let end_of = |name: &str| {
+        let task = view.task(name).expect("is a task");
+        let mut ends = view
+            .entries
+            .iter()
+            .filter(|entry| entry.record.task_end().is_some_and(|end| end.task == task));
+        ends.next().expect("it ended").seq
+    };
+    let at = |record: Seq| RetryPlan::at(&view, record, &[], |_, _| false);
+    let all = [
+        ("a", RunsAgain::Later),
+        ("b", RunsAgain::NotCompleted),
+        ("c", RunsAgain::Later),
+        ("d", RunsAgain::NotCompleted),
+    ];
+    assert_eq!(again(&at(Seq::FIRST).expect("is a record")), all);
+    let first = end_of("a").min(end_of("c"));
+    let plan = at(first).expect("is a record");
+    let late = if first == end_of("a") { "c" } else { "a" };
+    let wanted: Vec<_> = all
+        .into_iter()
+        .filter(|(name, why)| *why != RunsAgain::Later || *name == late)
+        .collect();
+    assert_eq!(again(&plan), wanted);
+    assert_eq!(
+        plan.graph().metadata().get(RetryPlan::AT_KEY),
+        Some(&first.to_string())
+    );
+    let last = view.entries.last().expect("has records").seq;
+    assert_eq!(again(&at(last).expect("is a record")).len(), 2);
+    for wrong in [Seq::new(0), last.plus(1)] {
+        let error = at(wrong).expect_err("is no record").to_string();
+        let wanted = format!("has no record {wrong}: its records are 1 to {last}");
+        assert!(error.contains(&wanted), "{error}");
+    }
+    // A retry of the fork is of the whole fork.
+    let script = Arc::new(ScriptedExecutor::new().otherwise(Step::ok(4)));
+    let engine = engine(&store, &script).await;
+    let submission = plan.submission(&store).await.expect("is readable");
+    let run = engine.submit(submission).await.expect("is saved");
+    assert_eq!(
+        run.wait().await.expect("ends").end(),
+        Some(RunEnd::Completed)
+    );
+    let view = RunView::load(&store, run.id()).await.expect("is there");
+    let plan = RetryPlan::new(&view, None, &["d"], |_, _| false).expect("has ended");
+    assert_eq!(plan.graph().metadata().get(RetryPlan::AT_KEY), None);
+}
+
+#[tokio::test]
+async fn a_fork_leaves_out_what_was_added_later_and_repeats_no_effect_in_silence() {
+    let store = MemoryStore::new();
+    let mut graph = TaskGraph::new();
+    let once = doing("once").effect(Effect::AtMostOnce);
+    let once = graph.add_task(once, []);
+    let ask = Task::new("ask").question(Question::text("?"));
+    graph.add_task(ask, [once]);
+    let script = Arc::new(ScriptedExecutor::new().otherwise(Step::ok(1)));
+    let engine = engine(&store, &script).await;
+    let run = engine
+        .submit(Submission::new(graph))
+        .await
+        .expect("is saved");
+    run.until(|run| run.counts.completed == 1).await;
+    let point = RunView::load(&store, run.id()).await.expect("is there");
+    let point = point.entries.last().expect("has records").seq;
+    let patch = r#"{"version":1,"tasks":[{"name":"more","needs":["ask"],"work":{"kind":"action","name":"do"}}]}"#;
+    let patch = GraphSpec::from_json(patch).expect("is a patch");
+    run.amend(&patch, 0).await.expect("is saved");
+    run.answer(1, "yes").await.expect("is saved");
+    run.wait().await.expect("ends");
+    let view = RunView::load(&store, run.id()).await.expect("is there");
+    let plan = RetryPlan::at(&view, point, &[], |_, _| false).expect("is a record");
+    assert_eq!(again(&plan), [("ask", RunsAgain::Later)]);
+    assert_eq!(plan.gone(), ["more"]);
+    let plan = RetryPlan::at(&view, Seq::FIRST, &[], |_, _| false).expect("is a record");
+    let wanted = [
+        ("once", RunsAgain::EffectRepeated),
+        ("ask", RunsAgain::Later),
+    ];
+    assert_eq!(again(&plan), wanted);
 }

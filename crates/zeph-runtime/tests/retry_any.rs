@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use zeph_executor::{Registry, TaskError, TaskInput, TaskOutput, closure};
-use zeph_graph::{Effect, Foreach, ItemFailure, OnFailure, Task, TaskGraph, TaskId, Trigger};
+use zeph_graph::{Effect, Foreach, ItemFailure, OnFailure, Seq, Task, TaskGraph, TaskId, Trigger};
 use zeph_memory::MemoryStore;
 use zeph_runtime::{Engine, RetryPlan, RunView, RunsAgain, Submission};
 
@@ -26,6 +26,8 @@ struct Draft {
 enum Change {
     Retry(Vec<prop::sample::Index>),
     Fork(prop::sample::Index),
+    /// Going on from what there was at a record.
+    At(prop::sample::Index),
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
@@ -50,6 +52,7 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         names.prop_map(Change::Retry),
         any::<prop::sample::Index>().prop_map(Change::Fork),
+        any::<prop::sample::Index>().prop_map(Change::At),
     ]
 }
 
@@ -135,6 +138,16 @@ fn is_on_purpose(why: RunsAgain) -> bool {
     )
 }
 
+/// What a run keeps that goes on at a record had completed then.
+fn check_point(view: &RunView, record: Seq, kept: &[String]) {
+    let before = view.entries.iter().filter(|entry| entry.seq <= record);
+    let ends = before.filter_map(|entry| entry.record.task_end());
+    let ended: BTreeSet<&str> = ends.map(|end| view.graph().task(end.task).name()).collect();
+    for name in kept {
+        assert!(ended.contains(&**name), "{name} came after record {record}");
+    }
+}
+
 async fn check(drafts: Vec<Draft>, fails: Vec<Vec<prop::sample::Index>>, changes: Vec<Change>) {
     let store = MemoryStore::new();
     let definition = graph(&drafts);
@@ -168,6 +181,10 @@ async fn check(drafts: Vec<Draft>, fails: Vec<Vec<prop::sample::Index>>, changes
                     picks.iter().map(|pick| pick.get(&names).as_str()).collect();
                 RetryPlan::new(&view, None, &chosen, |_, _| false)
             }
+            Change::At(pick) => {
+                let record = pick.get(&view.entries).seq;
+                RetryPlan::at(&view, record, &[], |_, _| false)
+            }
             Change::Fork(pick) => {
                 let name = pick.get(&names).clone();
                 let is_list = items.contains_key(&name);
@@ -186,6 +203,9 @@ async fn check(drafts: Vec<Draft>, fails: Vec<Vec<prop::sample::Index>>, changes
             .map(|(_, task)| task.name().to_owned())
             .filter(|name| !reasons.contains_key(name))
             .collect();
+        if let Change::At(pick) = &change {
+            check_point(&view, pick.get(&view.entries).seq, &kept);
+        }
         let submission = plan.submission(&store).await.expect("is read");
         let work = work(generation);
         let next = run(&store, &work, submission).await;

@@ -28,8 +28,9 @@ pub(crate) struct RetryArgs {
 pub(crate) struct ForkArgs {
     /// The ended run, or the beginning of its name
     pub(crate) run: String,
-    /// Run this task again, and what depends on it
-    #[arg(long, group = "where", value_name = "TASK")]
+    /// Run this task again, and what depends on it; or go on from what had completed at this record of the journal,
+    /// which is a number as `zeph show RUN TASK` prints it
+    #[arg(long, group = "where", value_name = "TASK|SEQ")]
     pub(crate) at: Vec<String>,
     /// Give this task a result, and run again what depends on it; VALUE is JSON or a text, @FILE and @- read it
     #[arg(long, group = "where", value_name = "TASK=VALUE")]

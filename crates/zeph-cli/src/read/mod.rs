@@ -28,4 +28,4 @@ pub(crate) mod page;
 pub(crate) mod time;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;

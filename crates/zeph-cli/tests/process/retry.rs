@@ -182,6 +182,76 @@ fn a_fork_goes_on_with_a_result_that_was_given_by_hand() {
 }
 
 #[test]
+fn a_fork_goes_on_from_a_record() {
+    let scene = Scene::new(
+        r#"
+        [tasks.fetch]
+        shell = "echo fetch >> log; echo text"
+        [tasks.second]
+        needs = ["fetch"]
+        shell = "echo seven >> log"
+        [tasks.send]
+        needs = ["second"]
+        effect = "at_most_once"
+        shell = "echo send >> log"
+        "#,
+    );
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    let shown = json_of(&scene.zeph(&["show", "one", "fetch", "--json"]));
+    let records = shown["records"].as_array().expect("has records");
+    let done = records
+        .iter()
+        .find(|record| record["kind"] == "task_completed");
+    let done = done.expect("it completed")["seq"].to_string();
+
+    let fork = |at: &str, more: &[&str]| scene.zeph(&[&["fork", "one", "--at", at], more].concat());
+    let dry = fork(&done, &["--dry-run", "--rerun-interrupted"]);
+    for wanted in [
+        &*format!("would retry run one at record {done}: 1 result kept, 2 tasks to run"),
+        &format!("again second: it completed after record {done}"),
+        "again send: it took effect (at_most_once), and cannot be taken over",
+    ] {
+        assert!(dry.out.contains(wanted), "{wanted}: {dry:?}");
+    }
+    let dry = json_of(&fork(&done, &["--dry-run", "--json"]));
+    assert_eq!(dry["at"].to_string(), done, "{dry}");
+    assert_eq!(dry["kept"], 1, "{dry}");
+    for (at, wanted) in [
+        ("0", "has no record 0: its records are 1 to "),
+        ("9999", "has no record 9999"),
+        ("record=x", "record=x is no number"),
+        ("sevn", "has no task \"sevn\""),
+        (
+            &*done,
+            "because it or what it depends on completed after record",
+        ),
+    ] {
+        let refused = fork(at, &[]);
+        assert_eq!(code(&refused), 2, "{at}: {refused:?}");
+        assert!(refused.err.contains(wanted), "{wanted}: {refused:?}");
+    }
+    assert_eq!(scene.log(), ["fetch", "send", "seven"], "nothing ran");
+
+    let forked = fork(&done, &["--rerun-interrupted", "--name", "two"]);
+    assert_eq!(code(&forked), 0, "{forked:?}");
+    assert_eq!(scene.log(), ["fetch", "send", "send", "seven", "seven"]);
+    let set = [
+        "--at",
+        "task=second",
+        "--set",
+        "fetch=other",
+        "--rerun-interrupted",
+        "--name",
+        "three",
+    ];
+    let forked = fork(&done, &set);
+    assert_eq!(code(&forked), 0, "{forked:?}");
+    assert!(forked.out.contains("given fetch"), "{forked:?}");
+    assert_eq!(scene.log().len(), 7, "fetch did not run again");
+}
+
+#[test]
 fn a_changed_plan_runs_only_what_has_changed() {
     let scene = failed();
     let plan = r#"

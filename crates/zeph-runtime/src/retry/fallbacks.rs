@@ -38,7 +38,10 @@ impl RetryPlan {
                 let kept = match (&self.tasks[user.index()], &self.tasks[id.index()]) {
                     (Ok(_), _) => Ok(Kept::StandsBy),
                     (Err(_), Ok(_)) if is_once => Err(RunsAgain::EffectRepeated),
-                    (Err(_), &Err(RunsAgain::EffectUnknown)) => Err(RunsAgain::EffectUnknown),
+                    (
+                        Err(_),
+                        &Err(why @ (RunsAgain::EffectUnknown | RunsAgain::EffectRepeated)),
+                    ) => Err(why),
                     (Err(_), _) => Err(RunsAgain::StandsBy(user)),
                 };
                 self.tasks[id.index()] = kept;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use zeph_graph::wire::{GraphSpec, TaskSpec};
 use zeph_graph::{ContentId, Effect, Task, TaskGraph, TaskId, TaskState, Trigger};
 
+use super::earlier::Later;
 use super::{Kept, RunsAgain, names_task, result_of};
 use crate::view::RunView;
 
@@ -15,6 +16,7 @@ pub(super) struct Compared<'a> {
     pub(super) new: &'a GraphSpec,
     pub(super) chosen: &'a [&'a str],
     pub(super) unknown: &'a BTreeSet<TaskId>,
+    pub(super) later: &'a Later,
     pub(super) is_changed: &'a dyn Fn(TaskId, &Task) -> bool,
 }
 
@@ -48,7 +50,7 @@ impl Compared<'_> {
         if waits_for_failure && !graph.parents(id).is_empty() {
             return Err(RunsAgain::WaitsForFailure);
         }
-        let kept = result_of(self.view, before, self.unknown)?;
+        let kept = self.result_of(before)?;
         if self.has_items_to_run(before) {
             return Err(RunsAgain::NotCompleted);
         }
@@ -62,6 +64,15 @@ impl Compared<'_> {
         let is_same = earlier.work == spec.work && names(&earlier.needs) == names(&spec.needs);
         let is_same = is_same && !(self.is_changed)(id, task);
         is_same.then_some(kept).ok_or(RunsAgain::Changed)
+    }
+
+    /// The result of a task that the new run can take over.
+    fn result_of(&self, task: TaskId) -> Result<Kept, RunsAgain> {
+        let kept = result_of(self.view, task, self.unknown)?;
+        if self.later.completed(task) {
+            return Err(RunsAgain::Later);
+        }
+        Ok(kept)
     }
 
     /// Whether an item of the task failed or was canceled, although the task has a result.
@@ -82,7 +93,9 @@ impl Compared<'_> {
         let is_once = task.rules().effect == Effect::AtMostOnce;
         let is_repeated = known.is_some_and(|before| has_result(self.view, before));
         match kept {
-            Err(RunsAgain::Upstream(_) | RunsAgain::Changed) if is_once && is_repeated => {
+            Err(RunsAgain::Upstream(_) | RunsAgain::Changed | RunsAgain::Later)
+                if is_once && is_repeated =>
+            {
                 Err(RunsAgain::EffectRepeated)
             }
             kept => kept,
@@ -135,8 +148,8 @@ impl Compared<'_> {
                 continue;
             };
             for item in items.map(TaskId::from_index) {
-                let kept = self.item(graph.task(item));
-                tasks.push(kept);
+                let (item, kept) = (graph.task(item), self.item(graph.task(item)));
+                tasks.push(self.unless_repeated(item, kept));
             }
         }
         expanded
@@ -152,6 +165,9 @@ impl Compared<'_> {
         let task = graph.task(id);
         let before = self.view.graph().find(task.name())?;
         let items = self.view.scheduler.items(before)?;
+        if self.later.expanded(before) {
+            return None;
+        }
         let (earlier, spec) = (self.spec(before), &self.new.tasks[id.index()]);
         let is_same = earlier.work == spec.work && !(self.is_changed)(id, task);
         let parents = graph.parents(id);
@@ -179,7 +195,7 @@ impl Compared<'_> {
     fn item(&self, item: &Task) -> Result<Kept, RunsAgain> {
         let before = self.view.graph().find(item.name());
         let before = before.ok_or(RunsAgain::New)?;
-        let kept = result_of(self.view, before, self.unknown)?;
+        let kept = self.result_of(before)?;
         let is_chosen = self.chosen.contains(&item.name());
         if is_chosen {
             Err(RunsAgain::Chosen)

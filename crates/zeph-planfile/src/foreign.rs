@@ -99,6 +99,10 @@ const TASK: &[Help] = &[
         "write `on_failure = \"skip\"`; tasks that need it and still run have `after = \"all_done\"`",
     ),
     (
+        "fallback fallbacks alternative backup rescue catch otherwise else",
+        "write `on_failure = { fallback = \"NAME\" }`: that task runs in its place",
+    ),
+    (
         "env_file envfile env_from dotenv environment_file",
         "write `env_file = \".env\"` at the top of the plan; all commands get its variables",
     ),
@@ -317,8 +321,12 @@ const ON_FAILURE: &[Help] = &[
         "write `retry = 3`, or `on_failure = \"retry\"`",
     ),
     (
-        "default value fallback",
+        "default value substitute",
         "write `on_failure = { value = … }`",
+    ),
+    (
+        "fallback alternative backup instead otherwise else rescue catch handler",
+        "write `on_failure = { fallback = \"NAME\" }`: that task runs in its place",
     ),
 ];
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use zeph_graph::{Effect, FailureAnswer, ItemFailure, OnConflict, OverBudget, Trigger};
 
 use crate::param::ParamKind;
-use crate::task::keys as task_keys;
+use crate::task::{FALLBACK, keys as task_keys};
 use crate::templated::{CONDITION, LIST};
 use crate::{group, include, matrix, param, plan, subplan};
 
@@ -309,13 +309,14 @@ fn attempt(key: &str) -> Option<(&'static str, Value)> {
             ] }),
         ),
         "on_failure" => (
-            "What happens when no retry is left: \"abort\", \"skip\", \"ask\", \"retry\", a value, or a question with a default.",
+            "What happens when no retry is left: \"abort\", \"skip\", \"ask\", \"retry\", a value, a question with a default, or another task that runs instead.",
             json!({ "anyOf": [
                 words(&["abort", "skip", "ask", "retry"]),
                 { "type": "object", "properties": {
                     "value": {},
                     "ask": { "type": "object", "properties": ask, "additionalProperties": false },
-                }, "minProperties": 1 },
+                    FALLBACK: text(),
+                }, "minProperties": 1, "maxProperties": 1, "additionalProperties": false },
             ] }),
         ),
         "effect" => (

@@ -17,7 +17,7 @@ use crate::param::{Param, ParamKind};
 use crate::plan::{self, Inner};
 use crate::references::{only_member, replace_members};
 use crate::sub_reads::{Names, read_tasks};
-use crate::task::{self, Mode, Use};
+use crate::task::{self, FALLBACK, Mode, Use};
 use crate::template::{Replaced, rewrite, texts_mut};
 
 /// The key of a task that names a plan file.
@@ -270,7 +270,12 @@ impl<'p> Sub<'p> {
     ) -> Vec<Member<'static>> {
         let members = std::mem::take(&mut self.inner.members);
         let names = Names::of(&members);
-        let mut needed = HashSet::new();
+        // A fallback waits for nothing, and nothing waits for it.
+        let mut needed: HashSet<String> = (members.iter())
+            .filter_map(|member| fallback_of(&member.entry.node))
+            .map(|name| format!("{}.{name}", self.name))
+            .collect();
+        let fallbacks = needed.clone();
         let mut made = Vec::with_capacity(members.len() + 1);
         for mut member in members {
             let own = member.entry.to_mut();
@@ -292,7 +297,7 @@ impl<'p> Sub<'p> {
             let needs = strings(&own.node, "needs");
             let is_final =
                 matches!(own.node.field("finally"), Some(node) if node.value == Value::Bool(true));
-            if needs.is_empty() && !is_final {
+            if needs.is_empty() && !is_final && !fallbacks.contains(&own.key) {
                 begin(&mut own.node, fields);
             }
             needed.extend(needs);
@@ -333,7 +338,7 @@ impl<'p> Sub<'p> {
                 items.iter_mut().for_each(|item| rename_text(item, renamed));
             }
             if let (true, Value::Table(inner)) = (names_tasks, &mut field.node.value) {
-                let fallback = inner.iter_mut().filter(|entry| entry.key == "fallback");
+                let fallback = inner.iter_mut().filter(|entry| entry.key == FALLBACK);
                 fallback.for_each(|entry| rename_text(&mut entry.node, renamed));
             }
         }
@@ -397,6 +402,11 @@ fn rename_text(node: &mut Node, renamed: impl Fn(&str) -> Option<String>) {
     {
         *name = new;
     }
+}
+
+/// The name of the task that runs in place of a task.
+fn fallback_of(task: &Node) -> Option<&str> {
+    task.field("on_failure")?.field(FALLBACK)?.as_text()
 }
 
 /// The texts of a list in a table.

@@ -38,7 +38,9 @@ impl Plan {
             .filter(|task| is_aborting(task))
             .map(|task| task.spec.name.as_str())
             .collect();
-        let read = read_outputs(&plan.tasks);
+        let mut read = read_outputs(&plan.tasks);
+        // The answer is the result of another task.
+        read.extend(plan.tasks.iter().filter_map(fallback_of));
         let mut by_name: HashMap<&str, &Draft> = (plan.tasks.iter())
             .map(|task| (task.spec.name.as_str(), task))
             .collect();
@@ -93,6 +95,15 @@ impl Plan {
 fn is_aborting(task: &Draft) -> bool {
     matches!(task.spec.work, WorkSpec::Action { .. })
         && matches!(task.spec.on_failure, OnFailureSpec::Abort {})
+}
+
+/// The task that runs in place of this one.
+fn fallback_of(task: &Draft) -> Option<String> {
+    if let OnFailureSpec::Fallback { task } = &task.spec.on_failure {
+        Some(task.clone())
+    } else {
+        None
+    }
 }
 
 fn is_yes_or_no(task: &Draft) -> bool {

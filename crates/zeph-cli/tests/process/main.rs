@@ -15,6 +15,7 @@ mod control;
 mod docs_plans;
 mod early;
 mod environment;
+mod fallback;
 mod foreach;
 mod gate;
 mod goal;

@@ -21,7 +21,7 @@ use crate::template::Template;
 use crate::templated::CONDITION;
 
 pub(crate) use foreach::lane as item_lane;
-pub(crate) use rules::Rules;
+pub(crate) use rules::{FALLBACK, Rules};
 
 /// A text of the plan that may have expressions.
 #[derive(Clone, Debug)]
@@ -204,6 +204,11 @@ pub(crate) fn read_defaults(node: &Node, problems: &mut Diagnostics) -> (Rules, 
         return (Rules::default(), uses);
     };
     let rules = Rules::read(&fields, &mut uses, problems);
+    if let Some(place) = rules.fallback {
+        let message = "`fallback` belongs to one task, not to `defaults`";
+        let one = Diagnostic::new(code::MISPLACED_KEY, message).at(place);
+        problems.push(one.help("a task can run in place of one other task only: write it there"));
+    }
     (rules, uses)
 }
 

@@ -25,6 +25,9 @@ pub(crate) const KEYS: [&str; 11] = [
     "path",
 ];
 
+/// The key of `on_failure` that names the task that runs in place of this one.
+pub(crate) const FALLBACK: &str = "fallback";
+
 /// What happens after the last attempt.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
@@ -41,6 +44,8 @@ pub(crate) struct Rules {
     pub(super) total_timeout: Option<u64>,
     pub(super) retry: Option<RetryKeys>,
     pub(super) on_failure: Option<Failure>,
+    /// The name in `on_failure = { fallback = … }`.
+    pub(super) fallback: Option<Span>,
     pub(super) effect: Option<Effect>,
     pub(super) lanes: Option<(Vec<LaneUseSpec>, Span)>,
     pub(super) priority: Option<i32>,
@@ -61,6 +66,10 @@ impl Rules {
             total_timeout: fields.read("total_timeout", |node, what| micros(node, what, problems)),
             retry: fields.read("retry", |node, _| retry::read(node, problems)),
             on_failure: fields.read("on_failure", |node, _| on_failure(node, uses, problems)),
+            fallback: (fields
+                .get("on_failure")
+                .and_then(|node| node.field(FALLBACK)))
+            .map(|node| node.span),
             effect: fields.read("effect", |node, what| {
                 node.parse(what, Effect::WORDS, problems)
             }),
@@ -89,6 +98,8 @@ impl Rules {
         spec.effect = self.effect.or(defaults.effect).unwrap_or_default();
         spec.priority = self.priority.or(defaults.priority).unwrap_or_default();
         draft.retry = self.retry.or(defaults.retry);
+        let place = self.fallback.map(|place| (graph_code::BAD_FALLBACK, place));
+        draft.marks.extend(place);
         if let Some((lanes, place)) = self.lanes.or_else(|| defaults.lanes.clone()) {
             spec.lanes = lanes;
             let codes = [
@@ -129,7 +140,17 @@ fn on_failure(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> O
             _ => Some(Failure::Retry),
         };
     }
-    let fields = node.table("`on_failure`", &["value", "ask"], problems)?;
+    let fields = node.table("`on_failure`", &["value", "ask", FALLBACK], problems)?;
+    if fields.entries().len() > 1 {
+        let (first, second) = (&fields.entries()[0].key, &fields.entries()[1]);
+        let message = format!("`on_failure` has both `{first}` and `{}`", second.key);
+        problems.push(Diagnostic::new(code::MISPLACED_KEY, message).at(second.key_span));
+        return None;
+    }
+    if let Some(name) = fields.get(FALLBACK) {
+        let task = name.string("`fallback`", problems)?.to_owned();
+        return then(OnFailureSpec::Fallback { task });
+    }
     match (fields.get("value"), fields.entry("ask")) {
         (Some(value), None) => {
             note_texts(value, uses);
@@ -140,13 +161,8 @@ fn on_failure(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) -> O
             let default = ask_default(&ask.node, problems)?;
             then(OnFailureSpec::Ask { default })
         }
-        (Some(_), Some(ask)) => {
-            let message = "`on_failure` has both `value` and `ask`";
-            problems.push(Diagnostic::new(code::MISPLACED_KEY, message).at(ask.key_span));
-            None
-        }
-        (None, None) => {
-            problems.push(Diagnostic::new(code::MISSING_KEY, "`on_failure` is empty").at(node.span).help("write \"abort\", \"skip\", \"ask\", \"retry\", { value = … } or { ask = … }"));
+        (_, None) | (Some(_), Some(_)) => {
+            problems.push(Diagnostic::new(code::MISSING_KEY, "`on_failure` is empty").at(node.span).help("write \"abort\", \"skip\", \"ask\", \"retry\", { value = … }, { ask = … } or { fallback = \"NAME\" }"));
             None
         }
     }

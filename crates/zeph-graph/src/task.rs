@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rules::{Approval, Effect, Foreach, LaneUse, OnFailure, Question, Retry, Trigger};
-use crate::{Budget, LaneId, Params};
+use crate::{Budget, LaneId, Params, TaskId};
 
 /// The definition of a task: its work and its rules.
 ///
@@ -252,6 +252,23 @@ impl Task {
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.rules_mut().on_failure = on_failure;
         self
+    }
+
+    /// Lets another task of the graph run in place of this one when its last attempt has failed.
+    ///
+    /// As [`on_failure`](Self::on_failure) with [`OnFailure::Fallback`], where the conditions are.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_graph::{Task, TaskGraph};
+    /// let mut graph = TaskGraph::new();
+    /// let mirror = graph.add_task(Task::new("mirror").action("http_get"), []);
+    /// let fetch = graph.add_task(Task::new("fetch").action("http_get").fallback(mirror), []);
+    /// assert_eq!(graph.fallback(fetch), Some(mirror));
+    /// ```
+    #[must_use]
+    pub fn fallback(self, task: TaskId) -> Self {
+        self.on_failure(OnFailure::Fallback(task))
     }
 
     /// Limits each attempt. Zero is refused when the task is added.

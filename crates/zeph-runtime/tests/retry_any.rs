@@ -19,6 +19,7 @@ struct Draft {
     items: Option<(u32, ItemFailure)>,
     trigger: Trigger,
     is_once: bool,
+    has_fallback: bool,
 }
 
 /// What happens to an ended run.
@@ -38,12 +39,14 @@ fn draft() -> impl Strategy<Value = Draft> {
         prop::option::weighted(0.4, (0..4u32, rules)),
         prop::sample::select(triggers),
         prop::bool::weighted(0.3),
+        prop::bool::weighted(0.3),
     )
-        .prop_map(|(needs, items, trigger, is_once)| Draft {
+        .prop_map(|(needs, items, trigger, is_once, has_fallback)| Draft {
             needs,
             items,
             trigger,
             is_once,
+            has_fallback,
         })
 }
 
@@ -66,6 +69,12 @@ fn graph(drafts: &[Draft]) -> TaskGraph {
             .on_failure(OnFailure::Skip);
         if draft.is_once {
             task = task.effect(Effect::AtMostOnce);
+        }
+        if draft.has_fallback {
+            let rules = task.clone().trigger(Trigger::AllSuccess).rules().clone();
+            let other = Task::new(format!("t{at}f")).action("do");
+            let other = graph.add_task(other.with_rules(rules), []);
+            task = task.fallback(other);
         }
         if let Some((_, on_failure)) = draft.items {
             task = task.foreach(Foreach {
@@ -200,6 +209,8 @@ async fn check(drafts: Vec<Draft>, fails: Vec<Vec<prop::sample::Index>>, changes
             plan.again().map(|(id, why)| (name(id), why)).collect();
         let given: BTreeSet<String> = plan.given().map(name).collect();
         let kept: Vec<String> = (plan.graph().tasks())
+            // The fallback of a task that keeps its result takes none over.
+            .filter(|(id, _)| !plan.stands_by(*id))
             .map(|(_, task)| task.name().to_owned())
             .filter(|name| !reasons.contains_key(name))
             .collect();

@@ -212,13 +212,21 @@ impl End<'_> {
     /// What the failures led to, and what did not succeed at once.
     fn render_rest(&self, channel: Channel) {
         for task in self.substituted().take(MAX_FAILURES) {
-            let (word, name) = (Tone::Warning.paint("value"), escape_terminal(&task.name));
+            let name = escape_terminal(&task.name);
             let why = task.error.as_ref().map(|error| error.message.as_str());
             let why = why
                 .and_then(|why| why.lines().next())
                 .unwrap_or("it failed");
             let why = escape_terminal(why);
-            channel.line(format!("{word} {name}: a substitute value is used: {why}"));
+            let (word, what) = match self.stand_in(task) {
+                Some(other) => {
+                    let other = escape_terminal(other);
+                    ("fallback", format!("{other} ran instead"))
+                }
+                None => ("value", "a substitute value is used".to_owned()),
+            };
+            let word = Tone::Warning.paint(word);
+            channel.line(format!("{word} {name}: {what}: {why}"));
         }
         let (Some(view), groups) = (self.view, &self.not_started) else {
             return;
@@ -241,13 +249,21 @@ impl End<'_> {
     /// The tasks with a substitute value in place of the result of a failed attempt.
     fn substituted(&self) -> impl Iterator<Item = &TaskReport> {
         let tasks = self.report.tasks.iter();
-        tasks.filter(|task| is_substituted(task))
+        tasks.filter(|task| is_substituted(task) || self.stand_in(task).is_some())
+    }
+
+    /// The name of the task whose result a task has in place of its own.
+    fn stand_in(&self, task: &TaskReport) -> Option<&str> {
+        let view = self.view.filter(|_| task.state.is_completed())?;
+        let other = view.stand_in(task.id)?;
+        Some(view.graph().task(other).name())
     }
 
     /// The tasks that completed with a result of their own after a failure.
     fn flaky(&self) -> impl Iterator<Item = &TaskReport> {
         self.report.tasks.iter().filter(|task| {
-            task.state.is_completed() && task.attempt_counts.failures > 0 && !is_substituted(task)
+            let is_own = !is_substituted(task) && self.stand_in(task).is_none();
+            task.state.is_completed() && task.attempt_counts.failures > 0 && is_own
         })
     }
 

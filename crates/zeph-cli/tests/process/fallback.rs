@@ -30,6 +30,8 @@ fn a_fallback_gives_the_result_and_everything_says_so() {
         run.out.contains("fallback fetch: mirror runs instead: "),
         "{run:?}"
     );
+    let summed = "fallback fetch: mirror ran instead: ";
+    assert!(run.out.contains(summed), "{run:?}");
     assert!(run.out.contains("no route"), "{run:?}");
     let saved = scene.zeph(&["show", "one", "save"]);
     assert!(saved.out.contains("saved 2"), "{saved:?}");

@@ -84,8 +84,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
             values.put::<T>(name, 0, Arc::new(read_answer(name, value)?));
             Ok(true)
         });
-        self.readers.insert(id, read);
-        Handle::new(id)
+        self.handle(id, read)
     }
 }
 

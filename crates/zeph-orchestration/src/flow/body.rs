@@ -10,7 +10,7 @@ use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput};
 use zeph_graph::TaskId;
 
 use super::inputs::{Inputs, ReadValue, Reader};
-use super::value_store::{ValueStore, Values};
+use super::value_store::{ValueStore, Values, made_by};
 
 /// The data that all bodies of a flow share after it is built.
 pub(super) struct Shared {
@@ -43,8 +43,9 @@ where
         let parents = &input.parents;
         let args = self.inputs.read(&Reader { shared, parents })?;
         let value = (self.closure)(cx.clone(), args).await?;
-        let output = K::output(&value, cx.attempt())?;
+        let mut output = K::output(&value, cx.attempt())?;
         if !K::IN_JOURNAL {
+            output = made_by(output, &self.name);
             let attempt = u64::from(cx.attempt().get());
             shared.values.put(&self.name, attempt, Arc::new(value));
         }

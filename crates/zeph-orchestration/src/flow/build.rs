@@ -1,10 +1,12 @@
 //! Building and running a flow.
 
+use std::any::TypeId;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
+use serde_json::Value;
 use zeph_executor::{Executor, Registry, TaskContext, TaskError};
 use zeph_graph::{
     OnFailure, Params, Policy, RunEnd, RunId, Task, TaskGraph, TaskId, Trigger, Work,
@@ -15,7 +17,7 @@ use zeph_runtime::{Engine, Limits, Owners, RuntimeError, Submission};
 use super::body::{Body, Shared};
 use super::inputs::{Handle, Inputs, ReadValue};
 use super::report::{FlowError, FlowReport, FlowRun};
-use super::value_store::{Durable, InMemory, ValueStore};
+use super::value_store::{Durable, InMemory, ValueStore, Values};
 use super::when::Condition;
 
 /// A graph of typed async closures.
@@ -42,7 +44,8 @@ pub struct Flow<Kind = InMemory> {
     pub(super) graph: TaskGraph,
     pub(super) registry: Registry,
     pub(super) shared: Arc<OnceLock<Shared>>,
-    pub(super) readers: IndexMap<TaskId, ReadValue>,
+    readers: IndexMap<TaskId, ReadValue>,
+    types: IndexMap<TaskId, TypeId>,
     store: Arc<dyn RawGraphStore>,
     policy: Policy,
     run: Option<RunId>,
@@ -105,6 +108,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
             registry: Registry::new(),
             shared: Arc::default(),
             readers: IndexMap::new(),
+            types: IndexMap::new(),
             store,
             policy: Policy::default(),
             run: None,
@@ -125,7 +129,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
     /// # Panics
     ///
     /// With the caller's location, if the name is taken or invalid, a handle comes from another flow, the
-    /// task has work already, or it has a substitute value that is not a `T`. A flow in memory accepts no
+    /// task has work already, it has a fallback whose result is not a `T`, or a substitute value that is not a `T`. A flow in memory accepts no
     /// substitute value, and a person who is asked about a failure cannot give a value either.
     #[track_caller]
     pub fn task<I, T, F, Fut>(&mut self, task: impl Into<Task>, inputs: I, body: F) -> Handle<T>
@@ -245,7 +249,7 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
 
     /// Adds a task whose executor is a closure.
     #[track_caller]
-    pub(super) fn add_closure<T>(
+    pub(super) fn add_closure<T: 'static>(
         &mut self,
         condition: Option<Condition>,
         task: Task,
@@ -270,7 +274,35 @@ impl<Kind: Send + Sync + 'static> Flow<Kind> {
         let id = self.graph.add_task(task, inputs);
         // A duplicate name was rejected by the graph.
         let _ = self.registry.bind(&*name, executor);
+        self.handle(id, read)
+    }
+
+    /// The handle of a new task, whose result `read` reads.
+    ///
+    /// # Panics
+    /// If its fallback has another type.
+    #[track_caller]
+    pub(super) fn handle<T: 'static>(&mut self, id: TaskId, read: ReadValue) -> Handle<T> {
+        let of = TypeId::of::<T>();
+        let read = match self.graph.fallback(id) {
+            None => read,
+            Some(fallback) => {
+                assert!(
+                    self.types.get(&fallback) == Some(&of),
+                    "the result of task {:?} has another type than that of its fallback {:?}",
+                    self.graph.task(id).name(),
+                    self.graph.task(fallback).name()
+                );
+                let other = self.readers.get(&fallback).cloned();
+                Arc::new(move |values: &Values, name: &Arc<str>, json: &Value| {
+                    let is_read = read(values, name, json)?;
+                    let other = other.as_ref().filter(|_| !is_read);
+                    other.map_or(Ok(is_read), |other| other(values, name, json))
+                })
+            }
+        };
         self.readers.insert(id, read);
+        self.types.insert(id, of);
         Handle::new(id)
     }
 

@@ -10,7 +10,7 @@ use zeph_executor::{Parent, TaskError};
 use zeph_graph::TaskId;
 
 use super::body::Shared;
-use super::value_store::{Values, attempt_of};
+use super::value_store::{Values, maker_of};
 
 /// The result that a task of a flow will have. Handles are `Copy`.
 pub struct Handle<T> {
@@ -175,10 +175,16 @@ pub(super) fn find<T: Send + Sync + 'static>(
     if let Some(value) = values.get(name, 0) {
         return Ok(Some(value));
     }
-    if read(values, name, json)? {
-        return Ok(values.get(name, 0));
+    if let Some((maker, attempt)) = maker_of(json)
+        && let Some(value) = values.get(&maker, attempt)
+    {
+        return Ok(Some(value));
     }
-    Ok(attempt_of(json).and_then(|attempt| values.get(name, attempt)))
+    Ok(if read(values, name, json)? {
+        values.get(name, 0)
+    } else {
+        None
+    })
 }
 
 impl Inputs for () {

@@ -148,15 +148,20 @@ impl FlowReport {
                 run: run.run.clone(),
                 source: Arc::new(error),
             })?;
-            let owners: BTreeMap<ContentId, TaskId> = chunk.iter().copied().collect();
+            // A task and its fallback have one result.
+            let mut owners: BTreeMap<ContentId, Vec<TaskId>> = BTreeMap::new();
+            for &(id, task) in chunk {
+                owners.entry(id).or_default().push(task);
+            }
             // The part without a name is the value; others are blobs.
             for part in parts.iter().filter(|part| part.name.is_empty()) {
-                let value = serde_json::from_slice(&part.bytes);
+                let value = serde_json::from_slice::<Value>(&part.bytes);
                 let value = value.map_err(|error| RuntimeError::Unreadable {
                     run: run.run.clone(),
                     reason: format!("a stored output is not JSON: {error}"),
                 })?;
-                stored.extend(owners.get(&part.id).map(|task| (*task, value)));
+                let owners = owners.get(&part.id).into_iter().flatten();
+                stored.extend(owners.map(|task| (*task, value.clone())));
             }
         }
         Ok(Self {

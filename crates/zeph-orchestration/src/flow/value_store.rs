@@ -64,9 +64,22 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> ValueStore<T> for 
 /// because a person could give one as a value.
 const ATTEMPT: &str = "flow_attempt";
 
-/// The attempt that made the value, if this JSON names one.
-pub(super) fn attempt_of(json: &Value) -> Option<u64> {
-    json.get(ATTEMPT)?.as_u64()
+/// The key under which the journal stores the task of that attempt: with a fallback, it is another task than the one
+/// whose result this is.
+const TASK: &str = "flow_task";
+
+/// Adds the task to the journal's form of a value in memory.
+pub(super) fn made_by(mut output: TaskOutput, task: &str) -> TaskOutput {
+    if let Some(json) = output.value.as_object_mut() {
+        json.insert(TASK.to_owned(), task.into());
+    }
+    output
+}
+
+/// The task and the attempt that made the value, if this JSON names them.
+pub(super) fn maker_of(json: &Value) -> Option<(Arc<str>, u64)> {
+    let task = json.get(TASK)?.as_str()?;
+    Some((task.into(), json.get(ATTEMPT)?.as_u64()?))
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(value: &Value) -> Result<T, TaskError> {

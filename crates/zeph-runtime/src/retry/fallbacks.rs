@@ -42,6 +42,7 @@ impl RetryPlan {
                         Err(_),
                         &Err(why @ (RunsAgain::EffectUnknown | RunsAgain::EffectRepeated)),
                     ) => Err(why),
+                    (Err(_), &Err(RunsAgain::Chosen)) if is_once => Err(RunsAgain::Chosen),
                     (Err(_), _) => Err(RunsAgain::StandsBy(user)),
                 };
                 self.tasks[id.index()] = kept;

@@ -66,13 +66,26 @@ pub fn junit(view: &RunView, report: &RunReport) -> String {
     xml.push_str("    </properties>\n");
     for task in &report.tasks {
         let reason = reasons.get(&task.id).map(String::as_str);
-        case(&mut xml, name, task, took(task), reason);
+        let end = End {
+            reason,
+            stand_in: (view.stand_in(task.id)).map(|other| view.graph().task(other).name()),
+        };
+        case(&mut xml, name, task, took(task), end);
     }
     xml.push_str("  </testsuite>\n</testsuites>\n");
     xml
 }
 
-fn case(xml: &mut String, suite: &str, task: &TaskReport, took: Duration, reason: Option<&str>) {
+/// How a task ended.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    /// In words.
+    reason: Option<&'a str>,
+    /// The task that ran in its place.
+    stand_in: Option<&'a str>,
+}
+
+fn case(xml: &mut String, suite: &str, task: &TaskReport, took: Duration, end: End<'_>) {
     let name = escaped(&task.name);
     let time = seconds(took);
     let _ = write!(
@@ -87,10 +100,13 @@ fn case(xml: &mut String, suite: &str, task: &TaskReport, took: Duration, reason
     xml.push_str(">\n");
     if is_flaky {
         let failures = task.attempt_counts.failures;
+        let how = match end.stand_in {
+            Some(other) => format!("with the result of {}", escaped(other)),
+            None => format!("in attempt {}", task.attempts),
+        };
         let _ = writeln!(
             xml,
-            "      <flakyFailure message=\"completed in attempt {}, after {failures} failures\"/>",
-            task.attempts
+            "      <flakyFailure message=\"completed {how}, after {failures} failures\"/>"
         );
     } else if is_failed(task) {
         let message = task.reason().unwrap_or_default();
@@ -114,7 +130,7 @@ fn case(xml: &mut String, suite: &str, task: &TaskReport, took: Duration, reason
             let _ = writeln!(xml, "      <system-err>{text}</system-err>");
         }
     } else {
-        let why = escaped(reason.unwrap_or_else(|| task.state.word()));
+        let why = escaped(end.reason.unwrap_or_else(|| task.state.word()));
         let _ = writeln!(xml, "      <skipped message=\"{why}\"/>");
     }
     xml.push_str("    </testcase>\n");

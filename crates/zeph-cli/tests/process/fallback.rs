@@ -46,6 +46,11 @@ fn a_fallback_gives_the_result_and_everything_says_so() {
         ),
         (&["show", "one", "fetch"], "no route"),
         (&["show", "one", "fetch"], "mirror runs in its place"),
+        (&["show", "one", "mirror"], "it runs if fetch fails"),
+        (
+            &["junit", "one"],
+            "completed with the result of mirror, after 1 failures",
+        ),
         (&["graph", "one"], "mirror (if fetch fails)"),
         (&["graph", "plan.toml", "--format", "dot"], "style=dashed"),
         (&["explain", "falling_back"], "fallback"),

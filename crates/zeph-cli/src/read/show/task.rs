@@ -111,6 +111,10 @@ impl<'a> ShowView<'a> {
             let of = explain::name(view, of);
             page.fact("item", format!("{index} of the list of {of}"));
         }
+        if let Some(user) = view.graph().fallback_of(self.task) {
+            let user = explain::name(view, user);
+            page.fact("fallback", format!("it runs if {user} fails"));
+        }
         // What the failure of an item does is a rule of its task.
         let is_own = |name: &str| item.is_none() || name != "on failure";
         let own = rules::changed(view.graph(), definition).into_iter();
@@ -377,6 +381,7 @@ impl<'a> ShowView<'a> {
             "definition": spec,
             "input": self.input,
             "supplied_by": self.supplied_by(),
+            "fallback_of": view.graph().fallback_of(self.task).map(|user| explain::name(view, user)),
             "needs": view.graph().parents(self.task).iter().map(need).collect::<Vec<_>>(),
             "times": self.time_breakdown.task(self.task).to_json(),
             "spent": spent_json(view.scheduler.spent_by(self.task)),

@@ -86,7 +86,10 @@ impl Facts {
             let expected = Rules {
                 foreach: None,
                 approve: None,
-                prepare: None,
+                prepare: match foreach.prepare_items {
+                    true => definition.rules().prepare.clone(),
+                    false => None,
+                },
                 on_failure: zeph_graph::OnFailure::Skip,
                 ..definition.rules().clone()
             };

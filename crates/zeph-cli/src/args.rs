@@ -222,6 +222,9 @@ pub(crate) struct RunArgs {
     /// Show what would run, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Run the tasks with a `cache`, too; their new results are kept for later runs
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     #[command(flatten)]
     pub(crate) start: StartArgs,
 }

@@ -108,6 +108,9 @@ async fn start(
     if let (Some(plan), Some(models)) = (&changed, &models) {
         plan::check_agents(models.agents.as_deref(), plan)?;
     }
+    if args.no_cache {
+        run::set_no_cache(retry.metadata_mut());
+    }
     run::set_labels(retry.metadata_mut(), &args.labels)?;
     if let Some(group) = run::group(Some(retry.graph()), &args.group)? {
         group.store(retry.metadata_mut());

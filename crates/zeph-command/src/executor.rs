@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
+use zeph_executor::{
+    Executor, Prepared, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
+};
 
+use crate::cache::Cache;
 use crate::capture::Capture;
 use crate::named_outputs::{OutputFile, OutputFolder};
 use crate::params::{CommandParams, OutputFormat, invalid};
@@ -35,6 +38,7 @@ impl CommandExecutor {
             outputs: OutputFolder::default(),
             max_output: DEFAULT_MAX_OUTPUT,
             slots: Semaphore::new(spawn::slots()),
+            hashing: Semaphore::new(spawn::HASHING),
         })
     }
 }
@@ -51,6 +55,11 @@ impl Executor for CommandExecutor {
         }
         let patterns = artifacts::patterns("artifacts", &params.artifacts)?;
         let stdin = standard_input(&mut params, &input)?;
+        let cache = Cache::read(&self.config, &params, &input, stdin.as_ref())?;
+        let key = match &cache {
+            Some(cache) => Some(cache.key(&self.config).await?),
+            None => None,
+        };
         let named = self.config.outputs.file();
         let file = named.as_ref().map(OutputFile::path);
         let started = spawn::start(&self.config, cx, &params, stdin.is_some(), file).await?;
@@ -60,16 +69,37 @@ impl Executor for CommandExecutor {
         });
         let (child, group) = (started.child, started.group);
         let ended = attempt::drive(cx, child, group, stdin, &mut capture).await?;
-        let output = outcome::evaluate(&params, &ended, capture, named, self.config.max_output)?;
-        if patterns.is_empty() {
-            return Ok(output);
+        let mut output =
+            outcome::evaluate(&params, &ended, capture, named, self.config.max_output)?;
+        if !patterns.is_empty() {
+            let folder = spawn::directory(&self.config, &params).unwrap_or_else(|| ".".into());
+            let collect = move || artifacts::collect(&folder, &patterns);
+            let artifacts = tokio::task::spawn_blocking(collect).await??;
+            output = (artifacts.into_iter()).fold(output, TaskOutput::with_artifact);
         }
-        let folder = spawn::directory(&self.config, &params).unwrap_or_else(|| ".".into());
-        let collect = move || artifacts::collect(&folder, &patterns);
-        let artifacts = tokio::task::spawn_blocking(collect).await??;
-        Ok(artifacts
-            .into_iter()
-            .fold(output, TaskOutput::with_artifact))
+        // A result of files that changed while the command ran is not that of the files before it.
+        if let (Some(cache), Some(key)) = (cache, key)
+            && cache
+                .key(&self.config)
+                .await
+                .is_ok_and(|after| after == key)
+        {
+            output.key = Some(key);
+        }
+        Ok(output)
+    }
+
+    async fn prepare(&self, _: &TaskContext, input: TaskInput) -> Result<Prepared, TaskError> {
+        if input.preparation["cache"].is_null() {
+            return Ok(Prepared::Run);
+        }
+        let mut params: CommandParams = input.params_as()?;
+        params.check()?;
+        let stdin = standard_input(&mut params, &input)?;
+        match Cache::read(&self.config, &params, &input, stdin.as_ref())? {
+            Some(cache) => Ok(Prepared::Find(cache.key(&self.config).await?)),
+            None => Ok(Prepared::Run),
+        }
     }
 }
 

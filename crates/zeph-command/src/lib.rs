@@ -27,6 +27,13 @@
 //! `bad_artifact` for a link out of the directory, a name that is no name of an artifact, and a file that cannot
 //! be read. An attempt holds its artifacts in memory until they are stored.
 //!
+//! **Cache.** With `{"cache": {"inputs": [patterns]}}` as the preparation, the result of an equal command counts:
+//! the key is the BLAKE3 hash of the parameters, the directory, the standard input, and the names, contents and
+//! executable bits of the files below the directory that match. It is computed before the task starts, and again
+//! before and after the attempt: if a file changed while the command ran, its result gets no key. Inherited
+//! variables are not a part of it. The error is `cache_input_missing` for a pattern without a file, and
+//! `bad_cache_input` for a link out of the directory and a file that cannot be read.
+//!
 //! **Stopping.** When an attempt is canceled, the executor sends SIGTERM to the whole group, and
 //! SIGKILL after the grace period; when it is killed, SIGKILL at once. Dropping the attempt's future
 //! kills the group. When the command itself has ended, other processes of the group have one second to
@@ -44,7 +51,7 @@
 //! system has no process, descriptor or memory for a command, the command waits until it has.
 //!
 //! **Errors.** `invalid_params`, `command_not_found`, `not_executable`, `cwd_missing`,
-//! `arguments_too_long`, `bad_json`, `bad_outputs`, `artifact_missing`, `artifact_too_large`, `bad_artifact`, `bad_env_file`, `missing_variable`, `output_too_large` (with `"output": "json"` only) are permanent;
+//! `arguments_too_long`, `bad_json`, `bad_outputs`, `artifact_missing`, `artifact_too_large`, `bad_artifact`, `bad_cache_input`, `cache_input_missing`, `bad_env_file`, `missing_variable`, `output_too_large` (with `"output": "json"` only) are permanent;
 //! `exit_code` (a code that is not in `ok_codes`, or a signal) and `spawn_failed` are retryable. A signal
 //! that comes from outside, such as SIGKILL, makes the error `Interrupted`.
 //!
@@ -66,6 +73,7 @@
 
 mod artifacts;
 mod attempt;
+mod cache;
 mod capture;
 mod environment;
 mod executor;

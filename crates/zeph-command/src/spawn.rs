@@ -42,7 +42,12 @@ pub(crate) struct CommandConfig {
     pub(crate) max_output: usize,
     /// One for each command that the limit of descriptors allows at the same time.
     pub(crate) slots: Semaphore,
+    /// Limits how many commands read their input files at the same time.
+    pub(crate) hashing: Semaphore,
 }
+
+/// The number of commands that read their input files at the same time.
+pub(crate) const HASHING: usize = 8;
 
 /// The number of commands that may run at the same time.
 pub(crate) fn slots() -> usize {

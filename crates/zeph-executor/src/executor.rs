@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{TaskContext, TaskError, TaskOutput};
+use crate::{ResultKey, TaskContext, TaskError, TaskOutput};
 
 /// Runs the attempts of tasks.
 ///
@@ -70,6 +70,8 @@ pub enum Prepared {
     Run,
     /// It does not run, because it has this result of an earlier run.
     Supply(TaskOutput),
+    /// It has the result that was stored under this [key](TaskOutput::key), and runs if there is none.
+    Find(ResultKey),
 }
 
 #[async_trait]

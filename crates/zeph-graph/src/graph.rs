@@ -55,6 +55,10 @@ impl TaskGraph {
     /// The key of the [metadata](Self::metadata) that holds the folder in which commands and tools work.
     pub const FOLDER: &'static str = "plan_folder";
 
+    /// The key of the [metadata](Self::metadata) of a run that looks for no result in the cache; its own results
+    /// are found there all the same.
+    pub const NO_CACHE: &'static str = "no_cache";
+
     /// An empty graph.
     #[must_use]
     pub fn new() -> Self {

@@ -49,7 +49,8 @@ pub use rules::{
     OnFailure, Question, Retry, Trigger,
 };
 pub use state::{
-    AskWhy, CancelWhy, CutHow, CutWhy, Fault, Output, RunEnd, RunState, SkipWhy, TaskState,
+    AskWhy, CancelWhy, CutHow, CutWhy, Fault, Output, RunEnd, RunState, SkipWhy, SuppliedWhy,
+    TaskState,
 };
 pub use task::{Rules, Task, Work};
 pub use time::Timestamp;

@@ -53,10 +53,11 @@ impl TaskGraph {
     pub fn expand(&mut self, task: TaskId, count: u32) -> Result<Range<u32>, AddError> {
         self.check_expansion(task, count)?;
         let definition = self.task(task).clone();
+        let prepares_items = (definition.rules().foreach).is_some_and(|one| one.prepare_items);
         let rules = Arc::new(Rules {
             foreach: None,
             approve: None,
-            prepare: None,
+            prepare: (definition.rules().prepare.clone()).filter(|_| prepares_items),
             on_failure: OnFailure::Skip,
             ..definition.rules().clone()
         });

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::wire::{is_default, no_fields};
 use crate::{
     AnsweredBy, AskWhy, Attempt, Budget, CancelWhy, ContentId, CutHow, CutWhy, FailureAnswer,
-    Fault, Output, QuestionId, ReservationId, RunEnd, Seq, SkipWhy, Spend, TaskId, Timestamp,
+    Fault, Output, QuestionId, ReservationId, RunEnd, Seq, SkipWhy, Spend, SuppliedWhy, TaskId,
+    Timestamp,
 };
 
 /// One decision of the scheduler. Small and `Copy`; it refers to texts and outputs by content id.
@@ -69,6 +70,12 @@ pub enum Record {
         /// Where the result is stored, in this run.
         #[serde(default, skip_serializing_if = "is_default")]
         output: Output,
+        /// Why the earlier result counts.
+        #[serde(default, skip_serializing_if = "is_default")]
+        why: SuppliedWhy,
+        /// The run that made the result, if it is not the one that this run retries.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<ContentId>,
     },
     /// An attempt failed. The next record of the task is the consequence, such as a back-off.
     AttemptFailed {
@@ -360,7 +367,8 @@ impl Record {
         }
     }
 
-    /// The contents that it refers to: first output, error, note, patch or list, then the log or who decided.
+    /// The contents that it refers to: first output, error, note, patch or list, then the log, who decided, or the run
+    /// that made a result.
     pub fn contents(&self) -> impl Iterator<Item = ContentId> {
         let main =
             if let Self::AttemptFailed { error, .. } | Self::PrepareFailed { error, .. } = *self {
@@ -390,6 +398,8 @@ impl Record {
         | Self::Amended { by, .. } = *self
         {
             by.content()
+        } else if let Self::Supplied { from, .. } = *self {
+            from
         } else {
             self.attempt_end().and_then(|end| end.log)
         };

@@ -149,6 +149,10 @@ pub struct Foreach {
     /// What the failure of an item does to the others and to the task. Default: abort.
     #[serde(default, skip_serializing_if = "crate::wire::is_default")]
     pub on_failure: ItemFailure,
+    /// Whether each item is [prepared](crate::Rules::prepare), too. Default: only the task is, before it has its
+    /// list.
+    #[serde(default, skip_serializing_if = "crate::wire::is_default")]
+    pub prepare_items: bool,
 }
 
 const fn default_max_items() -> u32 {
@@ -164,6 +168,7 @@ impl Foreach {
     pub const DEFAULT: Self = Self {
         max: 1_000,
         on_failure: ItemFailure::Abort,
+        prepare_items: false,
     };
 
     /// Why a task cannot have it, given whether its work is an action and its strategy is to ask.

@@ -176,6 +176,20 @@ impl Output {
 }
 
 words! {
+    /// Why a result of an earlier run is that of a task.
+    #[derive(Default)]
+    SuppliedWhy {
+        /// A retry keeps it: neither the task nor what it depends on has changed or runs again.
+        #[default]
+        Kept = "kept" => "kept of the earlier run",
+        /// A run made it with the same parameters and the same input files.
+        Cached = "cached" => "found in the cache",
+        /// What the task depends on ran again, with the same results as in the run that this run retries.
+        SameInputs = "same_inputs" => "kept, because its inputs are the same",
+    }
+}
+
+words! {
     /// How an attempt, and finally its task, failed.
     Fault {
         /// The executor returned an error that a retry may resolve.

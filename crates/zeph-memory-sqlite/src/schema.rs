@@ -21,11 +21,12 @@ pub const OLDEST_SQLITE: &str = "3.51.3";
 const LAST_UNRELEASED: i64 = 3;
 
 /// The SQL from each schema version to the next. The first script creates the tables in an empty database.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("sql/schema.sql"),
     include_str!("sql/schema_5.sql"),
     include_str!("sql/schema_6.sql"),
     include_str!("sql/schema_7.sql"),
+    include_str!("sql/schema_8.sql"),
 ];
 
 /// The views of the newest version. They hold no data, so each migration creates all of them anew.

@@ -32,6 +32,8 @@ zeph_diagnostics::codes! {
     UNSAFE_INTERPOLATION = "unsafe_interpolation",
     /// A secret would be stored or shown.
     SECRET_EXPOSED = "secret_exposed",
+    /// A result with `cache` would depend on a secret.
+    SECRET_IN_CACHE = "secret_in_cache",
     /// A parameter without a default was not given.
     MISSING_PARAM = "missing_param",
     /// The value of a parameter is not of its type, or not one of its choices.

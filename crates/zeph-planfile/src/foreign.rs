@@ -127,8 +127,12 @@ const TASK: &[Help] = &[
         "write `artifacts = [\"dist/*.gz\"]`: the files are kept, and are `${{ tasks.NAME.artifacts['dist/x.gz'] }}` of a task that needs it",
     ),
     (
-        "sources inputs register cache",
-        "files are not tracked; the result of a task is its standard output, `${{ tasks.NAME.stdout }}`",
+        "sources inputs caching cached cache_key memoize fingerprint skip_if_unchanged",
+        "write `cache = { inputs = [\"src/**\"] }`: the result of an equal command counts while these files are the same",
+    ),
+    (
+        "register",
+        "the result of a task is its standard output, `${{ tasks.NAME.stdout }}`",
     ),
     (
         "concurrency pool pools resource resource_class semaphore mutex max_active_tis_per_dag tags_limit queue",
@@ -192,6 +196,26 @@ const TASK: &[Help] = &[
         "write `params = { … }` beside `plan`, and `env = { … }` for a command",
     ),
     ("weight order", "write `priority = 1`"),
+];
+
+/// Keys of `cache`.
+const CACHE: &[Help] = &[
+    (
+        "files paths sources patterns globs watch",
+        "write `inputs = [\"src/**\"]`",
+    ),
+    (
+        "outputs artifacts targets generates",
+        "write `artifacts = [\"dist/*.gz\"]` at the task: they are a part of its result",
+    ),
+    (
+        "key keys env variables environment",
+        "the command, its arguments and its `env` are a part of the key; write a value that matters into `env`",
+    ),
+    (
+        "ttl max_age expires",
+        "a result is found until its run is deleted, for example by `zeph prune --older-than 30d`",
+    ),
 ];
 
 /// Words for `after`.
@@ -357,6 +381,11 @@ const ASK: &[Help] = &[
 /// The help for an unknown key of a parameter.
 pub(crate) fn param_key(key: &str) -> Option<&'static str> {
     find(PARAM, key)
+}
+
+/// The help for an unknown key of `cache`.
+pub(crate) fn cache_key(key: &str) -> Option<&'static str> {
+    find(CACHE, key)
 }
 
 /// The help for an unknown key of `foreach`.

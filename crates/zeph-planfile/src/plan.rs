@@ -382,6 +382,7 @@ impl Inner {
             for one in &task.uses {
                 scope.check(one, Some(&checked), &mut found);
             }
+            task.check_cache(&scope, &mut found);
             scope.check_code(task, &task.spec.work, &mut found);
             add(found, task.is_other_cell, problems);
         }

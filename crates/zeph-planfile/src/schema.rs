@@ -357,6 +357,20 @@ fn command(key: &str) -> Option<(&'static str, Value)> {
             "Patterns of the files that are kept for dependants, relative to the folder of the task.",
             json!({ "type": "array", "items": text(), "minItems": 1 }),
         ),
+        "cache" => (
+            "The result of an equal command of an earlier run counts, if these files are the same.",
+            json!({
+                "type": "object",
+                "properties": {
+                    "inputs": {
+                        "description": "Patterns of the files on which the result depends, relative to the folder of the task.",
+                        "type": "array", "items": text(), "minItems": 1,
+                    },
+                },
+                "required": ["inputs"],
+                "additionalProperties": false,
+            }),
+        ),
         "idle_timeout" => (
             "The longest time of an attempt without output.",
             of("duration"),

@@ -13,7 +13,7 @@ use crate::matrix::{self, group_of};
 use crate::param::Param;
 use crate::references::{ROOTS, Reference, references, references_in};
 use crate::task::{Draft, Kind, Mode, Stdout, Use};
-use crate::template::Template;
+use crate::template::{Template, texts_mut};
 use crate::templated::ARTIFACTS;
 
 /// A task whose texts are being checked, with the names of its dependencies.
@@ -269,6 +269,23 @@ impl<'a> Scope<'a> {
                     .help(help),
             );
         }
+    }
+
+    /// The first secret that the expressions in these parameters use.
+    pub(crate) fn secret_in(&self, params: &Value) -> Option<String> {
+        let mut params = params.clone();
+        let texts = texts_mut(&mut params).into_iter();
+        let used = texts.flat_map(|text| references_in(text.as_str().unwrap_or_default()));
+        let mut secrets = used.filter_map(|reference| match reference {
+            Reference::Param(name) => {
+                let param = self.params.get(name.as_str());
+                param.is_some_and(|param| param.is_secret).then_some(name)
+            }
+            Reference::Task { .. } | Reference::Run(_) | Reference::Item | Reference::ItemIndex => {
+                None
+            }
+        });
+        secrets.next()
     }
 
     /// Whether a template needs only parameters that are not secrets, so that it is filled in before the run.

@@ -18,14 +18,16 @@ use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
 
 mod artifacts;
+mod cache;
+mod condition;
 mod list;
 mod shown;
 
 pub(crate) use artifacts::ARTIFACTS;
 use artifacts::Texts;
-
-/// The parameter of a preparation that holds the condition of a task: one expression.
-pub(crate) const CONDITION: &str = "when";
+pub(crate) use cache::CACHE;
+pub(crate) use condition::CONDITION;
+use condition::check_condition;
 
 /// The parameter that holds the list of a task with `foreach`: values, or one expression.
 pub(crate) const LIST: &str = "foreach";
@@ -51,6 +53,9 @@ const MAX_PROMPT_VALUE_BYTES: usize = 64 << 10;
 ///
 /// `${{ tasks.NAME.artifacts }}` is the paths of the artifacts by name, as files in a folder that only the user may
 /// read; they are written before an attempt that uses them, and removed after it.
+///
+/// The part `cache` of the preparation is filled in, too, and gets the parameters as `params`, with the hash of each
+/// artifact in place of its path, which is another one each time.
 ///
 /// A `stdin` that is `${{ tasks.NAME.stdout }}`, with or without a line break behind it, becomes
 /// `stdin_from`, if the whole output is there as bytes.
@@ -130,7 +135,13 @@ impl<E: Executor> Executor for Templated<E> {
         if let (Some(list), None) = (list, &input.item) {
             return Ok(TaskOutput::from(filler(None).list(list)?));
         }
-        input.params = filler(self.sanitizer.as_deref()).fill(params)?;
+        let has_cache = !input.preparation[CACHE].is_null();
+        let raw = has_cache.then(|| params.clone());
+        let filled = filler(self.sanitizer.as_deref()).fill(params)?;
+        if let Some(raw) = raw {
+            self.fill_cache(cx, &mut input, &raw)?;
+        }
+        input.params = filled;
         self.inner.execute(cx, input).await
     }
 
@@ -150,6 +161,15 @@ impl<E: Executor> Executor for Templated<E> {
             };
             check_condition(&condition, &filler.fill(condition.clone())?)?;
         }
+        // The items of a list have results, and not the task that makes the list.
+        if input.item.is_none() && !input.params[LIST].is_null() {
+            return Ok(Prepared::Run);
+        }
+        if !input.preparation[CACHE].is_null() {
+            let params = inner_params(&input.params);
+            self.fill_cache(cx, &mut input, &params)?;
+            input.params = input.preparation[CACHE]["params"].clone();
+        }
         self.inner.prepare(cx, input).await
     }
 }
@@ -162,29 +182,6 @@ pub fn inner_params(params: &Value) -> Value {
         fields.remove(LIST);
     }
     params
-}
-
-/// Skips the task unless its condition is true.
-fn check_condition(condition: &Value, value: &Value) -> Result<(), TaskError> {
-    // A condition over parameters only has its value since the run was created.
-    let condition = match condition.as_str() {
-        Some(text) if text.contains("${{") => format!("its condition {text}"),
-        Some(_) | None => "its condition".to_owned(),
-    };
-    match value.as_str() {
-        Some("true") => Ok(()),
-        Some("false") => Err(TaskError::skip(format!("{condition} is false"))),
-        Some(_) | None => {
-            let text = zeph_common::truncate(
-                value.as_str().unwrap_or_default(),
-                80,
-                zeph_common::Boundary::Word,
-            );
-            let text = quote(&text.to_string());
-            let message = format!("{condition} is {text}, and not true or false");
-            Err(TaskError::permanent(message).with_code("expression_failed"))
-        }
-    }
 }
 
 /// Lets a command read the whole standard output of a parent that has it as bytes.
@@ -211,6 +208,8 @@ enum Reader {
     Attempt,
     /// A person, who sees no secrets.
     Person,
+    /// The key of a result, which holds no secrets.
+    Cache,
 }
 
 struct Filler<'a> {
@@ -283,6 +282,14 @@ impl Filler<'_> {
         });
         if let Some(name) = secret.filter(|_| self.reader == Reader::Person) {
             return Ok(format!("‹redacted: {name}›").into());
+        }
+        if let Some(name) = secret.filter(|_| self.reader == Reader::Cache) {
+            let message = format!(
+                "the task {} has a `cache` and uses the secret {}: no key of a result may hold it; remove the key `cache`",
+                quote(self.task),
+                quote(name)
+            );
+            return Err(TaskError::permanent(message).with_code("secret_in_cache"));
         }
         let has_secret = secret.is_some();
         let context = self.context(&used)?;

@@ -26,6 +26,7 @@ use crate::labels;
 use crate::message::PendingReply;
 use crate::parents::{ParentOutput, ParentRef, ends, parents};
 use crate::report::RunReport;
+use crate::retry::RetryPlan;
 use crate::snapshot::RunSnapshot;
 
 /// A run that this engine drives.
@@ -77,6 +78,8 @@ pub(crate) struct AttemptHandle {
 pub(crate) struct Sealed {
     pub(crate) append: Append,
     pub(crate) errors: BTreeMap<Seq, Arc<str>>,
+    /// The runs that made results, by the records that supply them.
+    pub(crate) origins: BTreeMap<Seq, Arc<str>>,
     /// The results that equal computations may find.
     pub(crate) results: Vec<KeyedResult>,
 }
@@ -85,9 +88,12 @@ impl ActiveRun {
     /// Turns a batch into the append that a store takes.
     pub(crate) fn seal(&mut self, batch: &Batch) -> Sealed {
         let mut errors = BTreeMap::new();
-        let mut results = Vec::new();
+        let (mut origins, mut results) = (BTreeMap::new(), Vec::new());
         let mut rows = Vec::with_capacity(batch.entries().len());
         for entry in batch.entries() {
+            if let Some(run) = self.origin_of(entry) {
+                origins.insert(entry.seq, run);
+            }
             let (row, reported) = self.row(entry, &mut results);
             rows.push(row);
             self.errors.note(entry, self.scheduler.graph(), reported);
@@ -106,6 +112,7 @@ impl ActiveRun {
         Sealed {
             append,
             errors,
+            origins,
             results,
         }
     }
@@ -138,6 +145,20 @@ impl ActiveRun {
             self.errors.forget(task);
         }
         text
+    }
+
+    /// The run that made the result that a record supplies.
+    fn origin_of(&self, entry: &Entry) -> Option<Arc<str>> {
+        let Record::Supplied { from, .. } = entry.record else {
+            return None;
+        };
+        let Some(from) = from else {
+            let metadata = self.scheduler.graph().metadata();
+            let earlier = metadata.get(RetryPlan::METADATA_KEY)?;
+            return Some(Arc::from(&**earlier));
+        };
+        let run = self.contents.get(from)?.origin()?;
+        Some(Arc::from(run.as_str()))
     }
 
     fn status(&self) -> RunStatus {

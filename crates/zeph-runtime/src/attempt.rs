@@ -7,10 +7,10 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use zeph_common::format_size;
 use zeph_executor::{
-    Artifact, Executor, Item, Parent, Prepared, Redact, TaskContext, TaskError, TaskInput,
-    TaskOutput, check_value_size,
+    Artifact, Executor, Item, Parent, Redact, TaskContext, TaskError, TaskInput, TaskOutput,
+    check_value_size,
 };
-use zeph_graph::{ContentId, Params, RunId};
+use zeph_graph::{ContentId, Params, RunId, SuppliedWhy};
 use zeph_memory::{Content, RawGraphStore, StoreError};
 
 use crate::content::{ContentParts, redacted_output};
@@ -31,6 +31,8 @@ pub(crate) struct AttemptJob {
     pub(crate) work: AttemptWork,
     pub(crate) max_output_bytes: usize,
     pub(crate) redact: Option<Arc<dyn Redact>>,
+    /// Whether a preparation looks for results of other runs.
+    pub(crate) finds_results: bool,
 }
 
 /// What an attempt does.
@@ -49,10 +51,18 @@ const PAGE: usize = 100;
 /// An attempt's result, with the form in which it is stored; `None` for the null value.
 pub(crate) type JobResult = Result<(Arc<TaskOutput>, Option<ContentParts>), JobError>;
 
-/// The outcome of a preparation; the form in which a result is stored is `None` for the null value.
+/// The outcome of a preparation.
 pub(crate) enum PreparedJob {
     Run,
-    Supply(Arc<TaskOutput>, Option<ContentParts>),
+    Supply(SuppliedResult),
+}
+
+/// A result of an earlier run.
+pub(crate) struct SuppliedResult {
+    pub(crate) output: Arc<TaskOutput>,
+    pub(crate) why: SuppliedWhy,
+    /// The run that made it, if it is not the one that this run retries.
+    pub(crate) from: Option<RunId>,
 }
 
 /// Why an attempt has no result.
@@ -101,21 +111,7 @@ impl AttemptJob {
         Ok(output)
     }
 
-    /// Asks the executor whether the task runs.
-    pub(crate) async fn prepare(self) -> Result<PreparedJob, JobError> {
-        let input = self.input().await?;
-        match self.executor.prepare(&self.context, input).await? {
-            Prepared::Run => Ok(PreparedJob::Run),
-            Prepared::Supply(output) => {
-                self.check(&output)?;
-                let output = redacted_output(self.redact.as_deref(), output)?;
-                let parts = ContentParts::of_output(&output);
-                Ok(PreparedJob::Supply(Arc::new(output), parts))
-            }
-        }
-    }
-
-    fn check(&self, output: &TaskOutput) -> Result<(), TaskError> {
+    pub(crate) fn check(&self, output: &TaskOutput) -> Result<(), TaskError> {
         check_value_size(&output.value, self.max_output_bytes)?;
         output.check_blobs()?;
         if output.blobs.contains_key("") {
@@ -125,7 +121,7 @@ impl AttemptJob {
         Ok(())
     }
 
-    async fn input(&self) -> Result<TaskInput, JobError> {
+    pub(crate) async fn input(&self) -> Result<TaskInput, JobError> {
         let parents = self.read_parents().await?;
         let item = match &self.work {
             AttemptWork::Item { list, index } => {

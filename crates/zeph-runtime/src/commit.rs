@@ -28,6 +28,8 @@ struct Pending {
     acks: Vec<PendingReply>,
     /// The error texts that events of the batch show.
     errors: BTreeMap<Seq, Arc<str>>,
+    /// The runs whose results the batch supplies.
+    origins: BTreeMap<Seq, Arc<str>>,
     /// The run after the batch; its scheduler may have moved on when the batch is saved.
     snapshot: Arc<RunSnapshot>,
 }
@@ -96,6 +98,7 @@ impl Core {
                     batch,
                     acks,
                     errors: sealed.errors,
+                    origins: sealed.origins,
                     snapshot,
                 })
             }
@@ -170,6 +173,7 @@ impl Core {
             batch,
             acks,
             mut errors,
+            mut origins,
             snapshot,
         } = pending;
         let Some(active) = self.runs.get_mut(&key) else {
@@ -189,6 +193,7 @@ impl Core {
                     event,
                     error: errors.remove(&entry.seq),
                     question: asked(entry, &snapshot).map(Box::new),
+                    from: origins.remove(&entry.seq),
                 });
             } else {
                 active.event_log.skip(entry);

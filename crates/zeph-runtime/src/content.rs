@@ -9,8 +9,8 @@ use serde_json::Value;
 use zeph_executor::{
     Artifact, Logs, Note, Redact, ResultKey, TaskError, TaskErrorRecord, TaskOutput,
 };
-use zeph_graph::ContentId;
 use zeph_graph::wire::GraphSpec;
+use zeph_graph::{ContentId, RunId};
 use zeph_memory::{Content, ContentKind};
 
 use crate::actor::Actor;
@@ -24,6 +24,8 @@ pub(crate) struct ContentParts {
     error_text: Option<Arc<str>>,
     /// The key under which an equal computation finds a result.
     key: Option<ResultKey>,
+    /// The run whose name it is.
+    origin: Option<RunId>,
 }
 
 impl ContentParts {
@@ -33,6 +35,7 @@ impl ContentParts {
             parts,
             error_text: None,
             key: None,
+            origin: None,
         }
     }
 
@@ -68,6 +71,20 @@ impl ContentParts {
     pub(crate) fn of_given(value: &Value) -> Self {
         let bytes = Bytes::from(value.to_string());
         Self::new("output", vec![(String::new(), bytes)])
+    }
+
+    /// The run that made a result.
+    pub(crate) fn of_run(run: &RunId) -> Self {
+        let bytes = Bytes::from(Value::from(run.as_str()).to_string());
+        Self {
+            origin: Some(run.clone()),
+            ..Self::new("run", vec![(String::new(), bytes)])
+        }
+    }
+
+    /// The run that made a result, if this is its name.
+    pub(crate) const fn origin(&self) -> Option<&RunId> {
+        self.origin.as_ref()
     }
 
     /// Who made a decision.

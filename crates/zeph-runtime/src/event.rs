@@ -29,6 +29,8 @@ pub enum RunEvent {
         error: Option<Arc<str>>,
         /// The question that was asked, unless it was closed again in the same commit.
         question: Option<Box<QuestionView>>,
+        /// The run that made the result, if the record supplies one.
+        from: Option<Arc<str>>,
     },
     /// An executor reported progress, at most 4 KiB of it. Not saved; untrusted text.
     Progress {

@@ -50,6 +50,7 @@ mod write;
 
 mod clock;
 mod error;
+mod origin;
 mod owner;
 mod run_slot;
 mod socket;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use tokio::task::{Id, JoinError};
-use zeph_executor::{ErrorClass, Stop, TaskContext};
-use zeph_graph::{Attempt, TaskId};
+use zeph_executor::{ErrorClass, Prepared, ResultKey, Stop, TaskContext, TaskOutput};
+use zeph_graph::{Attempt, RunId, SuppliedWhy, TaskGraph, TaskId};
+use zeph_memory::StoreError;
 
-use crate::attempt::{AttemptJob, AttemptWork, JobError, PreparedJob};
-use crate::content::ContentParts;
+use crate::attempt::{AttemptJob, JobError, PreparedJob, SuppliedResult};
+use crate::content::{ContentParts, read_output, redacted_output};
 use crate::core::Core;
-use crate::driver::{self, Failure, PrepareReport};
+use crate::driver::{self, Failure, PrepareReport, Role};
 use crate::in_flight::executor_grace;
 use crate::message::Key;
 
@@ -25,7 +26,12 @@ impl Core {
         let name = definition.shared_name();
         let (_, params) = driver::action_of(definition);
         let action = driver::needed_action(definition);
-        let Some(executor) = self.config.registry.find(&name, action.as_deref()) else {
+        let role = Role::of(active.scheduler.graph(), task);
+        let bound = match role {
+            Role::Item { of, .. } => active.scheduler.graph().task(of).shared_name(),
+            Role::Whole | Role::List | Role::Collect(_) => Arc::clone(&name),
+        };
+        let Some(executor) = self.config.registry.find(&bound, action.as_deref()) else {
             // Checked when the run was opened, and a registry does not shrink.
             return;
         };
@@ -45,9 +51,10 @@ impl Core {
             params,
             preparation: definition.rules().prepare.clone(),
             parents: active.parents(task),
-            work: AttemptWork::Whole,
+            work: active.work(&role),
             max_output_bytes: self.config.limits.max_output_bytes,
             redact: self.config.redact.clone(),
+            finds_results: !(active.scheduler.graph().metadata()).contains_key(TaskGraph::NO_CACHE),
         };
         let abort = (self.preparations).spawn_on(job.prepare(), &self.config.bodies);
         self.preparing.insert(abort.id(), (key, task));
@@ -85,9 +92,16 @@ impl Core {
         let redact = self.config.redact.as_deref();
         let (report, output) = match result {
             Some(Ok(PreparedJob::Run)) => (PrepareReport::Run, None),
-            Some(Ok(PreparedJob::Supply(output, parts))) => {
+            Some(Ok(PreparedJob::Supply(SuppliedResult { output, why, from }))) => {
+                let parts = ContentParts::of_output(&output);
                 let bytes = parts.as_ref().map_or(0, ContentParts::len);
-                (PrepareReport::Supply(parts), Some((output, bytes)))
+                let from = from.as_ref().map(ContentParts::of_run);
+                let report = PrepareReport::Supply {
+                    output: parts,
+                    why,
+                    from,
+                };
+                (report, Some((output, bytes)))
             }
             Some(Err(JobError::Failed(failure))) => {
                 let is_skip = failure.error.class() == ErrorClass::Skip;
@@ -114,5 +128,63 @@ impl Core {
                 active.cache_output(task, id, output, bytes);
             }
         });
+    }
+}
+
+impl AttemptJob {
+    /// Asks the executor whether the task runs.
+    pub(crate) async fn prepare(self) -> Result<PreparedJob, JobError> {
+        let input = self.input().await?;
+        let found = match self.executor.prepare(&self.context, input).await? {
+            Prepared::Run => return Ok(PreparedJob::Run),
+            Prepared::Supply(output) => {
+                self.check(&output)?;
+                Some(SuppliedResult {
+                    output: Arc::new(redacted_output(self.redact.as_deref(), output)?),
+                    why: SuppliedWhy::Kept,
+                    from: None,
+                })
+            }
+            Prepared::Find(_) if !self.finds_results => None,
+            Prepared::Find(key) => self.find(key).await,
+        };
+        Ok(found.map_or(PreparedJob::Run, PreparedJob::Supply))
+    }
+
+    /// The result that was stored under a key. None that cannot be read, or has a secret of this run: the task
+    /// runs.
+    async fn find(&self, key: ResultKey) -> Option<SuppliedResult> {
+        let (run, output) = match self.read_result(&key).await {
+            Ok(found) => found?,
+            Err(error) => {
+                let task = self.context.name();
+                tracing::warn!(run = %self.run, task, %error, "the cache cannot be read; the task runs");
+                return None;
+            }
+        };
+        self.check(&output).ok()?;
+        let output = redacted_output(self.redact.as_deref(), output).ok()?;
+        Some(SuppliedResult {
+            output: Arc::new(output),
+            why: SuppliedWhy::Cached,
+            from: Some(run),
+        })
+    }
+
+    async fn read_result(
+        &self,
+        key: &ResultKey,
+    ) -> Result<Option<(RunId, TaskOutput)>, StoreError> {
+        let Some(found) = self.store.result(key).await? else {
+            return Ok(None);
+        };
+        let parts = match self.store.contents(&found.run, &[found.content]).await {
+            // It was deleted since.
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            parts => parts?,
+        };
+        let is_output = parts.iter().any(|part| part.name.is_empty());
+        let output = is_output.then(|| read_output(&parts).ok()).flatten();
+        Ok(output.map(|output| (found.run, (*output).clone())))
     }
 }

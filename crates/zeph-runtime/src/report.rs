@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use zeph_executor::TaskErrorRecord;
-use zeph_graph::{Fault, RunEnd, RunId, RunState, Spent, TaskId, TaskState};
+use zeph_graph::{Fault, RunEnd, RunId, RunState, Spent, SuppliedWhy, TaskId, TaskState};
 use zeph_scheduler::{AttemptCounts, Counts, Scheduler};
 
 use crate::driver;
@@ -85,6 +85,7 @@ impl RunReport {
                 state: view.state(),
                 attempts: view.last_attempt().map_or(0, zeph_graph::Attempt::get),
                 attempt_counts: view.attempt_counts(),
+                supplied: view.reused().map(|reused| reused.why),
                 defined: driver::defined_output(scheduler, id),
                 fault: match view.state() {
                     TaskState::Failed { why: Fault::Item } => driver::failed_items(scheduler, id),
@@ -130,6 +131,9 @@ pub struct TaskReport {
     pub attempts: u32,
     /// How its attempts ended, in numbers.
     pub attempt_counts: AttemptCounts,
+    /// Why it completed without an attempt, if its result was cached or its inputs are the same as in the run that
+    /// this run retries.
+    pub supplied: Option<SuppliedWhy>,
     /// The output, if the definition states it: a substitute or a default answer.
     pub defined: Option<Value>,
     /// How the task failed in words, a time-out with its limit; `None` unless it failed.

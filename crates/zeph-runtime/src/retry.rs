@@ -238,6 +238,7 @@ impl RetryPlan {
         graph.metadata_mut().insert(key, view.run.to_string());
         graph.metadata_mut().remove(Self::GIVEN_KEY);
         graph.metadata_mut().remove(Self::AT_KEY);
+        graph.metadata_mut().remove(TaskGraph::NO_CACHE);
         labels::inherit(view.graph(), graph.metadata_mut());
         let mut plan = Self {
             of: view.run.clone(),

@@ -409,7 +409,7 @@ impl RunView {
         Ok(notes)
     }
 
-    async fn content(
+    pub(crate) async fn content(
         &self,
         store: &dyn RawGraphStore,
         id: ContentId,

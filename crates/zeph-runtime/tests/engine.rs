@@ -178,6 +178,7 @@ async fn errors_and_questions(run: &RunHandle) -> (Vec<String>, Vec<QuestionView
             event,
             error,
             question,
+            ..
         } = event
         {
             errors.extend(error.map(|error| format!("{event}: {error}")));

@@ -3,10 +3,11 @@
 
 use zeph_graph::{
     Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Fault, ManualEnd, Output,
-    QuestionId, Record, TaskId, TaskState, Timestamp,
+    QuestionId, Record, SuppliedWhy, TaskId, TaskState, Timestamp,
 };
 
 use crate::machine::{Kind, Machine, OpenQuestion, Phase, TaskFlags, Waiting};
+use crate::prepare::Reused;
 use crate::timers::{Clock, Timer, TimerKind};
 
 impl Machine {
@@ -28,9 +29,12 @@ impl Machine {
             Record::Readied { task } => self.enter(task, TaskState::Ready, at),
             Record::Started { task, attempt } => self.apply_started(task, attempt, at),
             Record::Completed { task, output, .. } => self.apply_completed(task, output, at),
-            Record::Supplied { task, output } => {
-                self.end(task, TaskState::Completed { output }, at);
-            }
+            Record::Supplied {
+                task,
+                output,
+                why,
+                from,
+            } => self.apply_supplied(task, output, Reused { why, from }, at),
             Record::AttemptFailed { task, fault, .. } => {
                 self.ledger.settle_all(task);
                 if fault != Fault::Skipped {
@@ -121,6 +125,18 @@ impl Machine {
         };
         self.questions.insert(question, open);
         self.enter(task, TaskState::Asking { question }, at);
+    }
+
+    fn apply_supplied(&mut self, task: TaskId, output: Output, reused: Reused, at: Timestamp) {
+        match reused.why {
+            SuppliedWhy::Kept => {}
+            SuppliedWhy::Cached => self.counts.cached += 1,
+            SuppliedWhy::SameInputs => self.counts.same_inputs += 1,
+        }
+        if reused.why != SuppliedWhy::Kept {
+            self.reused.insert(task, reused);
+        }
+        self.end(task, TaskState::Completed { output }, at);
     }
 
     fn apply_completed(&mut self, task: TaskId, output: Output, at: Timestamp) {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use zeph_graph::{Answer, Attempt, Budget, ContentId, Fault, ManualEnd, QuestionId, TaskId};
+use zeph_graph::{
+    Answer, Attempt, Budget, ContentId, Fault, ManualEnd, QuestionId, SuppliedWhy, TaskId,
+};
 
 /// An event that the driver reports. Inputs may come in any order and repeatedly; a stale one is a no-op.
 ///
@@ -155,6 +157,10 @@ pub enum Prepared {
     Supply {
         /// The content that holds the result, in this run.
         output: Option<ContentId>,
+        /// Why the earlier result counts.
+        why: SuppliedWhy,
+        /// The content that names the run that made the result.
+        from: Option<ContentId>,
     },
     /// It could not be prepared. Its failure strategy follows, without a retry.
     Fail {

@@ -52,6 +52,7 @@ pub use growth::{Amendment, ByHand, Patches};
 pub use input::{Input, InputOutcome, Prepared, Scope};
 pub use items::Items;
 pub use machine::{AttemptCounts, Counts, OpenQuestion};
+pub use prepare::Reused;
 pub use recover::Corrupt;
 pub use replay::{Divergence, replay};
 pub use scheduler::{Scheduler, TaskView};

@@ -1,14 +1,24 @@
 //! Lifecycle of a run: start, pause, resume, dispatch, due timers, suspension and end.
 
 use zeph_graph::{
-    ContentId, CutHow, CutWhy, EndingWhy, Fault, Output, Record, RunEnd, RunState, TaskId,
-    TaskState,
+    ContentId, CutHow, CutWhy, EndingWhy, Fault, Output, Record, RunEnd, RunState, SuppliedWhy,
+    TaskId, TaskState,
 };
 
 use crate::batch::Action;
 use crate::input::InputOutcome;
 use crate::machine::{Machine, Phase};
 use crate::timers::{Timer, TimerKind};
+
+/// The record of a result that a retry keeps.
+const fn kept(task: TaskId, output: Output) -> Record {
+    Record::Supplied {
+        task,
+        output,
+        why: SuppliedWhy::Kept,
+        from: None,
+    }
+}
 
 impl Machine {
     pub(crate) fn on_start(&mut self) -> InputOutcome {
@@ -21,7 +31,7 @@ impl Machine {
         let defined = self.graph.len();
         let is_item = |task: &&TaskId| task.index() >= defined;
         for (&task, &output) in supplied.iter().filter(|(task, _)| !is_item(task)) {
-            self.record(Record::Supplied { task, output });
+            self.record(kept(task, output));
         }
         for (&task, &(list, count)) in &expanded {
             self.record(Record::Expanded {
@@ -32,7 +42,7 @@ impl Machine {
             });
         }
         for (&task, &output) in supplied.iter().filter(|(task, _)| is_item(task)) {
-            self.record(Record::Supplied { task, output });
+            self.record(kept(task, output));
         }
         for task in self.graph.ids() {
             self.evaluate(task);

@@ -10,6 +10,7 @@ use zeph_graph::{
 use crate::batch::Action;
 use crate::budget_ledger::BudgetLedger;
 use crate::items::Items;
+use crate::prepare::Reused;
 use crate::ready::Ready;
 use crate::timers::{Clock, Timers};
 
@@ -83,6 +84,8 @@ pub(crate) struct Machine {
     pub(crate) preparing: BTreeSet<TaskId>,
     // The tasks that do not run according to their preparation, also those that have ended.
     pub(crate) unprepared: BTreeSet<TaskId>,
+    /// The tasks that have a result without an attempt, because it was cached or their inputs are the same.
+    pub(crate) reused: BTreeMap<TaskId, Reused>,
     // The ends that persons gave, also of tasks that have ended.
     pub(crate) overrides: BTreeMap<TaskId, ManualEnd>,
     // The tasks with an accepted patch.
@@ -201,6 +204,10 @@ pub struct Counts {
     /// Completed tasks with a substitute in place of the result of a failed attempt: a value, or the result of their
     /// fallback.
     pub substituted: u32,
+    /// Completed tasks whose result was found in the cache.
+    pub cached: u32,
+    /// Completed tasks that kept their result because their inputs are the same as in the run that this run retries.
+    pub same_inputs: u32,
 }
 
 impl Counts {
@@ -316,6 +323,7 @@ impl Machine {
             ledger: BudgetLedger::new(policy.budget),
             preparing: BTreeSet::new(),
             unprepared: BTreeSet::new(),
+            reused: BTreeMap::new(),
             overrides: BTreeMap::new(),
             proposers: BTreeSet::new(),
             amendments: 0,

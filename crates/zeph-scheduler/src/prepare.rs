@@ -1,10 +1,19 @@
 //! Prepare: before a task with a condition or a possible result starts, the driver says whether it runs.
 
-use zeph_graph::{Fault, Output, Record, SkipWhy, TaskId, TaskState};
+use zeph_graph::{ContentId, Fault, Output, Record, SkipWhy, SuppliedWhy, TaskId, TaskState};
 
 use crate::batch::Action;
 use crate::input::{InputOutcome, Prepared};
 use crate::machine::Machine;
+
+/// Why a task has a result that an earlier run made, although something that it depends on runs in this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reused {
+    /// The reason.
+    pub why: SuppliedWhy,
+    /// The content that names the run; none if it is the one that this run retries.
+    pub from: Option<ContentId>,
+}
 
 impl Machine {
     pub(crate) fn prepare(&mut self, task: TaskId) {
@@ -23,9 +32,14 @@ impl Machine {
                 self.record(Record::PrepareFailed { task, fault, error });
                 self.skip(task, SkipWhy::Condition);
             }
-            Prepared::Supply { output } => {
+            Prepared::Supply { output, why, from } => {
                 let output = output.map_or(Output::None, Output::Content);
-                self.record(Record::Supplied { task, output });
+                self.record(Record::Supplied {
+                    task,
+                    output,
+                    why,
+                    from,
+                });
                 self.ended.push_back(task);
             }
             Prepared::Fail { error } => {

@@ -12,6 +12,7 @@ use crate::input::{Input, InputOutcome};
 use crate::items::Items;
 use crate::machine::{AttemptCounts, Counts, Machine, OpenQuestion, Phase};
 use crate::outcome::Failure;
+use crate::prepare::Reused;
 
 /// The sans-IO scheduler of one run.
 ///
@@ -353,6 +354,13 @@ impl TaskView<'_> {
     #[must_use]
     pub fn last_attempt(&self) -> Option<Attempt> {
         Attempt::new(self.machine.attempts[self.id.index()])
+    }
+
+    /// Why the task completed without an attempt, if its result was cached or its inputs are the same as in the
+    /// run that this run retries.
+    #[must_use]
+    pub fn reused(&self) -> Option<Reused> {
+        self.machine.reused.get(&self.id).copied()
     }
 
     /// The end that a person gave the task, which it has or will have.

@@ -8,6 +8,7 @@ use crate::Scheduler;
 use crate::budget_ledger::Account;
 use crate::items::Items;
 use crate::machine::{AttemptCounts, Counts, OpenQuestion};
+use crate::prepare::Reused;
 use crate::timers::Timer;
 
 /// The state of a scheduler as a value. Schedulers with equal snapshots behave equally.
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub preparing: Vec<TaskId>,
     /// The tasks that do not run according to their preparation.
     pub unprepared: Vec<TaskId>,
+    /// The tasks that have a result without an attempt, because it was cached or their inputs are the same.
+    pub reused: Vec<(TaskId, Reused)>,
     /// The ends that persons gave, by task.
     pub overrides: Vec<(TaskId, ManualEnd)>,
     /// The expanded tasks with the ends of their items.
@@ -66,7 +69,7 @@ impl Scheduler {
     pub fn snapshot(&self) -> Snapshot {
         let machine = &self.machine;
         Snapshot {
-            version: 5,
+            version: 6,
             run: self.state(),
             next_seq: machine.run.next_seq,
             states: machine.state.clone(),
@@ -94,6 +97,9 @@ impl Scheduler {
                 .collect(),
             preparing: machine.preparing.iter().copied().collect(),
             unprepared: machine.unprepared.iter().copied().collect(),
+            reused: (machine.reused.iter())
+                .map(|(&task, &reused)| (task, reused))
+                .collect(),
             overrides: (machine.overrides.iter())
                 .map(|(&task, &end)| (task, end))
                 .collect(),

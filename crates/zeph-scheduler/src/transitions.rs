@@ -2,7 +2,7 @@
 
 use zeph_graph::{
     Answer, AskWhy, Attempt, CancelWhy, CutWhy, EndingWhy, FailureAnswer, Fault, ManualEnd, Output,
-    QuestionId, Record, SkipWhy, TaskId, TaskState, Trigger, Work,
+    QuestionId, Record, SkipWhy, SuppliedWhy, TaskId, TaskState, Trigger, Work,
 };
 
 use crate::apply::has_slot;
@@ -37,8 +37,9 @@ impl Machine {
             Record::Readied { task } => self.allows_readied(task),
             Record::Started { task, attempt } => self.allows_started(task, attempt),
             Record::Completed { task, output, .. } => self.allows_completed(task, output),
-            Record::Supplied { task, .. } => {
-                self.preparing.contains(&task) || self.allows_supplied(task)
+            Record::Supplied { task, why, .. } => {
+                let is_kept = why == SuppliedWhy::Kept && self.allows_supplied(task);
+                is_kept || self.preparing.contains(&task)
             }
             Record::AttemptFailed { task, attempt, .. } => {
                 matches!(self.state(task), TaskState::Running { attempt: a, .. } if a == attempt)

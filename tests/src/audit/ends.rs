@@ -2,7 +2,7 @@
 
 use zeph_graph::{
     Answer, AskWhy, Attempt, CutWhy, Entry, FailureAnswer, Fault, ManualEnd, OnFailure, Output,
-    QuestionId, Record, SkipWhy, TaskId, Timestamp, Trigger, Work,
+    QuestionId, Record, SkipWhy, SuppliedWhy, TaskId, Timestamp, Trigger, Work,
 };
 
 use super::{Audit, LogEnd, LogState, Required, TaskLog};
@@ -87,7 +87,15 @@ impl Audit {
         let parents = self.facts.graph().parents(task);
         let mut logs = parents.iter().map(|parent| &self.task_logs[parent.index()]);
         let state = self.task_logs[task.index()].state;
+        let is_kept = matches!(
+            record,
+            Record::Supplied {
+                why: SuppliedWhy::Kept,
+                ..
+            }
+        );
         let at_the_start = self.starting
+            && is_kept
             && state == LogState::Waiting
             && !self.facts.rules(task).finally
             && self.facts.users[task.index()].is_none()

@@ -9,7 +9,7 @@ use crate::violation::Check;
 
 pub(super) fn inv_04_nothing_committed_is_lost(journal: &[Entry], recovered: &Snapshot) -> Check {
     for entry in journal {
-        if let Record::Completed { task, output, .. } | Record::Supplied { task, output } =
+        if let Record::Completed { task, output, .. } | Record::Supplied { task, output, .. } =
             entry.record
         {
             let state = recovered.states[task.index()];

@@ -1,6 +1,6 @@
 //! State: invariants of the state after every event.
 
-use zeph_graph::{RunState, TaskState, Timestamp, Trigger};
+use zeph_graph::{RunState, SuppliedWhy, TaskState, Timestamp, Trigger};
 use zeph_scheduler::{Counts, Scheduler, Snapshot};
 
 use crate::facts::Facts;
@@ -135,10 +135,21 @@ pub(super) fn inv_02_lanes_within_capacity(facts: &Facts, snapshot: &Snapshot) -
     Ok(())
 }
 
+/// How many completed tasks have a result of an earlier run for this reason.
+fn reused(snapshot: &Snapshot, why: SuppliedWhy) -> u32 {
+    let tasks = snapshot
+        .reused
+        .iter()
+        .filter(|(task, reused)| reused.why == why && snapshot.states[task.index()].is_completed());
+    tasks.count() as u32
+}
+
 /// Counts the tasks by state; the number of substitutes is checked by the model.
 fn recount(snapshot: &Snapshot) -> Counts {
     let mut counts = Counts {
         substituted: snapshot.counts.substituted,
+        cached: reused(snapshot, SuppliedWhy::Cached),
+        same_inputs: reused(snapshot, SuppliedWhy::SameInputs),
         ..Counts::default()
     };
     for state in &snapshot.states {

@@ -394,7 +394,7 @@ impl Model {
             Prepared::Skip { .. } => {
                 self.lives[task.index()].stage = Stage::Ended(TaskEnd::ConditionFalse);
             }
-            Prepared::Supply { output } => {
+            Prepared::Supply { output, .. } => {
                 let output = output.map_or(Output::None, Output::Content);
                 self.lives[task.index()].stage = Stage::Ended(TaskEnd::Completed(output));
             }

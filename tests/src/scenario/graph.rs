@@ -204,7 +204,13 @@ fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, S
                 .map_err(|error: UnknownWord| error.to_string())?,
         ),
         "finally" => task.finally(),
-        "prepare" => task.prepare(Params::none()),
+        "prepare" => match (value, task.rules().foreach) {
+            ("items", Some(foreach)) => task.prepare(Params::none()).foreach(Foreach {
+                prepare_items: true,
+                ..foreach
+            }),
+            _ => task.prepare(Params::none()),
+        },
         "foreach" => task.foreach(foreach(value)?),
         "idle" => task.idle_timeout(duration(value)?),
         "on_failure" => task.on_failure(on_failure(graph, value)?),

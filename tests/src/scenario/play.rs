@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use zeph_graph::{
-    Answer, Attempt, ContentId, ManualEnd, Output, QuestionId, ReservationId, RunState, TaskId,
-    Timestamp,
+    Answer, Attempt, ContentId, ManualEnd, Output, QuestionId, ReservationId, RunState,
+    SuppliedWhy, TaskId, Timestamp,
 };
 use zeph_scheduler::{Action, ByHand, Input, Prepared, Scope};
 
@@ -272,10 +272,17 @@ impl Play {
             }),
             ["is", "supplied"] => Ok(Input::Supply { task, output: None }),
             ["is", then] => {
+                let supply = |why| Prepared::Supply {
+                    output: None,
+                    why,
+                    from: None,
+                };
                 let then = match *then {
                     "run" => Prepared::Run,
                     "unwanted" => Prepared::Skip { reason: None },
-                    "known" => Prepared::Supply { output: None },
+                    "known" => supply(SuppliedWhy::Kept),
+                    "cached" => supply(SuppliedWhy::Cached),
+                    "same" => supply(SuppliedWhy::SameInputs),
                     "unprepared" => Prepared::Fail { error: None },
                     _ => return Err("not the end of a preparation".into()),
                 };

@@ -1,8 +1,8 @@
 //! Words: formats a record as one short line.
 
 use zeph_graph::{
-    Answer, AskWhy, EndingWhy, FailureAnswer, ManualEnd, Output, Record, SkipWhy, TaskGraph,
-    TaskId, Timestamp,
+    Answer, AskWhy, EndingWhy, FailureAnswer, ManualEnd, Output, Record, SkipWhy, SuppliedWhy,
+    TaskGraph, TaskId, Timestamp,
 };
 
 use super::times::moment;
@@ -18,7 +18,12 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::Readied { .. } => "ready".into(),
         Record::Started { attempt, .. } => format!("starts #{attempt}"),
         Record::Completed { output, .. } => format!("completed{}", value(output)),
-        Record::Supplied { output, .. } => format!("supplied{}", value(output)),
+        Record::Supplied { output, why, .. } => match why {
+            SuppliedWhy::Kept => format!("supplied{}", value(output)),
+            SuppliedWhy::Cached | SuppliedWhy::SameInputs => {
+                format!("supplied{}: {why}", value(output))
+            }
+        },
         Record::AttemptFailed { attempt, fault, .. } => format!("#{attempt} failed: {fault}"),
         Record::AttemptCut { attempt, how, .. } => format!("#{attempt} {}", how.word()),
         Record::BackedOff { until, .. } => format!("backs off until {}", moment(start, until)),

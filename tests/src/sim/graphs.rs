@@ -307,6 +307,7 @@ impl Flavour {
             let foreach = Foreach {
                 max: rng.within(1, 4) as u32,
                 on_failure: *rng.pick(ItemFailure::ALL).unwrap_or(&ItemFailure::Abort),
+                prepare_items: rng.percent(50),
             };
             task = task.foreach(foreach);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zeph_graph::{
     Answer, AskWhy, Attempt, ContentId, FailureAnswer, Fault, ManualEnd, Output, QuestionId,
-    TaskId, Timestamp,
+    SuppliedWhy, TaskId, Timestamp,
 };
 use zeph_scheduler::{Input, OpenQuestion, Prepared, Scope};
 
@@ -85,7 +85,14 @@ impl World {
         let content = self.any_content();
         let then = match self.rng.below(6) {
             0 => Prepared::Skip { reason: content },
-            1 => Prepared::Supply { output: content },
+            1 => Prepared::Supply {
+                output: content,
+                why: *self
+                    .rng
+                    .pick(SuppliedWhy::ALL)
+                    .unwrap_or(&SuppliedWhy::Kept),
+                from: self.any_content(),
+            },
             2 => Prepared::Fail { error: content },
             _ => Prepared::Run,
         };

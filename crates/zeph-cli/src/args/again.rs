@@ -50,6 +50,9 @@ pub(crate) struct AgainArgs {
     /// Show what would be kept and what would run, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Run the tasks with a `cache`, too; their new results are kept for later runs
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Name the new run [default: eight random characters]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,

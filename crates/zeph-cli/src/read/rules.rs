@@ -32,6 +32,17 @@ fn condition(preparation: &Params) -> Option<String> {
     params["when"].as_str().map(str::to_owned)
 }
 
+/// The files on which the result of a command depends.
+fn cache(preparation: &Params) -> Option<String> {
+    let params = preparation.to_value().ok()?;
+    let inputs = params["cache"]["inputs"].as_array()?.iter();
+    let inputs: Vec<&str> = inputs.filter_map(|one| one.as_str()).collect();
+    Some(format!(
+        "the result counts again while {} and the command are the same",
+        inputs.join(", ")
+    ))
+}
+
 /// The rules that are not the default ones, named and in words.
 pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, String)> {
     // Exhaustive, so that a new rule cannot be forgotten here.
@@ -58,6 +69,7 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
     add("after", after(*trigger).map(str::to_owned));
     let at_the_end = "everything else has ended, however it did";
     add("when", prepare.as_ref().and_then(condition));
+    add("cache", prepare.as_ref().and_then(cache));
     add("finally", finally.then(|| at_the_end.to_owned()));
     add("foreach", foreach.map(each));
     add("retry", (*retry != Retry::NEVER).then(|| again(*retry)));

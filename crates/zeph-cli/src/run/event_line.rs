@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
 use zeph_graph::{
-    AskWhy, CutHow, Fault, ManualEnd, Output, Record, RunChange, SkipWhy, TaskOutcome,
+    AskWhy, CutHow, Fault, ManualEnd, Output, Record, RunChange, SkipWhy, SuppliedWhy, TaskOutcome,
 };
 use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
@@ -36,6 +36,15 @@ pub(crate) struct EventFormatter {
     pub(super) fold: Fold,
 }
 
+/// What belongs to an event, besides its record.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct About<'a> {
+    pub(crate) error: Option<&'a str>,
+    pub(crate) question: Option<&'a QuestionView>,
+    /// The run that made a result.
+    pub(crate) from: Option<&'a str>,
+}
+
 impl EventFormatter {
     /// The completed tasks and all tasks, as `[3/8]`.
     pub(crate) fn progress(&self) -> String {
@@ -44,15 +53,10 @@ impl EventFormatter {
 
     /// The lines for an event, each with the progress of the run, a word for the event, and the rest. `None`
     /// for an event without a line. `total` is the current number of tasks.
-    pub(crate) fn line(
-        &mut self,
-        event: &Event,
-        error: Option<&str>,
-        question: Option<&QuestionView>,
-        total: u32,
-    ) -> Option<String> {
+    pub(crate) fn line(&mut self, event: &Event, about: About<'_>, total: u32) -> Option<String> {
         let name = name(event.task_name.as_ref());
-        let error = error.map(|error| {
+        let question = about.question;
+        let error = about.error.map(|error| {
             let line = error.lines().next().unwrap_or_default();
             escape_terminal(&truncate(line, REASON_BYTES, Boundary::Char).to_string()).into_owned()
         });
@@ -60,12 +64,14 @@ impl EventFormatter {
         if !self.fold.take(event) {
             let words = if let Some(end) = event.record.task_end() {
                 self.completed += u32::from(matches!(end.outcome, TaskOutcome::Completed(_)));
-                // `zeph retry` says how many results are kept.
-                let is_kept = matches!(event.record, Record::Supplied { .. });
                 // A fallback that is not needed is the normal case.
                 let is_spare = end.outcome == TaskOutcome::Skipped(SkipWhy::NotNeeded);
                 let event = &self.fold.of_all_items(event);
-                (!is_kept && !is_spare).then(|| task_end(event, end.outcome, &name, error))
+                if let Record::Supplied { why, .. } = event.record {
+                    supplied(why, &name, about.from)
+                } else {
+                    (!is_spare).then(|| task_end(event, end.outcome, &name, error))
+                }
             } else if let Some(change) = event.record.run_change() {
                 self.run_change(change, total)
             } else {
@@ -190,6 +196,21 @@ impl EventFormatter {
     }
 }
 
+/// The line of a task that has a result of an earlier run.
+fn supplied(why: SuppliedWhy, name: &str, from: Option<&str>) -> Option<Words> {
+    let run = from.map_or_else(|| "an earlier run".to_owned(), |run| format!("run {run}"));
+    match why {
+        // `zeph retry` says how many results are kept.
+        SuppliedWhy::Kept => None,
+        SuppliedWhy::Cached => Some(("cached", Tone::Good, format!("{name}: the result of {run}"))),
+        SuppliedWhy::SameInputs => Some((
+            "kept",
+            Tone::Good,
+            format!("{name}: its inputs are those of {run}"),
+        )),
+    }
+}
+
 fn task_end(event: &Event, outcome: TaskOutcome, name: &str, error: Option<String>) -> Words {
     let took = event.took.map(|took| format!(" {}", format_duration(took)));
     let took = took.unwrap_or_default();
@@ -248,7 +269,7 @@ pub(crate) fn name(name: Option<&Arc<str>>) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::EventFormatter;
+    use super::{About, EventFormatter};
     use crate::run::fold::Fold;
     use zeph_graph::{
         Attempt, CancelWhy, CutHow, CutWhy, EndingWhy, Entry, Fault, Output, Record, RunEnd, Seq,
@@ -291,7 +312,14 @@ mod tests {
             let seq = Seq::FIRST;
             let mut event = log.event(&Entry { seq, at, record }, graph);
             event.ends_commit = index + 1 == records.len();
-            let line = formatter.line(&event, error, None, 2)?;
+            let line = formatter.line(
+                &event,
+                About {
+                    error,
+                    ..About::default()
+                },
+                2,
+            )?;
             Some(anstream::adapter::strip_str(&line).to_string())
         };
         let lines: Vec<String> = records.iter().enumerate().filter_map(line).collect();

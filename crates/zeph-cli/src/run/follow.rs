@@ -19,7 +19,7 @@ use crate::orphans::{self, Orphan};
 use crate::out::{self, Channel, Tone};
 use crate::read::next;
 use crate::read::outside::waits_words;
-use crate::run::event_line::EventFormatter;
+use crate::run::event_line::{About, EventFormatter};
 use crate::run::prompt::{Outcome, Prompt, Step};
 use crate::run::signals::Signals;
 use crate::run::view::View;
@@ -130,7 +130,11 @@ impl Session {
                     event,
                     error,
                     question,
-                } => self.saved(&event, error.as_deref(), question).await,
+                    from,
+                } => {
+                    let about = (error.as_deref(), from.as_deref());
+                    self.saved(&event, about, question).await;
+                }
                 RunEvent::Progress { task, text, .. } => self.view.progress(&task, &text),
                 RunEvent::Log { task, bytes, .. } => {
                     let text = String::from_utf8_lossy(&bytes);
@@ -149,7 +153,7 @@ impl Session {
     async fn saved(
         &mut self,
         event: &Event,
-        error: Option<&str>,
+        (error, from): (Option<&str>, Option<&str>),
         mut question: Option<Box<QuestionView>>,
     ) {
         if let Some(asked) = &mut question {
@@ -159,8 +163,12 @@ impl Session {
             self.waits = None;
         }
         let handle = self.follower.handle();
-        self.view
-            .event(handle.id().as_str(), event, error, question.as_deref());
+        let about = About {
+            error,
+            question: question.as_deref(),
+            from,
+        };
+        self.view.event(handle.id().as_str(), event, about);
         let counts = handle.snapshot().counts;
         if let Some(asked) = &mut question {
             match self.follower.plan(asked).await {
@@ -180,7 +188,12 @@ impl Session {
         if let Some(asked) = &question {
             self.call_hook(asked);
         }
-        if let Some(line) = (self.lines).line(event, error, question.as_deref(), counts.total()) {
+        let about = About {
+            error,
+            question: question.as_deref(),
+            from,
+        };
+        if let Some(line) = (self.lines).line(event, about, counts.total()) {
             self.view.line(&line);
         }
         if let Record::Completed { .. } = event.record

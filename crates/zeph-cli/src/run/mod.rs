@@ -52,7 +52,10 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
         return Ok(Exit::Completed);
     }
     let params = Params::read(&args.params).await?;
-    let plan = plan::load(cx, &args.plan, &params)?;
+    let mut plan = plan::load(cx, &args.plan, &params)?;
+    if args.no_cache {
+        set_no_cache(plan.graph.metadata_mut());
+    }
     plan::check_agents(cx.config().agents.as_deref(), &plan)?;
     let naming = Naming::of(&args.start)?;
     let options = FollowOptions {
@@ -101,6 +104,11 @@ impl From<RunId> for Naming {
             group: GroupArgs::default(),
         }
     }
+}
+
+/// Lets a new run look for no result in the cache.
+pub(crate) fn set_no_cache(metadata: &mut BTreeMap<String, String>) {
+    metadata.insert(TaskGraph::NO_CACHE.to_owned(), "true".to_owned());
 }
 
 /// Sets the labels of a new run. The command line has checked them.

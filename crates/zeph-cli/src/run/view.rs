@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use tokio::signal::unix::Signal;
 use zeph_common::{escape_terminal, format_duration};
 use zeph_graph::{Record, Timestamp, wire};
-use zeph_runtime::QuestionView;
 use zeph_scheduler::Event;
 
 use crate::context::{self, AppContext};
 use crate::out::{self, Channel, Tone};
 use crate::read::outside::waits_words;
 use crate::run::dialog::{Dialog, Reaction};
+use crate::run::event_line::About;
 use crate::run::footer::{Drawing, Footer, Size, fit};
 use crate::run::keys::{Key, KeyMode, Typing};
 use crate::run::signals::{stop_key, stop_process};
@@ -128,22 +128,18 @@ impl View {
         }
     }
 
-    /// A saved record: a line for programs, with the error and the question that belong to it, and a change of
-    /// the running tasks.
-    pub(crate) fn event(
-        &mut self,
-        run: &str,
-        event: &Event,
-        error: Option<&str>,
-        question: Option<&QuestionView>,
-    ) {
+    /// A saved record: a line for programs, with what belongs to it, and a change of the running tasks.
+    pub(crate) fn event(&mut self, run: &str, event: &Event, about: About<'_>) {
         if self.is_json() {
             let mut json = event_json(run, event);
-            if let Some(error) = error {
+            if let Some(error) = about.error {
                 json["error"] = error.into();
             }
-            if let Some(question) = question {
+            if let Some(question) = about.question {
                 json["question"] = json!(question);
+            }
+            if let Some(run) = about.from {
+                json["supplied_by"] = run.into();
             }
             out::json(&self.channel.marked(json));
         }

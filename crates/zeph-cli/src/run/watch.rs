@@ -17,7 +17,7 @@ use crate::goal::shown;
 use crate::llm;
 use crate::out::{self, Channel, Tone};
 use crate::read::status;
-use crate::run::event_line::EventFormatter;
+use crate::run::event_line::{About, EventFormatter};
 use crate::run::fold::Fold;
 use crate::run::follow::{self, FollowOptions, Followed};
 use crate::run::view::View;
@@ -141,9 +141,10 @@ impl Screen {
                 event,
                 error,
                 question,
+                from,
             } => {
-                self.saved(watcher, &event, error.as_deref(), question)
-                    .await;
+                let about = (error.as_deref(), from.as_deref());
+                self.saved(watcher, &event, about, question).await;
             }
             RunEvent::Progress { task, text, .. } => self.view.progress(&task, &text),
             RunEvent::Log { .. } | RunEvent::Waits { .. } | RunEvent::Missed(_) => {}
@@ -156,12 +157,16 @@ impl Screen {
         &mut self,
         watcher: &Watcher,
         event: &Event,
-        error: Option<&str>,
+        (error, from): (Option<&str>, Option<&str>),
         mut question: Option<Box<QuestionView>>,
     ) {
         let run = watcher.view();
-        self.view
-            .event(run.run.as_str(), event, error, question.as_deref());
+        let about = About {
+            error,
+            question: question.as_deref(),
+            from,
+        };
+        self.view.event(run.run.as_str(), event, about);
         // A plan that cannot be read is reported where its question is answered.
         if let Some(asked) = &mut question
             && let Ok(Some(plan)) = plan_in_view(&*self.store, run, &asked.task).await
@@ -171,7 +176,12 @@ impl Screen {
             shown::shorten(asked);
         }
         let total = run.graph().len() as u32;
-        if let Some(line) = self.lines.line(event, error, question.as_deref(), total) {
+        let about = About {
+            error,
+            question: question.as_deref(),
+            from,
+        };
+        if let Some(line) = self.lines.line(event, about, total) {
             self.view.line(&line);
         }
     }

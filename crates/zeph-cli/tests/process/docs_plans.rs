@@ -138,6 +138,14 @@ fn limits_large_outputs_and_texts_of_any_language() {
     assert_eq!(installed, "hello from the package\n");
     let kept = scene.zeph(&["artifact", "package", "build", "dist/hello", "-o", "-"]);
     assert!(kept.out.starts_with("#!/bin/sh"), "{kept:?}");
+    let first = run(&scene, "incremental", &[]);
+    assert_eq!(code(&first), 0, "{first:?}");
+    let second = scene.zeph(&["run", "incremental.toml", "--name", "again"]);
+    assert!(second.out.contains("cached test"), "{second:?}");
+    scene.file("parts-to-build/two", "changed\n");
+    let third = scene.zeph(&["run", "incremental.toml", "--name", "third"]);
+    assert!(third.out.contains("4 completed (1 cached)"), "{third:?}");
+    assert_eq!(logs(&scene, "third", "test"), "ONE\nCHANGED\n");
     let unicode = run(&scene, "unicode", &[]);
     assert_eq!(code(&unicode), 0, "{unicode:?}");
     let length = logs(&scene, "unicode", "length");

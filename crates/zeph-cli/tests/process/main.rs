@@ -10,6 +10,7 @@ mod artifacts;
 mod background;
 mod bad_day;
 mod by_hand;
+mod cache;
 mod completion;
 mod control;
 mod docs_plans;

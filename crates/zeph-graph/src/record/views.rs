@@ -152,18 +152,19 @@ impl Record {
     /// ```
     #[must_use]
     pub const fn task_end(&self) -> Option<TaskEnd> {
-        let (task, outcome) =
-            if let Self::Completed { task, output, .. } | Self::Supplied { task, output } = *self {
-                (task, TaskOutcome::Completed(output))
-            } else if let Self::Failed { task, why } = *self {
-                (task, TaskOutcome::Failed(why))
-            } else if let Self::Skipped { task, why } = *self {
-                (task, TaskOutcome::Skipped(why))
-            } else if let Self::Canceled { task, why } = *self {
-                (task, TaskOutcome::Canceled(why))
-            } else {
-                return None;
-            };
+        let (task, outcome) = if let Self::Completed { task, output, .. }
+        | Self::Supplied { task, output, .. } = *self
+        {
+            (task, TaskOutcome::Completed(output))
+        } else if let Self::Failed { task, why } = *self {
+            (task, TaskOutcome::Failed(why))
+        } else if let Self::Skipped { task, why } = *self {
+            (task, TaskOutcome::Skipped(why))
+        } else if let Self::Canceled { task, why } = *self {
+            (task, TaskOutcome::Canceled(why))
+        } else {
+            return None;
+        };
         Some(TaskEnd { task, outcome })
     }
 

@@ -10,7 +10,7 @@ use crate::{
     Answer, AnsweredBy, Approval, AskFailure, AskWhy, Attempt, Budget, CancelWhy, ContentId,
     CutHow, CutWhy, Effect, EndingWhy, FailureAnswer, Fault, Foreach, ItemFailure, LaneId, LaneUse,
     ManualEnd, OnFailure, Output, OverBudget, Policy, Question, QuestionId, Record, ReservationId,
-    Retry, RunEnd, SkipWhy, Spend, Task, TaskGraph, TaskId, Timestamp, Trigger, Work,
+    Retry, RunEnd, SkipWhy, Spend, SuppliedWhy, Task, TaskGraph, TaskId, Timestamp, Trigger, Work,
 };
 
 /// JSON values, nested a little.
@@ -94,8 +94,8 @@ prop_compose! {
         on_failure in on_failure(),
         times in prop::array::uniform4(prop::option::of(time())),
         finally in any::<bool>(),
-        foreach in prop::option::of((1..9u32, one_of(ItemFailure::ALL))
-            .prop_map(|(max, on_failure)| Foreach { max, on_failure })),
+        foreach in prop::option::of((1..9u32, one_of(ItemFailure::ALL), any::<bool>())
+            .prop_map(|(max, on_failure, prepare_items)| Foreach { max, on_failure, prepare_items })),
         effect in prop::sample::select(vec![Effect::Pure, Effect::Idempotent, Effect::AtMostOnce]),
         weights in (0..3u32, 0..2u32),
         priority in any::<i32>(),
@@ -297,7 +297,7 @@ prop_compose! {
         (fault, how, end) in (one_of(Fault::ALL), one_of(CutHow::ALL), one_of(RunEnd::ALL)),
         (output, answer, budget) in (output(), answer(), budget()),
         (ask, cut, cancel) in (ask_why(), cut_why(), cancel_why()),
-        (skip, ending) in (skip_why(), ending_why()),
+        (skip, ending, supplied) in (skip_why(), ending_why(), one_of(SuppliedWhy::ALL)),
     ) -> Record {
         let (task, attempt) = (TaskId::from_index(task), Attempt::from(attempt));
         let (question, reservation) = (QuestionId::from(question), ReservationId::from(reservation));
@@ -311,7 +311,7 @@ prop_compose! {
             Record::Readied { task },
             Record::Started { task, attempt },
             Record::Completed { task, output, log },
-            Record::Supplied { task, output },
+            Record::Supplied { task, output, why: supplied, from: log },
             Record::AttemptFailed { task, attempt, fault, error, log },
             Record::AttemptCut { task, attempt, how, log },
             Record::BackedOff { task, until },

@@ -62,7 +62,8 @@ WHERE contents.kind = 'note';
 -- The state of each task of each run, derived from the journal. The steps of a run are folded inside the
 -- argument of json_each, so that a query about one run reads that run only. Records that an attempt writes
 -- while it runs do not change the state of its task.
-CREATE VIEW tasks (run, task, name, state, attempts, started_at, ended_at, started, ended) AS
+CREATE VIEW tasks
+    (run, task, name, state, attempts, started_at, ended_at, started, ended, supplied) AS
 SELECT runs.run, fold.value ->> 0, fold.value ->> 1,
        CASE fold.value ->> 2
            WHEN 'preparing' THEN 'pending'
@@ -81,31 +82,35 @@ SELECT runs.run, fold.value ->> 0, fold.value ->> 1,
        END,
        fold.value ->> 3, fold.value ->> 4, fold.value ->> 5,
        strftime('%Y-%m-%d %H:%M:%f', (fold.value ->> 4) / 1e6, 'unixepoch'),
-       strftime('%Y-%m-%d %H:%M:%f', (fold.value ->> 5) / 1e6, 'unixepoch')
+       strftime('%Y-%m-%d %H:%M:%f', (fold.value ->> 5) / 1e6, 'unixepoch'),
+       fold.value ->> 6
 FROM runs, json_each((
-    SELECT json_group_array(json_array(task, name, last, attempts, started_at, ended_at))
+    SELECT json_group_array(json_array(task, name, last, attempts, started_at, ended_at,
+                                       supplied))
     FROM (
         SELECT task, max(name) AS name,
                substr(max(printf('%019d', seq) || type), 20) AS last,
                count(*) FILTER (WHERE type = 'started') AS attempts,
                min(at) FILTER (WHERE type = 'started') AS started_at,
                max(at) FILTER (WHERE type IN
-                   ('completed', 'supplied', 'failed', 'skipped', 'canceled')) AS ended_at
+                   ('completed', 'supplied', 'failed', 'skipped', 'canceled')) AS ended_at,
+               max(coalesce(why, 'kept')) FILTER (WHERE type = 'supplied') AS supplied
         FROM (
             SELECT seq, at, NULL AS name,
                    iif(json_valid(payload), payload, '{}') ->> '$.task' AS task,
-                   iif(json_valid(payload), payload, '{}') ->> '$.type' AS type
+                   iif(json_valid(payload), payload, '{}') ->> '$.type' AS type,
+                   iif(json_valid(payload), payload, '{}') ->> '$.why' AS why
             FROM journal WHERE journal.run = runs.run
             UNION ALL
-            SELECT 0, NULL, known.value ->> '$.name', known.key, 'pending'
+            SELECT 0, NULL, known.value ->> '$.name', known.key, 'pending', NULL
             FROM headers, json_each(iif(json_valid(header), header, '{}'), '$.graph.tasks') AS known
             WHERE headers.run = runs.run
             UNION ALL
-            SELECT 0, NULL, known.value ->> '$.name', patches.first + known.key, 'pending'
+            SELECT 0, NULL, known.value ->> '$.name', patches.first + known.key, 'pending', NULL
             FROM patches, json_each(patches.patch, '$.tasks') AS known
             WHERE patches.run = runs.run
             UNION ALL
-            SELECT 0, NULL, items.name, items.task, 'pending'
+            SELECT 0, NULL, items.name, items.task, 'pending', NULL
             FROM items WHERE items.run = runs.run
         )
         WHERE task IS NOT NULL AND type NOT IN

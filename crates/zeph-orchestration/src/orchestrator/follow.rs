@@ -285,6 +285,7 @@ impl Follower {
                 event,
                 error: None,
                 question: None,
+                from: None,
             });
         }
         Ok(())

@@ -204,10 +204,13 @@ impl Watcher {
             self.errors.note(&entry, self.view.graph(), text);
             let error = self.errors.of_event(&record).cloned();
             let question = self.question_of(&record, error.clone());
+            let from = self.view.origin(&*self.store, &record).await?;
+            let from = from.map(|run| Arc::from(run.as_str()));
             self.due.push_back(RunEvent::Saved {
                 event,
                 error,
                 question,
+                from,
             });
         }
         Ok(())

@@ -5,7 +5,7 @@ use zeph_common::FilePattern;
 use zeph_diagnostics::{Diagnostic, Diagnostics, Entry, Node, Table, Value, quote};
 use zeph_graph::wire::WorkSpec;
 
-use super::{Draft, Kind, Mode, Rules, Stdout, Use};
+use super::{Draft, Kind, Mode, Rules, Stdout, Use, cache};
 use crate::code;
 use crate::fields::micros;
 use crate::template::Template;
@@ -89,6 +89,7 @@ pub(super) fn read(
         draft.has_artifacts = true;
         params.insert("artifacts".to_owned(), json!(patterns));
     }
+    cache::read(fields, draft, problems);
     draft.spec.idle_timeout_us =
         fields.read("idle_timeout", |node, what| micros(node, what, problems));
     rules.apply(defaults, draft);
@@ -247,7 +248,7 @@ pub(super) fn cwd(node: &Node, uses: &mut Vec<Use>, problems: &mut Diagnostics) 
 }
 
 /// Reads patterns of files. One with an expression is checked again when it has its value.
-fn file_patterns(
+pub(super) fn file_patterns(
     key: &str,
     node: &Node,
     uses: &mut Vec<Use>,
@@ -256,7 +257,8 @@ fn file_patterns(
     let items = node.list(&format!("`{key}`"), problems).unwrap_or_default();
     if items.is_empty() && matches!(node.value, Value::List(_)) {
         let one = Diagnostic::new(code::BAD_VALUE, format!("`{key}` is empty")).at(node.span);
-        problems.push(one.help("list at least one pattern, such as \"dist/*.tar.gz\""));
+        problems
+            .push(one.help("list at least one pattern, such as \"dist/*.tar.gz\" or \"src/**\""));
     }
     let mut patterns = Vec::new();
     for item in items {

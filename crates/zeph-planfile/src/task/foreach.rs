@@ -47,6 +47,8 @@ pub(super) fn read(fields: &Table<'_>, draft: &mut Draft, problems: &mut Diagnos
     } else {
         node
     };
+    // Each item has a result that may be found again.
+    foreach.prepare_items = draft.cache.is_some();
     draft.spec.foreach = Some(foreach);
     if let Some(lane) = lane(draft) {
         draft.spec.lanes.push(LaneUseSpec { lane, weight: 1 });

@@ -2,6 +2,7 @@
 
 mod agent;
 mod ask;
+mod cache;
 pub(crate) mod command;
 mod foreach;
 mod retry;
@@ -91,6 +92,8 @@ pub(crate) struct Draft {
     pub(crate) max_parallel: Option<u32>,
     /// Whether it leaves artifacts.
     pub(crate) has_artifacts: bool,
+    /// Its `cache`.
+    pub(crate) cache: Option<Span>,
     /// Whether it is a cell of a matrix, but not the first one: its problems have been reported.
     pub(crate) is_other_cell: bool,
     marks: Vec<(Code, Span)>,
@@ -160,6 +163,7 @@ const COMMAND: Keys = (
         "retry_codes",
         "idle_timeout",
         "artifacts",
+        "cache",
     ],
     "only commands",
 );

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use zeph_executor::TaskError;
-use zeph_graph::{Attempt, ContentId, Fault, TaskId, Timestamp};
+use zeph_graph::{Attempt, ContentId, Fault, SuppliedWhy, TaskId, Timestamp};
 use zeph_scheduler::{Input, InputOutcome, Prepared, Scheduler};
 
 use super::Contents;
@@ -160,8 +160,15 @@ pub fn deliver<T>(
 pub enum PrepareReport<T> {
     /// The task runs.
     Run,
-    /// The task does not run, because it has this result; `None` is the null value.
-    Supply(Option<T>),
+    /// The task does not run, because it has this result.
+    Supply {
+        /// The result; `None` is the null value.
+        output: Option<T>,
+        /// Why it counts.
+        why: SuppliedWhy,
+        /// The name of the run that made it, if it is not the one that this run retries.
+        from: Option<T>,
+    },
     /// The preparation returned this error.
     Failed {
         /// Whether the error is [`TaskError::skip`].
@@ -180,11 +187,12 @@ pub fn deliver_prepared<T>(
     task: TaskId,
     report: PrepareReport<T>,
 ) -> InputOutcome {
-    let (then, content) = match report {
-        PrepareReport::Run => (Prepared::Run, None),
-        PrepareReport::Supply(value) => {
-            let output = value.map(|value| contents.intern(value));
-            (Prepared::Supply { output }, output)
+    let (then, content, second) = match report {
+        PrepareReport::Run => (Prepared::Run, None, None),
+        PrepareReport::Supply { output, why, from } => {
+            let output = output.map(|value| contents.intern(value));
+            let from = from.map(|run| contents.intern(run));
+            (Prepared::Supply { output, why, from }, output, from)
         }
         PrepareReport::Failed { is_skip, error } => {
             let error = Some(contents.intern(error));
@@ -192,12 +200,14 @@ pub fn deliver_prepared<T>(
                 true => Prepared::Skip { reason: error },
                 false => Prepared::Fail { error },
             };
-            (then, error)
+            (then, error, None)
         }
     };
     let outcome = scheduler.handle(now, Input::Prepared { task, then });
-    if let Some(id) = content.filter(|_| outcome != InputOutcome::Accepted) {
-        contents.forget(id);
+    if outcome != InputOutcome::Accepted {
+        for id in content.into_iter().chain(second) {
+            contents.forget(id);
+        }
     }
     outcome
 }

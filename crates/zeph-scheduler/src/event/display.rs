@@ -3,7 +3,7 @@
 use std::fmt;
 
 use zeph_graph::{
-    AskWhy, Attempt, EndingWhy, Fault, ManualEnd, Output, QuestionId, Record, SkipWhy,
+    AskWhy, Attempt, EndingWhy, Fault, ManualEnd, Output, QuestionId, Record, SkipWhy, SuppliedWhy,
 };
 
 use super::Event;
@@ -27,9 +27,7 @@ impl fmt::Display for Event {
                 write!(f, "milestone {name:?} is reached")
             }
             Record::Completed { output, .. } => f.write_str(&completed(name, output)),
-            Record::Supplied { .. } => {
-                write!(f, "task {name:?} has the result of an earlier run")
-            }
+            Record::Supplied { why, .. } => f.write_str(&supplied(name, why)),
             Record::AttemptFailed {
                 attempt,
                 fault: Fault::Skipped,
@@ -115,6 +113,15 @@ fn completed(name: &str, output: Output) -> String {
         Output::Content(_) | Output::None => "",
     };
     format!("task {name:?} completed{how}")
+}
+
+fn supplied(name: &str, why: SuppliedWhy) -> String {
+    let how = match why {
+        SuppliedWhy::Kept => "has the result of an earlier run",
+        SuppliedWhy::Cached => "is cached: it has the result of an earlier run",
+        SuppliedWhy::SameInputs => "keeps its result: its inputs are those of the earlier run",
+    };
+    format!("task {name:?} {how}")
 }
 
 fn given(name: &str, end: ManualEnd) -> String {

@@ -108,7 +108,7 @@ impl Cause<'_> {
     /// Starts the run, with the results that it takes over.
     fn open(&mut self) {
         for entry in &self.rest[1..] {
-            if let Record::Supplied { task, output } = entry.record {
+            if let Record::Supplied { task, output, .. } = entry.record {
                 let output = output.content();
                 self.handle(Input::Supply { task, output });
             } else if let Record::Expanded {
@@ -213,9 +213,12 @@ impl Cause<'_> {
                 false => Prepared::Fail { error },
             };
         }
-        if let Record::Supplied { output, .. } = self.entry.record {
+        if let Record::Supplied {
+            output, why, from, ..
+        } = self.entry.record
+        {
             let output = output.content();
-            then = Prepared::Supply { output };
+            then = Prepared::Supply { output, why, from };
         }
         self.handle(Input::Prepared { task, then });
     }

@@ -5,7 +5,9 @@ mod held;
 mod words;
 
 use serde_json::{Value, json};
-use zeph_graph::{CutWhy, Effect, Fault, Output, SkipWhy, TaskId, TaskState, Timestamp};
+use zeph_graph::{
+    CutWhy, Effect, Fault, Output, SkipWhy, SuppliedWhy, TaskId, TaskState, Timestamp,
+};
 use zeph_runtime::RunView;
 use zeph_scheduler::Explanation;
 
@@ -201,6 +203,17 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
             let other = view.stand_in(task).map_or("?", |other| name(view, other));
             let text = format!("It failed, and completed with the result of {other}.");
             ("completed", text)
+        }
+        TaskState::Completed { .. } if let Some(reused) = view.scheduler.task(task).reused() => {
+            let text = match reused.why {
+                SuppliedWhy::Cached => {
+                    "It did not run: an equal command with the same input files has run before."
+                }
+                SuppliedWhy::Kept | SuppliedWhy::SameInputs => {
+                    "It did not run again: what it needs ran again with the same results."
+                }
+            };
+            ("completed", text.to_owned())
         }
         TaskState::Failed { why } => {
             let rules = view.graph().task(task).rules();

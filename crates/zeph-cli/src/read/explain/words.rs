@@ -1,6 +1,8 @@
 //! The words for states, faults and the reasons that ends carry.
 
-use zeph_graph::{AskWhy, Fault, Output, Rules, SkipWhy, Task, TaskId, TaskState, Timestamp};
+use zeph_graph::{
+    AskWhy, Fault, Output, Rules, SkipWhy, SuppliedWhy, Task, TaskId, TaskState, Timestamp,
+};
 use zeph_runtime::RunView;
 use zeph_runtime::driver::failed_items;
 use zeph_scheduler::{AttemptCounts, Items};
@@ -37,6 +39,12 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
             }
             Output::Definition => "completed with its substitute value".into(),
             _ if view.scheduler.task(task).manual_end().is_some() => "completed by hand".into(),
+            _ if let Some(reused) = view.scheduler.task(task).reused() => match reused.why {
+                SuppliedWhy::Cached => "completed, cached".into(),
+                SuppliedWhy::Kept | SuppliedWhy::SameInputs => {
+                    "completed, kept with the same inputs".into()
+                }
+            },
             Output::None | Output::Content(_) => "completed".into(),
         },
         // The error that goes with it says more.

@@ -234,6 +234,8 @@ impl<'a> ShowView<'a> {
             object["spent"] = spent_json(view.scheduler.spent_by(id));
             object["state"] = view.scheduler.task(id).state().word().into();
             object["text"] = explain::state(view, id).into();
+            let reused = view.scheduler.task(id).reused();
+            object["supplied"] = json!(reused.map(|reused| reused.why.word()));
             if let Some(error) = self.error(id).filter(|_| has_failed(view, id)) {
                 object["error"] = json!(error);
             }

@@ -8,7 +8,8 @@ use zeph_common::format_duration;
 use zeph_executor::{Artifact, Bytes, TaskOutput};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
-    AttemptOutcome, ContentId, CutWhy, Entry, Fault, Record, TaskId, Timestamp, Work,
+    AttemptOutcome, ContentId, CutWhy, Entry, Fault, Record, RunId, SuppliedWhy, TaskId, Timestamp,
+    Work,
 };
 use zeph_memory::RawGraphStore;
 use zeph_orchestration::plan::command_input;
@@ -37,6 +38,8 @@ pub(super) struct ShowView<'a> {
     time_breakdown: &'a TimeBreakdown,
     task: TaskId,
     attempts: Vec<AttemptView>,
+    /// Why it has the result of an earlier run, and which run made it.
+    supplied: Option<(SuppliedWhy, Option<RunId>)>,
     /// Why the task does not run according to its last preparation.
     unprepared: Option<ContentId>,
     errors: Errors,
@@ -79,6 +82,7 @@ impl<'a> ShowView<'a> {
             time_breakdown,
             task,
             attempts,
+            supplied: view.supplied(store, task).await?,
             unprepared,
             errors,
             logs,
@@ -99,12 +103,8 @@ impl<'a> ShowView<'a> {
             (tone, &state),
         ]);
         page.fact("does", rules::work(definition));
-        if let Some(earlier) = self.supplied_by() {
-            let how = match self.is_given() {
-                true => format!("given by hand, in a fork of run {earlier}"),
-                false => format!("taken over from run {earlier}"),
-            };
-            page.fact("result", how);
+        if let Some(from) = self.result_from() {
+            page.fact("result", from);
         }
         let item = view.graph().item(self.task);
         if let Some((of, index)) = item {
@@ -156,13 +156,22 @@ impl<'a> ShowView<'a> {
 
     /// The run whose result the task has, if it did not run here.
     fn supplied_by(&self) -> Option<&str> {
-        let mut records = self.view.entries.iter().map(|entry| entry.record);
-        let is_supplied =
-            |record: Record| matches!(record, Record::Supplied { task, .. } if task == self.task);
-        let earlier = self.view.graph().metadata().get(RetryPlan::METADATA_KEY);
-        earlier
-            .filter(|_| records.any(is_supplied))
-            .map(String::as_str)
+        let (_, run) = self.supplied.as_ref()?;
+        run.as_ref().map(RunId::as_str)
+    }
+
+    /// Where the result of a task is from that did not run here.
+    fn result_from(&self) -> Option<String> {
+        let (why, run) = self.supplied.as_ref()?;
+        let run = run.as_ref().map_or("?", RunId::as_str);
+        Some(match why {
+            SuppliedWhy::Kept if self.is_given() => {
+                format!("given by hand, in a fork of run {run}")
+            }
+            SuppliedWhy::Kept => format!("taken over from run {run}"),
+            SuppliedWhy::Cached => format!("cached: made by run {run} from the same input files"),
+            SuppliedWhy::SameInputs => format!("kept: its inputs are those of run {run}"),
+        })
     }
 
     /// Whether `zeph fork --set` gave the result.
@@ -380,6 +389,7 @@ impl<'a> ShowView<'a> {
             "text": explain::state(view, self.task),
             "definition": spec,
             "input": self.input,
+            "supplied": self.supplied.as_ref().map(|(why, _)| why.word()),
             "supplied_by": self.supplied_by(),
             "fallback_of": view.graph().fallback_of(self.task).map(|user| explain::name(view, user)),
             "needs": view.graph().parents(self.task).iter().map(need).collect::<Vec<_>>(),

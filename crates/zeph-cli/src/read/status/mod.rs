@@ -46,28 +46,47 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
 
 /// The number of tasks in each state, for programs.
 pub(crate) fn counts_json(counts: &Counts) -> Value {
-    let mut json = json!({ "total": counts.total(), "substituted": counts.substituted });
+    let mut json = json!({
+        "total": counts.total(),
+        "substituted": counts.substituted,
+        "cached": counts.cached,
+        "same_inputs": counts.same_inputs,
+    });
     for (word, number) in counts.iter() {
         json[word] = number.into();
     }
     json
 }
 
-/// The states with tasks in them, as `3 completed, 8 pending`.
+/// The states with tasks in them, as `3 completed (1 cached), 8 pending`.
 pub(crate) fn counts_words(counts: &Counts) -> String {
     let parts = counts.iter().filter(|(_, number)| *number > 0);
-    let parts = parts.map(|(word, number)| match (word, counts.substituted) {
-        ("completed", substituted @ 1..) => {
-            let value = if substituted == 1 {
-                "its substitute value".to_owned()
-            } else {
-                "their substitute values".to_owned()
-            };
-            format!("{number} completed ({substituted} with {value})")
+    let parts = parts.map(|(word, number)| match word {
+        "completed" => {
+            let how = completed_how(counts).join(", ");
+            match &*how {
+                "" => format!("{number} completed"),
+                how => format!("{number} completed ({how})"),
+            }
         }
         _ => format!("{number} {}", word.replace('_', " ")),
     });
     parts.collect::<Vec<_>>().join(", ")
+}
+
+/// How many of the completed tasks have a result that is not of an attempt of theirs, and why.
+fn completed_how(counts: &Counts) -> Vec<String> {
+    let value = match counts.substituted {
+        1 => "with its substitute value",
+        _ => "with their substitute values",
+    };
+    let all = [
+        (counts.cached, "cached"),
+        (counts.same_inputs, "kept, with the same inputs"),
+        (counts.substituted, value),
+    ];
+    let all = all.into_iter().filter(|(number, _)| *number > 0);
+    all.map(|(number, how)| format!("{number} {how}")).collect()
 }
 
 /// `12 tasks: 3 completed, 8 pending, 1 asking`.

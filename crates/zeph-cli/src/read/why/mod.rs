@@ -5,7 +5,7 @@ mod tests;
 
 use serde_json::{Value, json};
 use zeph_executor::TaskErrorRecord;
-use zeph_graph::{TaskId, Timestamp};
+use zeph_graph::{RunId, TaskId, Timestamp};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::RunView;
 
@@ -39,6 +39,8 @@ struct Why<'a> {
     root: Option<Reason>,
     /// The error of the root cause.
     error: Option<TaskErrorRecord>,
+    /// The run whose result it has.
+    supplied_by: Option<RunId>,
     now: Timestamp,
 }
 
@@ -57,6 +59,13 @@ impl<'a> Why<'a> {
         if let Some(root) = &root {
             reason.next.splice(0..0, root.next.iter().cloned());
         }
+        let supplied = view.supplied(store, task).await?;
+        let supplied_by = supplied.and_then(|(_, run)| run);
+        if let Some(run) = &supplied_by {
+            reason
+                .text
+                .push_str(&format!(" It has the result of run {run}."));
+        }
         // A task that completed in the end has nothing to explain.
         let error = match TimeBreakdown::of(view, now).task(last).error {
             Some(id) if !view.scheduler.task(last).state().is_completed() => {
@@ -70,6 +79,7 @@ impl<'a> Why<'a> {
             reason,
             root,
             error,
+            supplied_by,
             now,
         })
     }
@@ -117,6 +127,7 @@ impl<'a> Why<'a> {
             "state": self.view.scheduler.task(self.task).state().word(),
             "reason": self.reason.code,
             "text": self.reason.text,
+            "supplied_by": self.supplied_by.as_ref().map(RunId::as_str),
             "because": self.reason.because.iter().map(link).collect::<Vec<_>>(),
             "root": self.root.as_ref().map(|root| json!({ "reason": root.code, "text": root.text })),
             "error": self.error,

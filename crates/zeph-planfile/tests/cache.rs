@@ -1,0 +1,183 @@
+//! `cache` in plan files: its form, secrets, and what the executor of the command gets.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of a test may take its short way"
+)]
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use zeph_executor::{
+    Artifact, Attempt, Executor, Item, Parent, Prepared, TaskContext, TaskError, TaskId, TaskInput,
+    TaskOutput, async_trait,
+};
+use zeph_planfile::{Format, Plan, RunValues, Templated};
+
+/// The code, the message and the help of the first problem.
+fn problem(task: &str) -> (String, String, String) {
+    let plan = format!("[params]\ntoken = {{ secret = true }}\n[tasks.a]\n{task}");
+    let problems = Plan::load(&plan, Format::Toml, "plan.toml").err();
+    let one = problems.unwrap_or_else(|| panic!("{task} is accepted"));
+    let help = one[0].help.clone().unwrap_or_default();
+    (one[0].code.text().to_owned(), one[0].message.clone(), help)
+}
+
+#[test]
+fn every_cache_that_cannot_be_used_says_what_to_write() {
+    for (task, code, wanted) in [
+        (
+            "run = ['x']\ncache = true",
+            "wrong_type",
+            "`cache = { inputs = [\"src/**\"] }`",
+        ),
+        (
+            "run = ['x']\ncache = ['src']",
+            "wrong_type",
+            "`cache = { inputs = [\"src/**\"] }`",
+        ),
+        (
+            "run = ['x']\ncache = {}",
+            "missing_key",
+            "`cache = { inputs = [\"src/**\"] }`",
+        ),
+        (
+            "run = ['x']\ncache = { inputs = [] }",
+            "bad_value",
+            "at least one pattern",
+        ),
+        (
+            "run = ['x']\ncache = { inputs = ['../x'] }",
+            "bad_value",
+            "relative to the folder",
+        ),
+        (
+            "run = ['x']\ncache = { files = ['x'] }",
+            "unknown_key",
+            "`inputs = [\"src/**\"]`",
+        ),
+        (
+            "run = ['x']\ncache = { inputs = ['x'], ttl = '1d' }",
+            "unknown_key",
+            "zeph prune",
+        ),
+        (
+            "run = ['x']\nsources = ['x']",
+            "unknown_key",
+            "`cache = { inputs = [\"src/**\"] }`",
+        ),
+        (
+            "prompt = 'x'\ncache = { inputs = ['x'] }",
+            "misplaced_key",
+            "only commands",
+        ),
+        (
+            "ask = 'x'\ncache = { inputs = ['x'] }",
+            "misplaced_key",
+            "only commands",
+        ),
+        (
+            "run = ['x']\ncache = { inputs = ['${{ params.token }}'] }",
+            "secret_exposed",
+            "in `env` or on `stdin`",
+        ),
+        (
+            "run = ['x']\nstdin = 'a ${{ params.token }}'\ncache = { inputs = ['x'] }",
+            "secret_in_cache",
+            "remove `cache`",
+        ),
+    ] {
+        let (seen, message, help) = problem(task);
+        assert_eq!(seen, code, "{task}: {message}");
+        assert!(help.contains(wanted), "{task}: {message}; {help}");
+    }
+}
+
+/// Keeps what it gets.
+#[derive(Clone, Default)]
+struct Keeper(Arc<Mutex<Vec<TaskInput>>>);
+
+#[async_trait]
+impl Executor for Keeper {
+    async fn execute(&self, _: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
+        self.0.lock().unwrap().push(input);
+        Ok(TaskOutput::null())
+    }
+    async fn prepare(&self, _: &TaskContext, input: TaskInput) -> Result<Prepared, TaskError> {
+        self.0.lock().unwrap().push(input);
+        Ok(Prepared::Find([7; 32]))
+    }
+}
+
+fn input(artifact: &str) -> TaskInput {
+    let output = TaskOutput::from(json!({ "stdout": "one" }))
+        .with_artifact(Artifact::new("dist/a", artifact.to_owned()));
+    let mut input = TaskInput::new(json!({
+        "argv": ["use", "${{ tasks.a.stdout }}", "${{ tasks.a.artifacts['dist/a'] }}"],
+        "foreach": ["x"],
+    }));
+    input.preparation = json!({ "cache": { "inputs": ["src/${{ item }}/*"] } });
+    input.parents.insert("a".into(), Parent::completed(output));
+    let (index, value) = (0, Value::from("x"));
+    input.item = Some(Item { index, value });
+    input
+}
+
+fn context() -> TaskContext {
+    let run = "r".parse().unwrap();
+    TaskContext::builder(run, TaskId::from_index(0), "use", Attempt::FIRST).build()
+}
+
+#[tokio::test]
+async fn the_key_has_the_content_of_an_artifact_and_not_its_path() {
+    let keeper = Keeper::default();
+    let templated = Templated::new(keeper.clone(), RunValues::default());
+    for artifact in ["one", "one", "two"] {
+        let prepared = templated
+            .prepare(&context(), input(artifact))
+            .await
+            .unwrap();
+        assert_eq!(prepared, Prepared::Find([7; 32]));
+        templated
+            .execute(&context(), input(artifact))
+            .await
+            .unwrap();
+    }
+    let seen = keeper.0.lock().unwrap().clone();
+    let caches: Vec<&Value> = seen
+        .iter()
+        .map(|input| &input.preparation["cache"])
+        .collect();
+    assert_eq!(caches[0]["inputs"], json!(["src/x/*"]));
+    assert_eq!(caches[0]["params"]["argv"][1], "one");
+    assert!(caches[0]["params"].get("foreach").is_none());
+    assert!(caches[..4].iter().all(|one| **one == *caches[0]));
+    assert!(caches[4..].iter().all(|one| **one == *caches[4]));
+    assert_ne!(caches[0], caches[4]);
+    // The attempt itself gets the path.
+    let path = seen[1].params["argv"][2].as_str().unwrap();
+    assert!(path.ends_with("/dist/a"), "{path}");
+}
+
+#[tokio::test]
+async fn the_task_that_makes_a_list_has_a_condition_and_its_items_have_the_cache() {
+    let keeper = Keeper::default();
+    let templated = Templated::new(keeper.clone(), RunValues::default());
+    let mut list = input("one");
+    list.item = None;
+    assert_eq!(
+        templated.prepare(&context(), list).await.unwrap(),
+        Prepared::Run
+    );
+    assert!(keeper.0.lock().unwrap().is_empty());
+    let plan =
+        "[tasks.a]\nrun = ['x']\nforeach = ['x']\ncache = { inputs = ['y'] }\nwhen = '${{ true }}'";
+    let plan = Plan::load(plan, Format::Toml, "plan.toml").unwrap();
+    let bound = plan.bind(&std::collections::BTreeMap::new()).unwrap();
+    let spec = serde_json::to_value(&bound.spec().tasks[0]).unwrap();
+    assert_eq!(spec["foreach"]["prepare_items"], true);
+    assert_eq!(
+        spec["prepare"],
+        json!({ "when": "${{ true }}", "cache": { "inputs": ["y"] } })
+    );
+}

@@ -82,6 +82,12 @@ impl TaskGraph {
         Some(TaskId::marked(*user, self.mark))
     }
 
+    /// Whether a task has a fallback. Constant time.
+    #[must_use]
+    pub fn has_fallbacks(&self) -> bool {
+        !self.fallbacks.user_of.is_empty()
+    }
+
     /// Checks that no dependency is a fallback, and that the task's own fallback can be one.
     pub(crate) fn check_fallbacks(&self, task: &Task, parents: &[TaskId]) -> Result<(), AddError> {
         if let Some(&parent) = (parents.iter()).find(|&&parent| self.fallback_of(parent).is_some())

@@ -37,7 +37,8 @@ use crate::{Attempt, ContentId, QuestionId, Rules, TaskId, Timestamp};
 /// | Asking | Completed | an answer that is the result |
 /// | Asking | Skipped | no to an approval |
 /// | Asking | Failed | "skip" or "abort" to a failure |
-/// | any without an attempt | FallingBack | as when an attempt fails and is not repeated: another task runs in its place |
+/// | Running, Canceling | FallingBack | the attempt failed, is not to be repeated, and another task runs in its place |
+/// | Ready, BackingOff, Mapping | FallingBack | all attempts together took too long, or an item failed; as above |
 /// | FallingBack | Completed | its fallback completed, and its result is the result of both |
 /// | FallingBack | Failed | its fallback ended otherwise |
 /// | any that is not final | Completed, Skipped | a person gives the task its end; a Running task is Canceling first |

@@ -33,11 +33,8 @@ impl Plan {
     pub fn warnings(&self) -> Diagnostics {
         let plan = &*self.0;
         let mut found = plan.problems();
-        // Tasks that a failure aborts the run of, and tasks whose outputs are used.
-        let aborting: HashSet<&str> = (plan.tasks.iter())
-            .filter(|task| is_aborting(task))
-            .map(|task| task.spec.name.as_str())
-            .collect();
+        // Tasks whose failure aborts the run, and tasks whose outputs are used.
+        let aborting = aborting(&plan.tasks);
         let mut read = read_outputs(&plan.tasks);
         // The answer is the result of another task.
         read.extend(plan.tasks.iter().filter_map(fallback_of));
@@ -58,7 +55,7 @@ impl Plan {
             let after_failures = matches!(task.spec.trigger, Trigger::AllDone | Trigger::AnyFailed);
             if after_failures
                 && !task.spec.finally
-                && let Some(parent) = needs.find(|need| aborting.contains(need.as_str()))
+                && let Some(parent) = needs.find(|need| aborting.contains_key(need.as_str()))
             {
                 let message = format!(
                     "{} does not run when {parent} fails, because that aborts the run",
@@ -67,7 +64,7 @@ impl Plan {
                 );
                 let help = format!(
                     "write `finally = true` here, or `on_failure = \"skip\"` in {}, so that the run goes on",
-                    quote(parent)
+                    quote(aborting[parent.as_str()])
                 );
                 let one = Diagnostic::new(code::SKIPPED_BY_ABORT, message).at(task.place);
                 found.push(one.help(help));
@@ -89,6 +86,28 @@ impl Plan {
         }
         plan.located(found)
     }
+}
+
+/// The tasks whose failure aborts the run, each with the task whose strategy that is: itself, or the last of those that
+/// run in its place.
+fn aborting(tasks: &[Draft]) -> HashMap<&str, &str> {
+    let by_name: HashMap<&str, &Draft> = (tasks.iter())
+        .map(|task| (task.spec.name.as_str(), task))
+        .collect();
+    let last = |task: &Draft| {
+        let mut at = by_name.get(task.spec.name.as_str())?;
+        // A plan whose fallbacks go round in a circle is refused.
+        for _ in tasks {
+            let OnFailureSpec::Fallback { task: next } = &at.spec.on_failure else {
+                break;
+            };
+            at = by_name.get(next.as_str())?;
+        }
+        is_aborting(at).then_some(at.spec.name.as_str())
+    };
+    let all = tasks.iter();
+    all.filter_map(|task| Some((task.spec.name.as_str(), last(task)?)))
+        .collect()
 }
 
 /// Whether a failure of the task aborts the run.
@@ -214,6 +233,7 @@ mod tests {
         let build = "[tasks.build]\nrun = ['make']\n";
         let clean =
             "[tasks.clean]\nneeds = ['build']\nafter = 'all_done'\nrun = ['make', 'clean']\n";
+        let spare = "[tasks.spare]\nrun = ['true']\n";
         let ok = "[tasks.ok]\nask = { text = 'Load?', answer = 'yes_no' }\n[tasks.load]\nneeds = ['ok']\n";
         let list = "[tasks.list]\nrun = ['ls']\n[tasks.use]\nneeds = ['list']\n";
         for (plan, expected) in [
@@ -224,6 +244,16 @@ mod tests {
                 "",
             ),
             (format!("{build}on_failure = 'ask'\n{clean}"), ""),
+            (
+                format!("{spare}{build}on_failure = {{ fallback = 'spare' }}\n{clean}"),
+                "skipped_by_abort",
+            ),
+            (
+                format!(
+                    "{spare}on_failure = 'skip'\n{build}on_failure = {{ fallback = 'spare' }}\n{clean}"
+                ),
+                "",
+            ),
             (
                 format!("{build}[tasks.next]\nneeds = ['build']\nrun = ['make']"),
                 "",

@@ -57,6 +57,10 @@ impl Machine {
     /// After the end of a task: ends the task whose fallback it is, and skips its own fallback if that is not
     /// needed.
     pub(crate) fn after_fallback(&mut self, ended: TaskId) {
+        // Fast path: most graphs have no fallback.
+        if !self.graph.has_fallbacks() {
+            return;
+        }
         if let Some(user) = self.graph.fallback_of(ended) {
             self.end_user(user);
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use zeph_common::{escape_terminal, format_duration};
 use zeph_graph::{RunId, Spent, TaskGraph, Work};
-use zeph_orchestration::plan::{LoadedPlan, needs_model};
+use zeph_orchestration::plan::{LoadedPlan, needs_model, reads_result};
 use zeph_orchestration::planfile::RunValues;
 use zeph_orchestration::{OrchestratorError, RetryPlan, RunsAgain};
 use zeph_runtime::RunView;
@@ -95,7 +95,7 @@ async fn start(
         retry = retry.only(&selection.only)?;
     }
     let given = given_results(cx, &view, selection.set)?;
-    let mut retry = retry.give(given)?;
+    let mut retry = retry.give(given)?.cut_off(reads_result);
     if retry.again().next().is_none() {
         return Err(nothing_to_retry(&of));
     }
@@ -282,22 +282,24 @@ impl Cost {
 
 /// Prints what is kept and what runs.
 fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_dry: bool) {
-    let again: Vec<(&str, RunsAgain)> = retry
-        .again()
-        .map(|(id, why)| (retry.graph().task(id).name(), why))
-        .collect();
+    let of = |is_perhaps: bool| -> Vec<(&str, RunsAgain)> {
+        let tasks = (retry.again()).filter(|(id, _)| retry.is_perhaps(*id) == is_perhaps);
+        let tasks = tasks.map(|(id, why)| (retry.graph().task(id).name(), why));
+        tasks.collect()
+    };
+    let (again, perhaps) = (of(false), of(true));
     let given: Vec<&str> = (retry.given())
         .map(|id| retry.graph().task(id).name())
         .collect();
     let spare = retry.graph().ids().filter(|&id| retry.stands_by(id));
-    let kept = retry.graph().len() - again.len() - given.len() - spare.count();
+    let kept = retry.graph().len() - again.len() - perhaps.len() - given.len() - spare.count();
     let record: Option<u64> =
         (retry.graph().metadata().get(RetryPlan::AT_KEY)).and_then(|record| record.parse().ok());
     if cx.json() {
-        let again: Vec<Value> = again
-            .iter()
-            .map(|(task, why)| json!({ "task": task, "why": reason(retry, *why) }))
-            .collect();
+        let json =
+            |(task, why): &(&str, RunsAgain)| json!({ "task": task, "why": reason(retry, *why) });
+        let again: Vec<Value> = again.iter().map(json).collect();
+        let perhaps: Vec<Value> = perhaps.iter().map(json).collect();
         out::json(&channel.marked(json!({
             "event": "retrying",
             "of": retry.of().as_str(),
@@ -305,6 +307,7 @@ fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_d
             "dry_run": is_dry,
             "kept": kept,
             "again": again,
+            "perhaps": perhaps,
             "given": given,
             "gone": retry.gone(),
             "before": {
@@ -317,12 +320,14 @@ fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_d
     let of = retry.of();
     let verb = if is_dry { "would retry" } else { "retrying" };
     let at = record.map_or_else(String::new, |record| format!(" at record {record}"));
-    channel.line(format!(
-        "{} run {of}{at}: {} kept, {} to run",
-        Tone::Good.paint(verb),
-        count(kept as u64, "result"),
-        count(again.len() as u64, "task"),
-    ));
+    channel.line(
+        format!(
+            "{} run {of}{at}: {} kept, {} to run",
+            Tone::Good.paint(verb),
+            count(kept as u64, "result"),
+            count(again.len() as u64, "task"),
+        ) + &unless_same(perhaps.len()),
+    );
     for task in &given {
         let word = Tone::Warning.paint("given");
         channel.line(format!(
@@ -342,6 +347,16 @@ fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_d
     if again.len() > SHOWN {
         channel.line(format!("  … and {} more", again.len() - SHOWN));
     }
+    for (task, _) in perhaps.iter().take(SHOWN) {
+        let word = Tone::Question.paint("perhaps");
+        let task = escape_terminal(task);
+        channel.line(format!(
+            "  {word} {task}: kept if its inputs come out the same"
+        ));
+    }
+    if perhaps.len() > SHOWN {
+        channel.line(format!("  … and {} more", perhaps.len() - SHOWN));
+    }
     if let Some(words) = cost.words() {
         let before = Tone::Quiet.paint("before");
         channel.line(format!("  {before} these tasks {words} in run {of}"));
@@ -349,6 +364,14 @@ fn render(cx: &AppContext, retry: &RetryPlan, cost: Cost, channel: Channel, is_d
     for task in retry.gone().iter().take(SHOWN) {
         let gone = Tone::Quiet.paint("gone");
         channel.line(format!("  {gone} {}", escape_terminal(task)));
+    }
+}
+
+/// How many tasks may be kept.
+fn unless_same(perhaps: usize) -> String {
+    match perhaps {
+        0 => String::new(),
+        some => format!(", {some} perhaps"),
     }
 }
 

@@ -208,7 +208,7 @@ pub mod plan {
         plan_in_view, plan_questions,
     };
     pub use crate::orchestrator::{
-        LoadedPlan, PlanFileError, PlanFiles, PlanSource, command_input,
+        LoadedPlan, PlanFileError, PlanFiles, PlanSource, command_input, reads_result,
     };
     #[cfg(feature = "planner")]
     pub use crate::replay::{AttemptReplay, ReplayReport, replay_run};

@@ -18,6 +18,7 @@ use crate::driver::Failure;
 use crate::error::RuntimeError;
 use crate::parents::{ParentOutput, ParentRef, filled, stored_outputs};
 use crate::restore::contents;
+use crate::same_inputs::Comparison;
 
 /// Everything that an attempt needs; owned by the attempt's own tokio task.
 pub(crate) struct AttemptJob {
@@ -31,6 +32,8 @@ pub(crate) struct AttemptJob {
     pub(crate) work: AttemptWork,
     pub(crate) max_output_bytes: usize,
     pub(crate) redact: Option<Arc<dyn Redact>>,
+    /// What a preparation compares with the run that this run retries.
+    pub(crate) comparison: Option<Comparison>,
     /// Whether a preparation looks for results of other runs.
     pub(crate) finds_results: bool,
 }

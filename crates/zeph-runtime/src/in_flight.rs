@@ -90,6 +90,7 @@ impl Core {
             work: active.work(&role),
             max_output_bytes: self.config.limits.max_output_bytes,
             redact: self.config.redact.clone(),
+            comparison: None,
             finds_results: false,
         };
         let abort = (self.attempts).spawn_on(job.perform(), &self.config.bodies);

@@ -53,6 +53,7 @@ mod error;
 mod origin;
 mod owner;
 mod run_slot;
+mod same_inputs;
 mod socket;
 
 pub use actor::Actor;

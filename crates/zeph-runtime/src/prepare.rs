@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::task::{Id, JoinError};
-use zeph_executor::{ErrorClass, Prepared, ResultKey, Stop, TaskContext, TaskOutput};
+use zeph_executor::{ErrorClass, ParentState, Prepared, ResultKey, Stop, TaskContext, TaskOutput};
 use zeph_graph::{Attempt, RunId, SuppliedWhy, TaskGraph, TaskId};
 use zeph_memory::StoreError;
 
@@ -54,6 +54,9 @@ impl Core {
             work: active.work(&role),
             max_output_bytes: self.config.limits.max_output_bytes,
             redact: self.config.redact.clone(),
+            comparison: active
+                .comparison(definition)
+                .filter(|_| role == Role::Whole || role == Role::List),
             finds_results: !(active.scheduler.graph().metadata()).contains_key(TaskGraph::NO_CACHE),
         };
         let abort = (self.preparations).spawn_on(job.prepare(), &self.config.bodies);
@@ -135,8 +138,17 @@ impl AttemptJob {
     /// Asks the executor whether the task runs.
     pub(crate) async fn prepare(self) -> Result<PreparedJob, JobError> {
         let input = self.input().await?;
-        let found = match self.executor.prepare(&self.context, input).await? {
-            Prepared::Run => return Ok(PreparedJob::Run),
+        let parents_completed =
+            (input.parents.values()).all(|parent| parent.state == ParentState::Completed);
+        let prepared = self.executor.prepare(&self.context, input).await?;
+        // Also of a command with a cache: the condition holds, and the task would run.
+        if matches!(prepared, Prepared::Run | Prepared::Find(_))
+            && let Some(kept) = self.kept(parents_completed).await
+        {
+            return Ok(PreparedJob::Supply(kept));
+        }
+        let found = match prepared {
+            Prepared::Run => None,
             Prepared::Supply(output) => {
                 self.check(&output)?;
                 Some(SuppliedResult {

@@ -1,6 +1,7 @@
 //! Retry: the results of an ended run that a new run takes over, and the tasks that run again.
 
 mod changes;
+mod cut_off;
 mod earlier;
 mod fallbacks;
 mod items;
@@ -16,6 +17,8 @@ use zeph_graph::{
 use zeph_memory::{Content, RawGraphStore};
 
 use earlier::Later;
+
+use cut_off::Earlier;
 
 use crate::content::ContentParts;
 use crate::driver::defined_value;
@@ -83,6 +86,10 @@ pub struct RetryPlan {
     /// tasks of the graph.
     expanded: Vec<(TaskId, ContentId, u32)>,
     gone: Vec<String>,
+    /// The results of the earlier run, by task.
+    earlier: BTreeMap<String, Earlier>,
+    /// The tasks that keep their results if those of these tasks are the same.
+    perhaps: BTreeMap<String, Vec<String>>,
     /// The tasks that have added others to the graph.
     proposers: Vec<TaskId>,
 }
@@ -191,7 +198,8 @@ impl RetryPlan {
         }
         let is_same_graph = changed.is_none() || later.is_some();
         let same = || (view.graph().without_items(), *view.scheduler.policy());
-        let (mut graph, policy) = changed.unwrap_or_else(same);
+        let (graph, policy) = changed.unwrap_or_else(same);
+        let mut graph = cut_off::without_preparations(graph);
         let unknown = unknown_ends(view);
         check_chosen(view, &graph, chosen)?;
         let (old, new) = (GraphSpec::from(view.graph()), GraphSpec::from(&graph));
@@ -205,6 +213,7 @@ impl RetryPlan {
             is_changed,
         };
         let mut tasks: Vec<Result<Kept, RunsAgain>> = Vec::with_capacity(graph.len());
+        let mut earlier = BTreeMap::new();
         for id in graph.ids() {
             let kept = compared.whole(&graph, id);
             let runs = |parent: &&TaskId| tasks[parent.index()].is_err();
@@ -213,6 +222,7 @@ impl RetryPlan {
                 Some(parent) if kept.is_ok() => Err(RunsAgain::Upstream(parent)),
                 Some(_) | None => kept,
             };
+            compared.note_earlier(&graph, id, &mut earlier);
             let changed = kept.is_ok().then(|| compared.fallback_changed(&graph, id));
             let kept = changed.flatten().map_or(kept, Err);
             tasks.push(compared.unless_repeated(graph.task(id), kept));
@@ -248,6 +258,8 @@ impl RetryPlan {
             tasks,
             expanded,
             gone,
+            earlier,
+            perhaps: BTreeMap::new(),
             proposers,
         };
         plan.stand_by();
@@ -335,9 +347,8 @@ impl RetryPlan {
                 stored.entry(part.id).or_default().push(part);
             }
         }
-        let mut submission = Submission::new(self.graph.without_items())
-            .policy(self.policy)
-            .title(self.title);
+        let graph = self.prepared_graph(store).await?;
+        let mut submission = Submission::new(graph).policy(self.policy).title(self.title);
         for (index, task) in (0..).zip(self.tasks) {
             let parts = match task {
                 Ok(Kept::Nothing) => None,

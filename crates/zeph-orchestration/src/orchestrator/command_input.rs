@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use zeph_executor::TaskInput;
-use zeph_graph::{TaskId, Work};
+use zeph_graph::{Task, TaskId, Work};
 use zeph_memory::RawGraphStore;
 use zeph_planfile::RunValues;
 use zeph_runtime::RunView;
@@ -48,4 +48,18 @@ pub async fn command_input(
     Ok(values
         .shown_params(&view.run, definition.name(), input)
         .ok())
+}
+
+/// Whether a task of a plan gets the result of another one: an expression of it or the context of its prompt names
+/// that task. For [`RetryPlan::cut_off`](crate::RetryPlan::cut_off): a task that needs another one without its
+/// result needs something else that it leaves behind.
+#[must_use]
+pub fn reads_result(task: &Task, other: &str) -> bool {
+    let Work::Action { params, .. } = task.work() else {
+        return false;
+    };
+    let params = params.to_value().unwrap_or_default();
+    let context = params["context"].as_array().into_iter().flatten();
+    context.into_iter().any(|name| name == other)
+        || !RunValues::used_parents(&params, [other]).is_empty()
 }

@@ -36,7 +36,7 @@ pub use spec::RunSpec;
 pub use watch::Watcher;
 
 #[cfg(feature = "planfile")]
-pub use command_input::command_input;
+pub use command_input::{command_input, reads_result};
 #[cfg(feature = "planfile")]
 pub use plan_files::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
 

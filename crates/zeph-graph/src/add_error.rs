@@ -95,6 +95,27 @@ pub enum AddError {
         /// The lane.
         lane: String,
     },
+    /// The task has a weight in a shared lane, or is in two of them, so runs could wait for each other for ever.
+    #[error(
+        "task {task:?} may be in one shared lane, with weight 1, and not also in {lane:?} or with another weight"
+    )]
+    SharedLane {
+        /// The task.
+        task: String,
+        /// The lane.
+        lane: String,
+    },
+    /// A shared lane has too many units.
+    #[error(
+        "the shared lane {lane:?} has {capacity} units; it may have 1 to {}",
+        crate::Lane::MAX_SHARED
+    )]
+    TooManySlots {
+        /// The lane.
+        lane: String,
+        /// Its capacity.
+        capacity: u32,
+    },
     /// The graph is full.
     #[error("a graph holds at most {MAX_TASKS} tasks")]
     TooManyTasks,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::fallback::Fallbacks;
 use crate::id::GraphMark;
 use crate::many::Many;
-use crate::{AddError, Lane, LaneId, Links, OnFailure, Params, Rules, Task, TaskId, Work};
+use crate::{AddError, Lane, LaneId, LaneUse, Links, OnFailure, Params, Rules, Task, TaskId, Work};
 
 /// The most tasks that a graph can hold.
 ///
@@ -39,7 +39,7 @@ pub struct TaskGraph {
     // Parents of task i: parents[parents_end[i - 1]..parents_end[i]], in the order they were given.
     parents: Vec<TaskId>,
     parents_end: Vec<usize>,
-    lanes: Vec<Lane>,
+    pub(crate) lanes: Vec<Lane>,
     metadata: BTreeMap<String, String>,
     pub(crate) many: Many,
     pub(crate) fallbacks: Fallbacks,
@@ -182,7 +182,11 @@ impl TaskGraph {
             });
         }
         let index = u32::try_from(self.lanes.len()).map_err(|_| AddError::TooManyTasks)?;
-        self.lanes.push(Lane { name, capacity });
+        self.lanes.push(Lane {
+            name,
+            capacity,
+            shared: false,
+        });
         Ok(LaneId::from_index(index))
     }
 
@@ -390,6 +394,13 @@ impl TaskGraph {
                     lane: lane.name.to_string(),
                     weight,
                     capacity: lane.capacity,
+                });
+            }
+            let is_shared = |used: &LaneUse| self.lanes[used.lane.index()].shared;
+            if lane.shared && (weight != 1 || all[..i].iter().any(is_shared)) {
+                return Err(AddError::SharedLane {
+                    task: task.name().into(),
+                    lane: lane.name.to_string(),
                 });
             }
             if all[..i].iter().any(|before| before.lane == used.lane) {

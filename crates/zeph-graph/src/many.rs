@@ -116,7 +116,8 @@ impl TaskGraph {
         let mut graph = Self::new();
         *graph.metadata_mut() = self.metadata().clone();
         for lane in self.lanes() {
-            graph.add_lane(Arc::clone(&lane.name), lane.capacity);
+            let id = graph.add_lane(Arc::clone(&lane.name), lane.capacity);
+            graph.set_lane_shared(id, lane.shared);
         }
         let mut ids: Vec<Option<TaskId>> = Vec::with_capacity(self.len());
         for (id, task) in self.tasks() {

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Value, quote};
+use zeph_graph::Lane;
 use zeph_graph::wire::{LaneSpec, code as graph_code};
 
+use crate::code;
 use crate::fields::check_name;
 
 /// Reads `[lanes]`.
@@ -26,23 +28,52 @@ pub(crate) fn lanes(node: &Node, problems: &mut Diagnostics) -> Vec<LaneSpec> {
                     .help("rename one of them"),
             );
         }
-        let capacity = if is_zero(&entry.node) {
-            let name = quote(&entry.key);
-            let message = format!("the lane {name} has capacity 0: nothing could ever run in it");
-            let code = graph_code::ZERO_CAPACITY;
-            problems.push(Diagnostic::new(code, message).at(entry.node.span));
-            None
+        let name = quote(&entry.key);
+        let (limit, shared) = if matches!(entry.node.value, Value::Table(_)) {
+            limit_of_table(&entry.node, &name, problems)
         } else {
-            let what = "the capacity of a lane";
-            entry.node.integer(what, 1..=u32::MAX, problems)
+            (Some(&entry.node), false)
         };
+        let capacity = limit.and_then(|node| capacity(node, &name, shared, problems));
         lanes.push(LaneSpec {
             name: entry.key.clone(),
             // An invalid capacity becomes the largest one, so that the tasks in the lane are not reported too.
-            capacity: capacity.unwrap_or(u32::MAX),
+            capacity: capacity.unwrap_or(if shared { Lane::MAX_SHARED } else { u32::MAX }),
+            shared,
         });
     }
     lanes
+}
+
+/// The limit of `{ limit = 2, shared = true }`.
+fn limit_of_table<'a>(
+    node: &'a Node,
+    name: &str,
+    problems: &mut Diagnostics,
+) -> (Option<&'a Node>, bool) {
+    let what = format!("the lane {name}");
+    let Some(fields) = node.table(&what, &["limit", "shared"], problems) else {
+        return (None, false);
+    };
+    let shared = fields.read("shared", |node, what| node.boolean(what, problems));
+    let limit = node.field("limit");
+    if limit.is_none() {
+        let one = Diagnostic::new(code::MISSING_KEY, format!("{what} has no `limit`"));
+        let one = one.at(node.span);
+        problems.push(one.help("write `{ limit = 2, shared = true }`"));
+    }
+    (limit, shared.unwrap_or_default())
+}
+
+fn capacity(node: &Node, name: &str, shared: bool, problems: &mut Diagnostics) -> Option<u32> {
+    if is_zero(node) {
+        let message = format!("the lane {name} has capacity 0: nothing could ever run in it");
+        let code = graph_code::ZERO_CAPACITY;
+        problems.push(Diagnostic::new(code, message).at(node.span));
+        return None;
+    }
+    let most = if shared { Lane::MAX_SHARED } else { u32::MAX };
+    node.integer("the capacity of a lane", 1..=most, problems)
 }
 
 fn is_zero(node: &Node) -> bool {

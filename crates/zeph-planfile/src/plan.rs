@@ -261,7 +261,11 @@ impl Inner {
         let metadata = BTreeMap::from([(keys::GOAL.to_owned(), self.goal_text().to_owned())]);
         let item_lanes = self.tasks.iter().filter_map(|task| {
             let (name, capacity) = (task::item_lane(task)?, task.max_parallel?);
-            Some(LaneSpec { name, capacity })
+            Some(LaneSpec {
+                name,
+                capacity,
+                shared: false,
+            })
         });
         GraphSpec {
             metadata,

@@ -142,8 +142,16 @@ fn top(key: &str) -> Option<(&'static str, Value)> {
         "env_file" => ("Files of variables for all commands.", one_or_more()),
         "params" => ("The parameters of the plan, by name.", tables(&of("param"))),
         "lanes" => (
-            "Named limits that tasks share: how many units each has.",
-            tables(&integer(1)),
+            "Named limits that tasks share: how many units each has. A shared lane counts the attempts of all runs of the database.",
+            tables(&json!({ "anyOf": [integer(1), {
+                "type": "object",
+                "properties": {
+                    "limit": { "type": "integer", "minimum": 1 },
+                    "shared": { "type": "boolean" },
+                },
+                "required": ["limit"],
+                "additionalProperties": false,
+            }] })),
         ),
         "defaults" => ("Defaults for commands and prompts.", of("defaults")),
         "tasks" => (

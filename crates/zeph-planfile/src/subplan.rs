@@ -245,7 +245,14 @@ impl<'p> Sub<'p> {
         for lane in &self.inner.lanes {
             match plan.lanes.iter().find(|known| known.name == lane.name) {
                 None => plan.lanes.push(lane.clone()),
-                Some(known) if known.capacity == lane.capacity => {}
+                Some(known) if known.capacity == lane.capacity && known.shared == lane.shared => {}
+                Some(known) if known.capacity == lane.capacity => {
+                    let (lane, name) = (quote(&lane.name), quote(self.name));
+                    let message =
+                        format!("the lane {lane} is shared in one of this plan and that of {name}");
+                    let one = Diagnostic::new(code::BAD_VALUE, message).at(self.span);
+                    problems.push(one.help("write `shared = true` in both or in none"));
+                }
                 Some(known) => {
                     let message = format!(
                         "the lane {} has {} units here, and {} in the plan of {}",

@@ -27,6 +27,7 @@ use crate::message::PendingReply;
 use crate::parents::{ParentOutput, ParentRef, ends, parents};
 use crate::report::RunReport;
 use crate::retry::RetryPlan;
+use crate::shared_lane::RunLane;
 use crate::snapshot::RunSnapshot;
 
 /// A run that this engine drives.
@@ -58,6 +59,7 @@ pub(crate) struct ActiveRun {
     pub(crate) store_error: Option<String>,
     /// The group that the run holds or waits for.
     pub(crate) group: Option<GroupTurn>,
+    pub(crate) lanes: Vec<RunLane>,
     pub(crate) attempts: HashMap<TaskId, AttemptHandle>,
     /// The latest preparation of each task that is being prepared.
     pub(crate) preparations: HashMap<TaskId, AbortHandle>,

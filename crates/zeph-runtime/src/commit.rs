@@ -72,9 +72,9 @@ impl Core {
         let before = active.scheduler.counts().in_flight();
         // Attempts that start now get the current time, so their time-outs do not include the last save.
         let quota = Input::Quota(before.saturating_add(free));
-        active
-            .scheduler
-            .handle(active.now(self.config.clock), quota);
+        let now = active.now(self.config.clock);
+        active.scheduler.handle(now, quota);
+        active.offer_slots(now);
         let batch = active.scheduler.step();
         let after = active.scheduler.counts().in_flight();
         self.slots_used = self.slots_used + after - before;
@@ -110,6 +110,7 @@ impl Core {
             }
         };
         self.set_deadline(key, deadline);
+        self.settle_slots(key);
         pending
     }
 

@@ -28,6 +28,7 @@ use crate::message::{Ack, AttemptRef, Key, Message, Outcome};
 use crate::named_lock::{LockGuard, Locks};
 use crate::prepare::PrepareResult;
 use crate::request::{self, AttributedRequest, Request};
+use crate::shared_lane::{LaneLock, LaneQueues};
 use crate::submission::Limits;
 
 /// The configuration of the engine's task.
@@ -88,6 +89,9 @@ pub(crate) struct Core {
     /// Where the locks arrive that runs wait for.
     pub(crate) turns: mpsc::UnboundedSender<Turn>,
     new_turns: mpsc::UnboundedReceiver<Turn>,
+    pub(crate) lane_queues: LaneQueues,
+    pub(crate) lane_locks: mpsc::UnboundedSender<LaneLock>,
+    new_lane_locks: mpsc::UnboundedReceiver<LaneLock>,
 }
 
 /// The lock of the group of a run that waited for it.
@@ -97,6 +101,7 @@ impl Core {
     pub(crate) fn new(config: CoreConfig) -> Self {
         let (grown, new_logs) = mpsc::unbounded_channel();
         let (turns, new_turns) = mpsc::unbounded_channel();
+        let (lane_locks, new_lane_locks) = mpsc::unbounded_channel();
         Self {
             config,
             keep_alive: None,
@@ -124,6 +129,9 @@ impl Core {
             is_rendering_logs: false,
             turns,
             new_turns,
+            lane_queues: LaneQueues::new(),
+            lane_locks,
+            new_lane_locks,
         }
     }
 
@@ -173,6 +181,7 @@ impl Core {
                 },
                 Some(log) = self.new_logs.recv() => self.log_grew(log),
                 Some((key, lock)) = self.new_turns.recv() => self.take_turn(key, lock),
+                Some(lock) = self.new_lane_locks.recv() => self.take_lane_lock(lock),
                 () = sleep_until(wake) => {}
                 _ = &mut runtime_gone => return,
             }

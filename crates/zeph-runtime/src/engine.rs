@@ -438,6 +438,7 @@ impl Engine {
         };
         let ahead = chain.updated_at().since(self.clock.now());
         let active = Box::new(ActiveRun {
+            lanes: crate::shared_lane::RunLane::of(scheduler.graph()),
             scheduler,
             chain,
             genesis,

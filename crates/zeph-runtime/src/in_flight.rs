@@ -256,6 +256,7 @@ impl Core {
         self.by_id.remove(active.chain.run());
         self.dirty.remove(&key);
         self.awaiting_slots.remove(&key);
+        self.leave_lanes(key);
         self.set_deadline(key, None);
         self.slots_used -= active.scheduler.counts().in_flight();
         let grace = active.scheduler.policy().cancel_grace;

@@ -54,6 +54,7 @@ mod origin;
 mod owner;
 mod run_slot;
 mod same_inputs;
+mod shared_lane;
 mod socket;
 
 pub use actor::Actor;

@@ -30,6 +30,16 @@ impl LockName {
     pub(crate) fn of_group(group: &str) -> Self {
         Self(format!("group-{}", hashed(group)))
     }
+
+    /// The lock of those who may take a slot of a shared lane.
+    pub(crate) fn of_turn(lane: &str) -> Self {
+        Self(format!("lane-{}-turn", hashed(lane)))
+    }
+
+    /// The lock of one slot of a shared lane.
+    pub(crate) fn of_slot(lane: &str, slot: u32) -> Self {
+        Self(format!("lane-{}-{slot}", hashed(lane)))
+    }
 }
 
 /// A text as a part of a file's name, also where names of files ignore case.
@@ -237,7 +247,7 @@ impl Owners {
         })
     }
 
-    fn holder_of(&self, name: &LockName) -> Option<String> {
+    pub(crate) fn holder_of(&self, name: &LockName) -> Option<String> {
         let path = self.holder_file_of(name);
         // A link would lead to a file of others.
         let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());

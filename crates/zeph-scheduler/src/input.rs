@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    Answer, Attempt, Budget, ContentId, Fault, ManualEnd, QuestionId, SuppliedWhy, TaskId,
+    Answer, Attempt, Budget, ContentId, Fault, LaneId, ManualEnd, QuestionId, SuppliedWhy, TaskId,
 };
 
 /// An event that the driver reports. Inputs may come in any order and repeatedly; a stale one is a no-op.
@@ -139,6 +139,15 @@ pub enum Input {
     /// The most attempts of this run that may be in flight, for drivers that share slots between runs.
     /// Not journaled, unlike the starts that follow from it.
     Quota(u32),
+    /// The most units of a lane that attempts of this run may occupy, besides its capacity, for drivers whose runs
+    /// share a lane. More for a lane that is fuller starts nothing and stops nothing. Not journaled. Without one
+    /// only the capacity counts, also after a recovery.
+    LaneQuota {
+        /// The lane.
+        lane: LaneId,
+        /// The units.
+        units: u32,
+    },
     /// Fires the timers that are due.
     Tick,
 }

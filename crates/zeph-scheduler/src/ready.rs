@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use zeph_graph::{LaneUse, TaskGraph, TaskId};
+use zeph_graph::{LaneId, LaneUse, TaskGraph, TaskId};
 
 /// Start order: priority, then critical path, then first in first out.
 type Rank = (Reverse<i32>, Reverse<u64>);
@@ -33,6 +33,8 @@ pub(crate) struct Ready {
     parked: Vec<Vec<u32>>,
     used: Vec<u32>,
     capacity: Vec<u32>,
+    // What the driver allows of each lane, besides its capacity.
+    allowed: Vec<u32>,
     len: usize,
 }
 
@@ -58,6 +60,7 @@ impl Ready {
             parked: vec![Vec::new(); graph.lanes().len()],
             used: vec![0; graph.lanes().len()],
             capacity: graph.lanes().iter().map(|lane| lane.capacity).collect(),
+            allowed: vec![u32::MAX; graph.lanes().len()],
             len: 0,
         };
         ready.grow(graph, weight);
@@ -169,30 +172,68 @@ impl Ready {
     /// The next task to start: the best one whose lanes all have room.
     pub(crate) fn next(&mut self) -> Option<TaskId> {
         while let Some(&(rank, stamp, index)) = self.heads.first() {
-            let class = &mut self.classes[index as usize];
-            let full = class.lanes.iter().find(|used| {
-                self.capacity[used.lane.index()] - self.used[used.lane.index()] < used.weight
-            });
-            let Some(full) = full else {
-                return class
+            let own = |used: &&LaneUse| !self.has_units(used);
+            let others = |used: &&LaneUse| !self.is_allowed(used);
+            let lanes = &self.classes[index as usize].lanes;
+            // Only a class that waits for nothing else is parked on a lane that the driver limits.
+            let full = lanes.iter().find(own).or(lanes.iter().find(others));
+            let Some(full) = full.map(|used| used.lane) else {
+                return self.classes[index as usize]
                     .queue
                     .get(&rank)
                     .and_then(|tasks| tasks.front())
                     .map(|&(id, _)| id);
             };
-            class.parked = true;
-            self.parked[full.lane.index()].push(index);
+            self.classes[index as usize].parked = true;
+            self.parked[full.index()].push(index);
             self.heads.remove(&(rank, stamp, index));
         }
         None
     }
 
-    /// Whether every lane of the task has room for it.
+    /// Whether every lane of the task has room for it, as far as its capacity goes.
     pub(crate) fn has_room(&self, task: TaskId) -> bool {
-        let mut lanes = self.lanes_of(task).iter();
-        lanes.all(|used| {
-            self.capacity[used.lane.index()] - self.used[used.lane.index()] >= used.weight
+        self.lanes_of(task).iter().all(|used| self.has_units(used))
+    }
+
+    fn has_units(&self, used: &LaneUse) -> bool {
+        self.capacity[used.lane.index()] - self.used[used.lane.index()] >= used.weight
+    }
+
+    fn is_allowed(&self, used: &LaneUse) -> bool {
+        // The driver may allow less than what is in use already.
+        let left = self.allowed[used.lane.index()].saturating_sub(self.used[used.lane.index()]);
+        left >= used.weight
+    }
+
+    /// Sets what the driver allows of a lane.
+    pub(crate) fn allow(&mut self, lane: LaneId, units: u32) {
+        let Some(allowed) = self.allowed.get_mut(lane.index()) else {
+            return;
+        };
+        let before = std::mem::replace(allowed, units);
+        if units > before {
+            self.unpark(lane);
+        }
+    }
+
+    /// Whether a task would start if the driver allowed more of the lane.
+    pub(crate) fn wants(&self, lane: LaneId) -> bool {
+        let parked = self.parked.get(lane.index()).into_iter().flatten();
+        let mut classes = parked.map(|&index| &self.classes[index as usize]);
+        classes.any(|class| {
+            class.head.is_some() && class.lanes.iter().all(|used| self.has_units(used))
         })
+    }
+
+    fn unpark(&mut self, lane: LaneId) {
+        for woken in std::mem::take(&mut self.parked[lane.index()]) {
+            let class = &mut self.classes[woken as usize];
+            class.parked = false;
+            if let Some((rank, stamp)) = class.head {
+                self.heads.insert((rank, stamp, woken));
+            }
+        }
     }
 
     /// Occupies the lanes of a task whose attempt starts.
@@ -213,13 +254,7 @@ impl Ready {
         for i in 0..self.classes[index].lanes.len() {
             let used = self.classes[index].lanes[i];
             self.used[used.lane.index()] -= used.weight;
-            for woken in std::mem::take(&mut self.parked[used.lane.index()]) {
-                let class = &mut self.classes[woken as usize];
-                class.parked = false;
-                if let Some((rank, stamp)) = class.head {
-                    self.heads.insert((rank, stamp, woken));
-                }
-            }
+            self.unpark(used.lane);
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    Answer, Attempt, Header, ManualEnd, Policy, QuestionId, RunEnd, RunState, Seq, TaskGraph,
-    TaskId, TaskState, Timestamp,
+    Answer, Attempt, Header, LaneId, ManualEnd, Policy, QuestionId, RunEnd, RunState, Seq,
+    TaskGraph, TaskId, TaskState, Timestamp,
 };
 
 use crate::batch::{Action, Batch};
@@ -245,6 +245,23 @@ impl Scheduler {
         self.machine.run.next_seq
     }
 
+    /// Whether a task would start with the next step if [`Input::LaneQuota`] allowed more units of the lane.
+    #[must_use]
+    pub fn wants_lane(&self, lane: LaneId) -> bool {
+        let machine = &self.machine;
+        let has_slot = machine.is_open() && machine.counts.in_flight() < machine.slots();
+        has_slot && machine.ready.wants(lane)
+    }
+
+    /// The units of a lane that attempts of this run occupy.
+    ///
+    /// # Panics
+    /// If the lane is not one of the graph.
+    #[must_use]
+    pub fn lane_used(&self, lane: LaneId) -> u32 {
+        self.machine.ready.lane_used()[lane.index()]
+    }
+
     /// How many ready tasks this run has. With enough slots and room in lanes, all could start now.
     #[must_use]
     pub fn ready_count(&self) -> u32 {
@@ -272,6 +289,7 @@ impl Machine {
                     | Input::Start
                     | Input::Resume
                     | Input::Quota(_)
+                    | Input::LaneQuota { .. }
             )
         {
             return InputOutcome::Stale;
@@ -329,6 +347,10 @@ impl Machine {
             Input::Budget(budget) => self.on_budget(budget),
             Input::Quota(slots) => {
                 self.quota = Some(slots);
+                InputOutcome::Accepted
+            }
+            Input::LaneQuota { lane, units } => {
+                self.ready.allow(lane, units);
                 InputOutcome::Accepted
             }
             Input::Tick => InputOutcome::Accepted,

@@ -80,6 +80,7 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
             | Input::Resume
             | Input::Budget(_)
             | Input::Quota(_)
+            | Input::LaneQuota { .. }
             | Input::Tick,
         )
         | Call::AmendByHand { .. } => None,
@@ -88,7 +89,10 @@ fn attempt_of(what: &Call) -> Option<(TaskId, Attempt)> {
 
 /// A stale or rejected call changes nothing; only due timers may change the state.
 pub(super) fn inv_13_records_explained(view: &View<'_>) -> Check {
-    let idle = matches!(view.what, Call::Input(Input::Tick | Input::Quota(_)));
+    let idle = matches!(
+        view.what,
+        Call::Input(Input::Tick | Input::Quota(_) | Input::LaneQuota { .. })
+    );
     let no_effect = idle || view.reply.changes_nothing();
     hold!(
         !no_effect || view.timers_due || view.before == view.after,
@@ -267,6 +271,7 @@ pub(super) fn inv_18_branch_exact(view: &View<'_>) -> Check {
             | Input::Resume
             | Input::Budget(_)
             | Input::Quota(_)
+            | Input::LaneQuota { .. }
             | Input::Tick,
         )
         | Call::Reserve { .. }

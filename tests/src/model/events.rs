@@ -65,6 +65,7 @@ impl Model {
                 | Input::Start
                 | Input::Resume
                 | Input::Quota(_)
+                | Input::LaneQuota { .. }
         );
         if matches!(self.phase, Phase::Over(_)) || (self.phase == Phase::New && !early) {
             return InputOutcome::Stale;
@@ -114,6 +115,10 @@ impl Model {
             }
             Input::Quota(slots) => {
                 self.quota = slots;
+                InputOutcome::Accepted
+            }
+            Input::LaneQuota { lane, units } => {
+                self.lane_quotas.insert(lane, units);
                 InputOutcome::Accepted
             }
             Input::Tick => InputOutcome::Accepted,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zeph_graph::{
-    AskWhy, Budget, CancelWhy, CutWhy, EndingWhy, Fault, ManualEnd, Output, RunEnd, TaskId,
+    AskWhy, Budget, CancelWhy, CutWhy, EndingWhy, Fault, LaneId, ManualEnd, Output, RunEnd, TaskId,
 };
 
 use super::attempt_calls::TaskBudget;
@@ -21,6 +21,7 @@ pub struct Model {
     pub(super) awaiting_resume: bool,
     pub(super) ending: Option<EndingWhy>,
     pub(super) quota: u32,
+    pub(super) lane_quotas: BTreeMap<LaneId, u32>,
     // Results of an earlier run, until the start.
     pub(super) supplied: BTreeMap<TaskId, Output>,
     // The numbers of items that an earlier run had made, until the start.
@@ -150,6 +151,7 @@ impl Model {
             awaiting_resume: false,
             ending: None,
             quota: u32::MAX,
+            lane_quotas: BTreeMap::new(),
             supplied: BTreeMap::new(),
             supplied_items: BTreeMap::new(),
             now: 0,
@@ -164,6 +166,7 @@ impl Model {
     pub fn crash(&mut self, last_at: u64) {
         self.awaiting_resume = true;
         self.quota = u32::MAX;
+        self.lane_quotas.clear();
         self.now = last_at;
         self.last_at = last_at;
     }

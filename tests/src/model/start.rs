@@ -38,6 +38,8 @@ impl Model {
     fn has_room(&self, task: TaskId) -> bool {
         self.facts.lanes(task).iter().all(|wanted| {
             let capacity = self.facts.graph().lanes()[wanted.lane.index()].capacity;
+            let quota = self.lane_quotas.get(&wanted.lane).copied();
+            let capacity = capacity.min(quota.unwrap_or(u32::MAX));
             u64::from(self.lane_use(wanted.lane.index())) + u64::from(wanted.weight)
                 <= u64::from(capacity)
         })

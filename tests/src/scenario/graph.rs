@@ -43,7 +43,8 @@ pub(super) fn header(text: &str) -> Result<(Header, Patches), String> {
                 lines.push(rest.join(" "));
                 Ok(())
             }
-            ["lane", name, capacity] => lane(&mut graph, name, capacity),
+            ["lane", name, capacity] => lane(&mut graph, name, capacity, false),
+            ["lane", name, capacity, "shared"] => lane(&mut graph, name, capacity, true),
             [name, rest @ ..] => task(&mut graph, name, rest),
         };
         read.map_err(|error| format!("{line:?}: {error}"))?;
@@ -85,7 +86,11 @@ pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String
         if let ("lane", [lane, capacity]) = (*name, rest) {
             let capacity = capacity.parse().map_err(|_| "not a capacity".to_owned())?;
             let name = (*lane).to_owned();
-            spec.lanes.push(LaneSpec { name, capacity });
+            spec.lanes.push(LaneSpec {
+                name,
+                capacity,
+                shared: false,
+            });
             continue;
         }
         let key = "on_failure=fallback:";
@@ -97,7 +102,11 @@ pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String
         // The export of a graph with only this task is the task's form in a patch.
         let mut alone = TaskGraph::new();
         for lane in graph.lanes() {
-            alone.add_lane(Arc::clone(&lane.name), lane.capacity);
+            let name = Arc::clone(&lane.name);
+            match lane.shared {
+                true => alone.add_shared_lane(name, lane.capacity),
+                false => alone.add_lane(name, lane.capacity),
+            };
         }
         alone.add_task(task.clone(), []);
         let mut all = GraphSpec::from(&alone).tasks;
@@ -139,9 +148,12 @@ fn by_hand(
     Some(grown)
 }
 
-fn lane(graph: &mut TaskGraph, name: &str, capacity: &str) -> Result<(), String> {
+fn lane(graph: &mut TaskGraph, name: &str, capacity: &str, shared: bool) -> Result<(), String> {
     let capacity = capacity.parse().map_err(|_| "not a capacity".to_owned())?;
-    let added = graph.try_add_lane(name, capacity);
+    let added = match shared {
+        true => graph.try_add_shared_lane(name, capacity),
+        false => graph.try_add_lane(name, capacity),
+    };
     added.map(|_| ()).map_err(|error| error.to_string())
 }
 

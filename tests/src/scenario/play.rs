@@ -117,6 +117,16 @@ impl Play {
             ["resume"] => Input::Resume,
             ["start"] => Input::Start,
             ["quota", slots] => Input::Quota(slots.parse().map_err(|_| "not a number")?),
+            ["lane", name, units] => {
+                let lane = self
+                    .lockstep
+                    .machine()
+                    .graph()
+                    .find_lane(name)
+                    .ok_or("no such lane")?;
+                let units = units.parse().map_err(|_| "not a number")?;
+                Input::LaneQuota { lane, units }
+            }
             ["budget", budget] => Input::Budget(graph::budget(budget)?),
             ["cancel", "run"] => Input::Cancel(Scope::Run),
             ["cancel", name] => Input::Cancel(Scope::Task(self.task(name)?)),

@@ -1,7 +1,7 @@
 //! Drain: executors report and questions are answered, so the run must end within a bounded number of
 //! events.
 
-use zeph_graph::{RunState, TaskState};
+use zeph_graph::{LaneId, RunState, TaskState};
 use zeph_scheduler::{Input, OpenQuestion, Prepared, Scope};
 
 use super::world::{Job, World};
@@ -96,8 +96,23 @@ impl World {
         let stuck = self.lockstep.machine().stuck();
         match stuck.first() {
             Some(_) => self.tell(Input::Cancel(Scope::Run))?,
-            None => self.tell(Input::Quota(u32::MAX))?,
+            None => {
+                for input in self.lane_quotas(u32::MAX) {
+                    self.tell(input)?;
+                }
+                self.tell(Input::Quota(u32::MAX))?
+            }
         };
         Ok(())
+    }
+
+    /// The same quota for each shared lane.
+    pub(super) fn lane_quotas(&self, units: u32) -> Vec<Input> {
+        let graph = self.lockstep.machine().graph();
+        let lanes = (0..).map(LaneId::from_index).zip(graph.lanes());
+        let shared = lanes.filter(|(_, lane)| lane.shared);
+        shared
+            .map(|(lane, _)| Input::LaneQuota { lane, units })
+            .collect()
     }
 }

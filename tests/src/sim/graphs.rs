@@ -19,7 +19,12 @@ pub fn draw(rng: &mut Rng, most_tasks: u64) -> Header {
     let lanes: Vec<(LaneId, u32)> = (0..rng.below(4))
         .map(|at| {
             let capacity = *rng.pick(&[1, 1, 2, 3, 5, u32::MAX]).unwrap_or(&1);
-            (graph.add_lane(format!("lane{at}"), capacity), capacity)
+            let name = format!("lane{at}");
+            // A task is in at most one shared lane, with weight 1.
+            match at == 0 && rng.percent(30) {
+                true => (graph.add_shared_lane(name, capacity.min(64)), 1),
+                false => (graph.add_lane(name, capacity), capacity),
+            }
         })
         .collect();
     let tasks = if rng.percent(1) {
@@ -95,7 +100,10 @@ fn budget(rng: &mut Rng, most: u64) -> Budget {
 pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
     let lanes: Vec<(LaneId, u32)> = (0..)
         .zip(graph.lanes())
-        .map(|(index, lane)| (LaneId::from_index(index), lane.capacity))
+        .map(|(index, lane)| {
+            let most = if lane.shared { 1 } else { lane.capacity };
+            (LaneId::from_index(index), most)
+        })
         .collect();
     let flavour = Flavour::draw(rng);
     let mut grown = graph.clone();
@@ -141,6 +149,7 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
         _ => spec.lanes.push(LaneSpec {
             name: "another".into(),
             capacity: 1,
+            shared: false,
         }),
     }
     Patch { spec, grown: None }

@@ -29,7 +29,7 @@ pub struct Mix {
 }
 
 /// The number of kinds.
-pub const KINDS: usize = 23;
+pub const KINDS: usize = 24;
 
 /// A kind of random event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub enum Kind {
     Resume,
     /// The run's share of the slots changes.
     Quota,
+    /// The run's share of a shared lane changes.
+    LaneQuota,
     /// An attempt reserves a part of the budget.
     Reserve,
     /// An attempt settles a reservation.
@@ -101,6 +103,7 @@ impl Kind {
         Self::Suspend,
         Self::Resume,
         Self::Quota,
+        Self::LaneQuota,
         Self::Reserve,
         Self::Settle,
         Self::Note,
@@ -115,7 +118,7 @@ impl Mix {
     /// Draws a mix.
     pub fn draw(rng: &mut Rng) -> Self {
         let usual = [
-            40, 14, 10, 1, 10, 2, 3, 1, 3, 3, 2, 1, 3, 3, 6, 2, 18, 8, 3, 9, 3, 3, 20,
+            40, 14, 10, 1, 10, 2, 3, 1, 3, 3, 2, 1, 3, 3, 6, 2, 6, 18, 8, 3, 9, 3, 3, 20,
         ];
         let mut weights = usual;
         for weight in &mut weights {

@@ -63,6 +63,12 @@ impl World {
                 let slots = *self.rng.pick(&[0, 1, 2, u32::MAX]).unwrap_or(&1);
                 self.tell(Input::Quota(slots))?;
             }
+            Kind::LaneQuota => {
+                let units = *self.rng.pick(&[0, 1, 2, u32::MAX]).unwrap_or(&1);
+                for input in self.lane_quotas(units) {
+                    self.tell(input)?;
+                }
+            }
             Kind::Reserve => self.reserve()?,
             Kind::Settle => self.settle()?,
             Kind::Note => self.note()?,

@@ -1,6 +1,6 @@
 //! What other processes do that matters to a run: who works on it, and which run holds its group.
 
-use zeph_graph::Group;
+use zeph_graph::{Group, Lane, LaneId};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::{Owners, RunView};
 
@@ -14,6 +14,44 @@ pub(crate) struct Outside {
     pub(crate) owner: Option<String>,
     /// The run of the same group that this one waits for.
     pub(crate) waits: Option<GroupWait>,
+    /// The shared lanes of the run.
+    pub(crate) lanes: Vec<SharedLane>,
+}
+
+/// A shared lane, and the runs that use its slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SharedLane {
+    pub(crate) id: LaneId,
+    pub(crate) slots: u32,
+    pub(crate) holders: Vec<String>,
+}
+
+impl SharedLane {
+    fn of(owners: &Owners, view: &RunView) -> Vec<Self> {
+        let lanes = (0..).map(LaneId::from_index).zip(view.graph().lanes());
+        let shared = lanes.filter(|(_, lane)| lane.shared);
+        let lane = |(id, lane): (LaneId, &Lane)| Self {
+            id,
+            slots: lane.capacity,
+            holders: owners.lane_holders(&lane.name, lane.capacity),
+        };
+        shared.map(lane).collect()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.holders.len() as u64 >= u64::from(self.slots)
+    }
+
+    /// `2 of 2 used by runs a, b`.
+    pub(crate) fn words(&self) -> String {
+        let mut runs: Vec<&str> = self.holders.iter().map(String::as_str).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        let runs: Vec<_> = runs.into_iter().map(zeph_common::escape_terminal).collect();
+        let plural = if runs.len() == 1 { "run" } else { "runs" };
+        let (used, slots) = (self.holders.len(), self.slots);
+        format!("{used} of {slots} used by {plural} {}", runs.join(", "))
+    }
 }
 
 /// A wait for another run of a group.
@@ -56,7 +94,15 @@ impl Outside {
         let (owner, owners) = (cx.owner_of(store, &view.run).await?, cx.owners(store));
         let group = Group::of(view.graph()).filter(|_| owner.is_some());
         let waits = group.and_then(|group| GroupWait::of(&owners, view.run.as_str(), group.name()));
-        Ok(Self { owner, waits })
+        let lanes = match owner {
+            Some(_) => SharedLane::of(&owners, view),
+            None => Vec::new(),
+        };
+        Ok(Self {
+            owner,
+            waits,
+            lanes,
+        })
     }
 
     #[cfg(test)]
@@ -64,6 +110,7 @@ impl Outside {
         Self {
             owner: owner.map(str::to_owned),
             waits: None,
+            lanes: Vec::new(),
         }
     }
 }

@@ -36,6 +36,7 @@ mod retry;
 mod running_logs;
 mod secrets;
 mod service;
+mod shared_lanes;
 mod signals;
 mod starting;
 mod subplans;

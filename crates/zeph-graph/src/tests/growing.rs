@@ -82,6 +82,7 @@ fn a_patch_declares_no_lanes() {
     spec.lanes.push(crate::wire::LaneSpec {
         name: "net".into(),
         capacity: 1,
+        shared: false,
     });
     let found = graph.extend(&spec).unwrap_err();
     assert_eq!(found.as_slice()[0].code, code::LANE_IN_PATCH);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::TaskGraph;
 use crate::wire::{Code, Diagnostic, GraphSpec, Limits, TaskSpec, code};
+use crate::{AddError, Task, TaskGraph};
 
 fn spec(tasks: &str) -> GraphSpec {
     let lanes = r#"[{"name":"disk","capacity":2}]"#;
@@ -216,6 +216,7 @@ fn every_code_is_met_by_a_test() {
         code::TOO_MANY_NEEDS,
         code::ZERO_CAPACITY,
         code::LANE_IN_PATCH,
+        code::SHARED_LANE,
     ];
     let met = CASES.iter().map(|(code, ..)| *code).chain(elsewhere);
     let met: BTreeSet<Code> = met.collect();
@@ -231,6 +232,40 @@ fn lanes_are_checked() {
     let found = TaskGraph::try_from(GraphSpec::from_json(json).unwrap()).unwrap_err();
     let codes: Vec<Code> = found.iter().map(|one| one.code).collect();
     assert_eq!(codes, [code::ZERO_CAPACITY, code::DUPLICATE_LANE]);
+}
+
+#[test]
+fn a_task_is_in_one_shared_lane_with_weight_1() {
+    let lanes = r#""lanes":[{"name":"x","capacity":2,"shared":true},{"name":"y","capacity":2,"shared":true},
+        {"name":"z","capacity":2}]"#;
+    let codes = |lanes: &str, used: &str| {
+        let json = format!(r#"{{"version":1,{lanes},"tasks":[{{"name":"a","lanes":[{used}]}}]}}"#);
+        let found = TaskGraph::try_from(GraphSpec::from_json(&json).unwrap());
+        found.map_or_else(
+            |found| found.iter().map(|one| one.code).collect(),
+            |_| vec![],
+        )
+    };
+    assert_eq!(codes(lanes, r#"{"lane":"x"},{"lane":"z","weight":2}"#), []);
+    for used in [r#"{"lane":"x"},{"lane":"y"}"#, r#"{"lane":"x","weight":2}"#] {
+        assert_eq!(codes(lanes, used), [code::SHARED_LANE], "{used}");
+    }
+    let large = r#""lanes":[{"name":"x","capacity":65,"shared":true}]"#;
+    assert_eq!(codes(large, ""), [code::SHARED_LANE]);
+    let mut graph = TaskGraph::new();
+    let (x, y) = (graph.add_shared_lane("x", 2), graph.add_shared_lane("y", 2));
+    assert!(graph.try_add_shared_lane("z", 65).is_err());
+    let both = Task::new("a").lane(x).lane(y);
+    assert!(matches!(
+        graph.try_add_task(both, []),
+        Err(AddError::SharedLane { .. })
+    ));
+    let heavy = Task::new("a").lane_weight(x, 2);
+    assert!(matches!(
+        graph.try_add_task(heavy, []),
+        Err(AddError::SharedLane { .. })
+    ));
+    assert!(graph.without_items().lanes().iter().all(|lane| lane.shared));
 }
 
 #[test]

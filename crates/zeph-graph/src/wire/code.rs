@@ -43,6 +43,8 @@ zeph_diagnostics::codes! {
     DUPLICATE_LANE = "duplicate_lane",
     /// A patch declares a lane.
     LANE_IN_PATCH = "lane_in_patch",
+    /// A task is in two shared lanes, or has a weight in one; or a shared lane has too many units.
+    SHARED_LANE = "shared_lane",
     /// No lane has that name.
     UNKNOWN_LANE = "unknown_lane",
     /// A weight is 0, or above the lane's capacity.

@@ -51,6 +51,8 @@ pub fn diff(before: &TaskGraph, after: &TaskGraph) -> Vec<String> {
 }
 
 fn diff_lanes(old: &[LaneSpec], new: &[LaneSpec], found: &mut Vec<String>) {
+    let shared_in =
+        |lanes: &[LaneSpec], name: &str| lanes.iter().any(|lane| lane.name == name && lane.shared);
     let capacity_of = |lanes: &[LaneSpec], name: &str| {
         let lane = lanes.iter().find(|lane| lane.name == name);
         lane.map(|lane| lane.capacity)
@@ -63,6 +65,16 @@ fn diff_lanes(old: &[LaneSpec], new: &[LaneSpec], found: &mut Vec<String>) {
                 lane.name, lane.capacity
             )),
             Some(_) => {}
+        }
+    }
+    for lane in old {
+        if shared_in(new, &lane.name) != lane.shared && capacity_of(new, &lane.name).is_some() {
+            let is = if lane.shared {
+                "is not shared any more"
+            } else {
+                "is shared now"
+            };
+            found.push(format!("lane {:?} {is}", lane.name));
         }
     }
     for lane in new {

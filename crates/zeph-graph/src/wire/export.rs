@@ -25,6 +25,7 @@ impl From<&TaskGraph> for GraphSpec {
                 .map(|lane| LaneSpec {
                     name: lane.name.to_string(),
                     capacity: lane.capacity,
+                    shared: lane.shared,
                 })
                 .collect(),
             tasks: graph.ids().map(|id| task_spec(graph, id)).collect(),

@@ -112,8 +112,11 @@ fn build(spec: GraphSpec, checked: &Checked) -> Result<TaskGraph, Diagnostics> {
     let mut graph = TaskGraph::new();
     *graph.metadata_mut() = spec.metadata;
     for lane in spec.lanes {
-        (graph.try_add_lane(lane.name.as_str(), lane.capacity))
-            .map_err(|error| refused(&error, None))?;
+        let added = match lane.shared {
+            true => graph.try_add_shared_lane(lane.name.as_str(), lane.capacity),
+            false => graph.try_add_lane(lane.name.as_str(), lane.capacity),
+        };
+        added.map_err(|error| refused(&error, None))?;
     }
     add_tasks(&mut graph, spec.tasks, checked)?;
     Ok(graph)
@@ -169,6 +172,7 @@ fn refused(error: &AddError, task: Option<String>) -> Diagnostics {
         AddError::ZeroCapacity { .. } => code::ZERO_CAPACITY,
         AddError::UnknownLane { .. } => code::UNKNOWN_LANE,
         AddError::BadWeight { .. } => code::BAD_WEIGHT,
+        AddError::SharedLane { .. } | AddError::TooManySlots { .. } => code::SHARED_LANE,
         AddError::RepeatedLane { .. } => code::DUPLICATE_LANE,
         AddError::TooManyTasks => code::TOO_MANY_TASKS,
     };

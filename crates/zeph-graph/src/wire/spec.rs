@@ -53,6 +53,9 @@ pub struct LaneSpec {
     pub name: String,
     /// The capacity in units.
     pub capacity: u32,
+    /// Whether it counts the attempts of all runs of the store.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shared: bool,
 }
 
 /// A task by names. Times are in microseconds; an absent one is no limit.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    Attempt, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, Record, TaskId,
+    Attempt, CancelWhy, ContentId, CutHow, CutWhy, EndingWhy, Entry, Fault, LaneId, Record, TaskId,
     Timestamp,
 };
 
@@ -231,9 +231,28 @@ impl Cause<'_> {
     fn start(&mut self, now: Timestamp) {
         let quota = self.scheduler.counts().in_flight().saturating_add(1);
         self.scheduler.handle(now, Input::Quota(quota));
+        self.allow_lanes(now);
         // If a timer was due, its records come first and the start is not next.
         if self.scheduler.machine.pending.is_empty() {
             self.scheduler.machine.dispatch();
+        }
+    }
+
+    /// Of the shared lanes, only that of the task that starts has room: what the driver allowed is not recorded.
+    fn allow_lanes(&mut self, now: Timestamp) {
+        let Record::Started { task, .. } = self.entry.record else {
+            return;
+        };
+        let graph = self.scheduler.graph();
+        let lanes = (0..).map(LaneId::from_index).zip(graph.lanes());
+        let shared = lanes.filter(|(_, lane)| lane.shared).map(|(id, _)| id);
+        let rules = graph.contains(task).then(|| graph.task(task).rules());
+        let is_in = |id| rules.is_some_and(|rules| rules.lanes.iter().any(|used| used.lane == id));
+        let quotas: Vec<(LaneId, u32)> = shared
+            .map(|id| (id, self.scheduler.lane_used(id) + u32::from(is_in(id))))
+            .collect();
+        for (lane, units) in quotas {
+            self.scheduler.handle(now, Input::LaneQuota { lane, units });
         }
     }
 

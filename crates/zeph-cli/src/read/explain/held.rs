@@ -1,12 +1,12 @@
 //! Why a ready task has not started, in words.
 
-use zeph_graph::TaskId;
+use zeph_graph::{LaneId, TaskId};
 use zeph_runtime::RunView;
 use zeph_scheduler::Held;
 
 use super::{Reason, name};
 use crate::context::command;
-use crate::read::outside::{GroupWait, Outside};
+use crate::read::outside::{GroupWait, Outside, SharedLane};
 use crate::read::page::names;
 
 /// Why a ready task has not started.
@@ -16,6 +16,8 @@ pub(crate) enum Blocked {
     Here(Held),
     /// The run waits for another one of its group.
     Group,
+    /// All slots of its shared lane are used, by runs of any process.
+    SharedLane(LaneId),
 }
 
 /// Why a ready task has not started. Only a process that owns the run starts tasks.
@@ -27,7 +29,24 @@ pub(crate) fn blocked(view: &RunView, outside: &Outside, task: TaskId) -> Blocke
     if outside.owner.is_none() && held != Held::Suspended {
         return Blocked::Here(Held::NoOwner);
     }
-    Blocked::Here(held)
+    let used = &view.graph().task(task).rules().lanes;
+    let is_of_task = |lane: &&SharedLane| used.iter().any(|used| used.lane == lane.id);
+    let full = outside
+        .lanes
+        .iter()
+        .find(|lane| lane.is_full() && is_of_task(lane));
+    match full {
+        Some(lane) if held == Held::Nothing => Blocked::SharedLane(lane.id),
+        Some(_) | None => Blocked::Here(held),
+    }
+}
+
+/// `but it waits for a slot of the shared lane gpu (2 of 2 used by runs a, b)`.
+fn shared_lane_words(view: &RunView, outside: &Outside, id: LaneId) -> String {
+    let name = zeph_common::escape_terminal(&view.graph().lanes()[id.index()].name);
+    let used = outside.lanes.iter().find(|lane| lane.id == id);
+    let used = used.map_or_else(String::new, |lane| format!(" ({})", lane.words()));
+    format!("but it waits for a slot of the shared lane {name}{used}")
 }
 
 /// The reason in words, as the end of "ready, …".
@@ -35,6 +54,7 @@ pub(crate) fn blocked_words(view: &RunView, outside: &Outside, blocked: Blocked)
     match (blocked, &outside.waits) {
         (Blocked::Group, Some(wait)) => format!("but the run {}", wait.words()),
         (Blocked::Group, None) => "but the run waits for its group".to_owned(),
+        (Blocked::SharedLane(lane), _) => shared_lane_words(view, outside, lane),
         (Blocked::Here(held), _) => describe(view, held).1,
     }
 }
@@ -51,6 +71,14 @@ pub(super) fn reason(view: &RunView, outside: &Outside, task: TaskId) -> Reason 
         (Blocked::Group, wait) => {
             let status = |wait: &GroupWait| command(&["status", &wait.holder]);
             ("group", wait.as_ref().map(status))
+        }
+        (Blocked::SharedLane(id), _) => {
+            let lane = outside.lanes.iter().find(|lane| lane.id == id);
+            let holder = lane.and_then(|lane| lane.holders.first());
+            (
+                "shared_lane",
+                holder.map(|holder| command(&["status", holder])),
+            )
         }
     };
     Reason::new(code, text).next(next)

@@ -7,7 +7,7 @@ use zeph_diagnostics::quote;
 use super::super::{Diagnostic, Diagnostics, code};
 use super::{GraphSpec, Origin, of};
 use crate::picture::is_invisible;
-use crate::{MAX_NAME_BYTES, TaskGraph};
+use crate::{Lane, MAX_NAME_BYTES, TaskGraph};
 
 /// Checks the names and capacities of the lanes. A patch may not declare lanes.
 pub(super) fn check_lanes(
@@ -30,6 +30,15 @@ pub(super) fn check_lanes(
         if !seen.insert(lane.name.as_str()) {
             let message = format!("lane {} is declared twice", quote(&lane.name));
             found.push(Diagnostic::new(code::DUPLICATE_LANE, message));
+        }
+        if lane.shared && lane.capacity > Lane::MAX_SHARED {
+            let message = format!(
+                "the shared lane {} has {} units",
+                quote(&lane.name),
+                lane.capacity
+            );
+            let one = Diagnostic::new(code::SHARED_LANE, message);
+            found.push(one.help(format!("it may have 1 to {}", Lane::MAX_SHARED)));
         }
         if lane.capacity == 0 {
             let message = format!(

@@ -18,9 +18,13 @@ pub(super) fn check(spec: &GraphSpec, base: &TaskGraph, origin: Origin, found: &
     let declared = (spec.lanes.iter()).map(|lane| (lane.name.as_str(), lane.capacity));
     let all = there.chain(declared);
     let lanes = all.collect();
+    let there = (base.lanes().iter()).filter_map(|lane| lane.shared.then_some(&*lane.name));
+    let declared = (spec.lanes.iter()).filter_map(|lane| lane.shared.then_some(&*lane.name));
+    let shared: HashSet<&str> = there.chain(declared).collect();
     for task in &spec.tasks {
         check_times(task, found);
         check_lanes(task, &lanes, found);
+        check_shared_lanes(task, &shared, found);
         check_foreach(task, found);
         if origin == Origin::Outside {
             check_retry(task, found);
@@ -118,6 +122,27 @@ fn check_lanes(task: &TaskSpec, lanes: &HashMap<&str, u32>, found: &mut Diagnost
             );
             found.push(of(task, code::BAD_WEIGHT, message));
         }
+    }
+}
+
+/// A task in two shared lanes, or with a weight in one, could wait for another run that waits for it.
+fn check_shared_lanes(task: &TaskSpec, shared: &HashSet<&str>, found: &mut Diagnostics) {
+    let mut used = task
+        .lanes
+        .iter()
+        .filter(|used| shared.contains(&*used.lane));
+    let Some(first) = used.next() else {
+        return;
+    };
+    let name = quote(&task.name);
+    if let Some(second) = used.find(|used| used.lane != first.lane) {
+        let (first, second) = (quote(&first.lane), quote(&second.lane));
+        let message = format!("task {name} is in two shared lanes, {first} and {second}");
+        found.push(of(task, code::SHARED_LANE, message).help("a task may be in one of them"));
+    } else if first.weight > 1 {
+        let (lane, weight) = (quote(&first.lane), first.weight);
+        let message = format!("task {name} weighs {weight} in the shared lane {lane}");
+        found.push(of(task, code::SHARED_LANE, message).help("its weight there is always 1"));
     }
 }
 

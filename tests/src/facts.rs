@@ -23,6 +23,8 @@ pub struct Facts {
     pub patches: Patches,
     /// The number of tasks after each patch.
     pub sizes: BTreeMap<ContentId, usize>,
+    /// The tasks that each patch removed, in the order of their ids.
+    pub removed: BTreeMap<ContentId, Vec<TaskId>>,
     /// The tasks that an event about each task may change: those that depend on it, its siblings in a list of
     /// items, the task that they are items of, and its fallback.
     pub reach: Vec<Vec<bool>>,
@@ -43,10 +45,19 @@ impl Facts {
     #[must_use]
     pub fn grown(&self, graph: TaskGraph, content: ContentId, patch: &GraphSpec) -> Self {
         let size = graph.len();
+        let removed = self.newly_removed(&graph).collect();
         let mut facts = self.expanded(graph);
+        facts.removed.insert(content, removed);
         facts.patches.insert(content, patch.clone());
         facts.sizes.insert(content, size);
         facts
+    }
+
+    /// The tasks of this graph that are removed in a later one.
+    pub fn newly_removed(&self, later: &TaskGraph) -> impl Iterator<Item = TaskId> + use<'_> {
+        let is_removed: Vec<bool> = later.ids().map(|task| later.is_removed(task)).collect();
+        let tasks = self.graph.ids();
+        tasks.filter(move |&task| is_removed[task.index()] && !self.graph.is_removed(task))
     }
 
     /// The facts after tasks got their items.
@@ -57,6 +68,7 @@ impl Facts {
         facts.bottom[..self.bottom.len()].copy_from_slice(&self.bottom);
         facts.patches.clone_from(&self.patches);
         facts.sizes.clone_from(&self.sizes);
+        facts.removed.clone_from(&self.removed);
         facts
     }
 
@@ -148,6 +160,7 @@ impl Facts {
             users: users(&graph),
             patches: Patches::new(),
             sizes: BTreeMap::new(),
+            removed: BTreeMap::new(),
             graph,
         }
     }

@@ -134,7 +134,8 @@ impl Lockstep {
             return Ok(None);
         };
         let graph = self.machine.graph();
-        let graph = if graph.len() == expected.len() {
+        let is_amended = self.machine.amendments() as usize > self.facts.patches.len();
+        let graph = if is_amended {
             let differences = wire::diff(expected, graph);
             hold!(
                 differences.is_empty(),

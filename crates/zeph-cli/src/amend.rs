@@ -1,10 +1,8 @@
-//! `zeph amend`: adds the new tasks of a plan file to a run that has not ended.
-
-use std::collections::BTreeMap;
+//! `zeph amend`: changes the tasks of a run that has not ended to those of another version of its plan.
 
 use serde_json::{Value, json};
 use zeph_common::escape_terminal;
-use zeph_graph::wire::{GraphSpec, TaskSpec};
+use zeph_graph::wire::{self, GraphSpec, Revision, TaskSpec, code};
 use zeph_graph::{TaskGraph, TaskId, Work};
 use zeph_orchestration::OrchestratorError;
 use zeph_orchestration::plan::{LoadedPlan, needs_model};
@@ -17,7 +15,7 @@ use crate::exit::{CliError, Exit};
 use crate::llm::{self, ModelConfig};
 use crate::out::{self, Tone};
 use crate::plan::{self, Params};
-use crate::read::page::{count, names};
+use crate::read::page::names;
 use crate::read::request::open;
 use crate::run::dry;
 
@@ -34,33 +32,37 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
     }
     let earlier = RunValues::of_graph(view.graph()).map_err(OrchestratorError::from)?;
     let plan = plan::load_to_retry(cx, &args.plan, &params, earlier.clone())?;
-    let new = Difference::of(&view.graph().without_items(), &plan.graph).new_tasks(&view)?;
-    check_values(&view, &plan, &earlier, &new)?;
-    check_fit(&view, &new)?;
+    let can_change = |id| view.scheduler.can_change(id);
+    let revision = wire::revision(view.graph(), &plan.graph, can_change);
+    check_removed(&view, &revision, args)?;
+    let patch = &revision.patch;
+    check_values(&view, &plan, &earlier, &patch.tasks)?;
+    check_fit(&view, patch)?;
     let is_new = |id: TaskId| {
-        new.iter()
-            .any(|task| task.name == plan.graph.task(id).name())
+        let name = plan.graph.task(id).name();
+        patch.tasks.iter().any(|task| task.name == name)
     };
     if needs_model(&plan.graph, is_new) {
         if !needs_model(view.graph(), |_| true) {
-            let text = format!("the new tasks ask a model, and run {run} has none");
+            let text = format!("new tasks ask a model, and run {run} has none");
             return Err(CliError::new(Exit::Usage, text).code("no_model"));
         }
         let models = ModelConfig::stored(cx, view.graph())?;
         plan::check_agents(models.agents.as_deref(), &plan)?;
     }
     let after = args.after.unwrap_or_else(|| view.scheduler.amendments());
-    let added: Vec<Value> = plan
-        .graph
-        .ids()
-        .filter(|&id| is_new(id))
-        .map(|id| task_json(&plan, id))
-        .collect();
+    let list = |names: &[String]| -> Vec<Value> {
+        let ids = names.iter().filter_map(|name| plan.graph.find(name));
+        ids.map(|id| task_json(&plan, id)).collect()
+    };
     let mut shown = json!({
         "run": run.as_str(),
         "dry_run": args.dry_run,
         "after": after,
-        "added": added,
+        "added": list(&revision.new),
+        "replaced": list(&revision.replaced),
+        "rewired": list(&revision.rewired),
+        "removed": revision.removed,
         "delivery": null,
         "request": null,
     });
@@ -71,10 +73,6 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
     }
     let reason = args.reason.as_deref();
     let redactor = llm::base_builder(cx).build()?;
-    let patch = GraphSpec {
-        tasks: new,
-        ..GraphSpec::default()
-    };
     // Plain data that was just written.
     let patch = serde_json::from_str(&patch.to_json()).unwrap_or_default();
     let reason = reason.map(|text| redactor.redacted(text)).transpose()?;
@@ -90,7 +88,7 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
         ask(&store, Some(&owners), &run, &request, now()).await?
     };
     let (word, text) = match delivery {
-        Delivery::Accepted => ("accepted", format!("added to run {run}")),
+        Delivery::Accepted => ("accepted", format!("run {run} is changed")),
         Delivery::Stale => (
             "stale",
             format!("nothing has changed: run {run} is ending, or only its clean-up is left"),
@@ -101,7 +99,7 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
             (
                 "posted",
                 format!(
-                    "kept: no process works on run {run}; they are added when it is resumed: {resume}"
+                    "kept: no process works on run {run}; it is changed when it is resumed: {resume}"
                 ),
             )
         }
@@ -111,76 +109,45 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
     Ok(Exit::Completed)
 }
 
-/// Checks that the graph of the run can have the new tasks. It keeps its lanes.
-fn check_fit(view: &RunView, new: &[TaskSpec]) -> Result<(), CliError> {
-    let patch = GraphSpec {
-        tasks: new.to_vec(),
-        ..GraphSpec::default()
-    };
-    let Err(problems) = view.graph().clone().extend(&patch) else {
+/// Checks that the graph of the run can be changed so. It keeps its lanes.
+fn check_fit(view: &RunView, patch: &GraphSpec) -> Result<(), CliError> {
+    let Err(problems) = view.scheduler.check_amendment(patch) else {
         return Ok(());
     };
-    let text = format!("the new tasks do not fit run {}: {problems}", view.run);
-    let error = CliError::new(Exit::Usage, text);
-    let lanes = problems
-        .iter()
-        .any(|one| one.code == zeph_graph::wire::code::UNKNOWN_LANE);
-    Err(if lanes {
+    let run = &view.run;
+    let text = format!("run {run} cannot be changed so: {problems}");
+    let error = CliError::new(Exit::Usage, text).code("bad_patch");
+    let has = |code| problems.iter().any(|one| one.code == code);
+    Err(if has(code::UNKNOWN_LANE) {
         error.help("a run keeps its lanes, and `max_parallel` of a `foreach` is one: use those that it has")
+    } else if has(code::BAD_REMOVAL) {
+        let retry = command(&["retry", run.as_str(), "--plan", "FILE"]);
+        error.help(format!(
+            "tasks that have not started can be changed; when the run has ended, `{retry}` goes on under the plan"
+        ))
     } else {
         error
     })
 }
 
-/// What a plan file changes in a run, by the names of the tasks.
-struct Difference {
-    new: Vec<TaskSpec>,
-    changed: Vec<String>,
-    gone: Vec<String>,
-}
-
-impl Difference {
-    fn of(run: &TaskGraph, plan: &TaskGraph) -> Self {
-        let specs = GraphSpec::from(run).tasks.into_iter();
-        let mut before: BTreeMap<String, TaskSpec> =
-            specs.map(|task| (task.name.clone(), task)).collect();
-        let (mut new, mut changed) = (Vec::new(), Vec::new());
-        for task in GraphSpec::from(plan).tasks {
-            match before.remove(&task.name) {
-                None => new.push(task),
-                Some(old) if old != task => changed.push(task.name),
-                Some(_) => {}
-            }
-        }
-        Self {
-            new,
-            changed,
-            gone: before.into_keys().collect(),
-        }
+/// Tasks that the plan does not have are removed only on demand: the file may be another plan.
+fn check_removed(view: &RunView, revision: &Revision, args: &AmendArgs) -> Result<(), CliError> {
+    let (run, removed) = (&view.run, &revision.removed);
+    if revision.patch == GraphSpec::default() {
+        let text = format!("the plan has the same tasks as run {run}");
+        return Err(CliError::new(Exit::Usage, text).code("nothing_to_amend"));
     }
-
-    /// The new tasks, if nothing else is different.
-    fn new_tasks(self, view: &RunView) -> Result<Vec<TaskSpec>, CliError> {
-        let run = &view.run;
-        for (tasks, how) in [(&self.changed, "changes"), (&self.gone, "lacks")] {
-            if !tasks.is_empty() {
-                let shown = tasks.iter().take(NAMED).map(String::as_str);
-                let text = format!(
-                    "the plan {how} tasks of run {run}: {}",
-                    names(shown, tasks.len())
-                );
-                let retry = command(&["retry", run.as_str(), "--plan", "FILE"]);
-                return Err(CliError::new(Exit::Usage, text)
-                    .code("not_only_new")
-                    .help(format!("only new tasks can be added to a run; when it has ended, `{retry}` goes on under a changed plan")));
-            }
-        }
-        if self.new.is_empty() {
-            let text = format!("the plan has no task that run {run} does not have");
-            return Err(CliError::new(Exit::Usage, text).code("nothing_to_amend"));
-        }
-        Ok(self.new)
+    if removed.is_empty() || args.remove {
+        return Ok(());
     }
+    let shown = removed.iter().take(NAMED).map(String::as_str);
+    let text = format!(
+        "the plan lacks tasks of run {run}: {}",
+        names(shown, removed.len())
+    );
+    Err(CliError::new(Exit::Usage, text)
+        .code("lacks_tasks")
+        .help("with `--remove` they are taken out of the run, if they have not started"))
 }
 
 /// Refuses tasks that would not get what the plan says: the run keeps its own parameters, secrets and folder.
@@ -232,33 +199,49 @@ fn task_json(plan: &LoadedPlan, id: TaskId) -> Value {
     json!({ "task": task.name(), "needs": needs, "does": dry::does(task) })
 }
 
-/// Shows the tasks to people, before they are added.
+/// Shows the changes to people, before they are made.
 fn render(cx: &AppContext, shown: &Value) {
     if cx.json() {
         return;
     }
-    let added = shown["added"].as_array().map_or(&[][..], Vec::as_slice);
+    let kinds = [
+        ("added", "new", Tone::Good),
+        ("replaced", "replaced", Tone::Warning),
+        ("rewired", "re-wired", Tone::Warning),
+        ("removed", "removed", Tone::Bad),
+    ];
+    let list = |key: &str| shown[key].as_array().map_or(&[][..], Vec::as_slice);
+    let kinds = kinds.map(|(key, word, tone)| (list(key), word, tone));
+    let parts = kinds.iter().filter(|(tasks, ..)| !tasks.is_empty());
+    let parts: Vec<String> = parts
+        .map(|(tasks, word, _)| format!("{} {word}", tasks.len()))
+        .collect();
     let run = shown["run"].as_str().unwrap_or_default();
-    out::line(format!(
-        "run {run}: {} to add",
-        count(added.len() as u64, "task")
-    ));
-    for task in added {
-        let text = |key: &str| escape_terminal(task[key].as_str().unwrap_or_default()).into_owned();
-        let needs = task["needs"].as_array().map_or(&[][..], Vec::as_slice);
-        let needs: Vec<_> = needs
-            .iter()
-            .filter_map(Value::as_str)
-            .map(escape_terminal)
-            .collect();
-        let needs = if needs.is_empty() {
-            String::new()
-        } else {
-            format!(", after {}", needs.join(", "))
-        };
-        let new = Tone::Good.paint("new");
-        out::line(format!("  {new} {}{needs}: {}", text("task"), text("does")));
+    out::line(format!("run {run}: {}", parts.join(", ")));
+    for (tasks, word, tone) in kinds {
+        for task in tasks {
+            out::line(format!("  {} {}", tone.paint(word), task_line(task)));
+        }
     }
+}
+
+/// `mail, after build: what it does`, or only a name.
+fn task_line(task: &Value) -> String {
+    let escaped = |text: &Value| escape_terminal(text.as_str().unwrap_or_default()).into_owned();
+    if task.is_string() {
+        return escaped(task);
+    }
+    let needs = task["needs"].as_array().map_or(&[][..], Vec::as_slice);
+    let needs: Vec<String> = needs.iter().map(escaped).collect();
+    let after = match needs.is_empty() {
+        true => String::new(),
+        false => format!(", after {}", needs.join(", ")),
+    };
+    format!(
+        "{}{after}: {}",
+        escaped(&task["task"]),
+        escaped(&task["does"])
+    )
 }
 
 fn print(cx: &AppContext, shown: &Value, text: String) {

@@ -113,7 +113,7 @@ pub(crate) enum Command {
     Complete(CompleteArgs),
     /// Skip an unfinished task
     Skip(SkipArgs),
-    /// Add the new tasks of a plan file to a run that has not ended
+    /// Change the tasks of a run that has not ended to those of its edited plan
     Amend(AmendArgs),
     /// Cancel a run or a task
     Cancel(CancelArgs),

@@ -1,6 +1,6 @@
 //! TaskGraph: tasks and their dependencies, valid by construction.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ pub struct TaskGraph {
     metadata: BTreeMap<String, String>,
     pub(crate) many: Many,
     pub(crate) fallbacks: Fallbacks,
+    pub(crate) removed: BTreeSet<u32>,
 }
 
 impl Default for TaskGraph {
@@ -73,6 +74,7 @@ impl TaskGraph {
             metadata: BTreeMap::new(),
             many: Many::default(),
             fallbacks: Fallbacks::default(),
+            removed: BTreeSet::new(),
         }
     }
 
@@ -278,6 +280,22 @@ impl TaskGraph {
     pub(crate) fn find_folded(&self, folded: &str) -> Option<&str> {
         let index = *self.by_folded.as_ref()?.get(folded)?;
         Some(self.tasks[index as usize].name())
+    }
+
+    /// Gives a task another name, which is free.
+    pub(crate) fn rename(&mut self, id: TaskId, name: Arc<str>) {
+        // A task of this graph has a position.
+        let index = id.as_u32();
+        let old = self.tasks[id.index()].rename(Arc::clone(&name));
+        self.by_name.remove(&old);
+        if let Some(by_folded) = &mut self.by_folded {
+            let old = old.to_lowercase();
+            if by_folded.get(&old) == Some(&index) {
+                by_folded.remove(&old);
+            }
+            by_folded.insert(name.to_lowercase(), index);
+        }
+        self.by_name.insert(name, index);
     }
 
     /// All names, in the order of insertion.

@@ -25,6 +25,7 @@ mod topology;
 
 mod policy;
 mod record;
+mod removal;
 mod state;
 
 pub mod picture;

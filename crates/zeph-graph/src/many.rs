@@ -109,10 +109,11 @@ impl TaskGraph {
         }
     }
 
-    /// The same graph without items, as it was before any task was expanded. A task that depends on an item
-    /// depends on the task of the item. The ids of the tasks before the first item are the same.
+    /// The graph without items and without removed tasks, as a person would write it. A task that depends on an
+    /// item depends on the task of the item. The ids of the tasks before the first item or removed task are the
+    /// same.
     #[must_use]
-    pub fn without_items(&self) -> Self {
+    pub fn as_written(&self) -> Self {
         let mut graph = Self::new();
         *graph.metadata_mut() = self.metadata().clone();
         for lane in self.lanes() {
@@ -121,7 +122,7 @@ impl TaskGraph {
         }
         let mut ids: Vec<Option<TaskId>> = Vec::with_capacity(self.len());
         for (id, task) in self.tasks() {
-            if self.item(id).is_some() {
+            if self.item(id).is_some() || self.is_removed(id) {
                 ids.push(None);
                 continue;
             }

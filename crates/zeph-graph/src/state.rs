@@ -368,6 +368,8 @@ pub enum SkipWhy {
     Override,
     /// It is the fallback of a task that ended without it.
     NotNeeded,
+    /// A patch took it out of the graph before it started.
+    Removed,
 }
 
 impl std::fmt::Display for SkipWhy {
@@ -381,6 +383,7 @@ impl std::fmt::Display for SkipWhy {
             Self::Executor => "it found nothing to do",
             Self::Override => "by hand",
             Self::NotNeeded => "the task whose fallback it is did not need it",
+            Self::Removed => "an amendment removed it",
         })
     }
 }

@@ -124,6 +124,11 @@ impl Task {
         &self.name
     }
 
+    /// Changes the name, and returns the one that it had.
+    pub(crate) fn rename(&mut self, name: Arc<str>) -> Arc<str> {
+        std::mem::replace(&mut self.name, name)
+    }
+
     /// The name as an `Arc`, so that events and attempts share it.
     #[must_use]
     pub fn shared_name(&self) -> Arc<str> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zeph_graph::{Record, TaskState, Timestamp, wire};
+use zeph_graph::{Record, TaskGraph, TaskState, Timestamp, wire};
 use zeph_memory::RawGraphStore;
 use zeph_runtime::{RunView, RuntimeError};
 
@@ -107,7 +107,11 @@ impl RunComparison {
     ) -> Result<Self, RuntimeError> {
         let (old, new) = (sides(before), sides(after));
         let mut tasks = Vec::with_capacity(old.len());
+        let is_there = |graph: &TaskGraph, id| !graph.is_removed(id);
         for (id, task) in before.graph().tasks() {
+            if !is_there(before.graph(), id) {
+                continue;
+            }
             let other = after.graph().find(task.name());
             let one = before.output(store, id).await?;
             let two = match other {
@@ -126,7 +130,8 @@ impl RunComparison {
             });
         }
         for (id, task) in after.graph().tasks() {
-            if before.graph().find(task.name()).is_some() {
+            let is_known = before.graph().find(task.name()).is_some();
+            if is_known || !is_there(after.graph(), id) {
                 continue;
             }
             tasks.push(ComparedTask {

@@ -1,4 +1,4 @@
-//! The amendments of a stored run: which tasks were added, by which task or person, and when.
+//! The amendments of a stored run: which tasks were added and removed, by which task or person, and when.
 
 use zeph_graph::{ContentId, Entry, Record, TaskId, Timestamp};
 use zeph_memory::RawGraphStore;
@@ -8,7 +8,7 @@ use crate::error::RuntimeError;
 use crate::restore::contents;
 use crate::view::RunView;
 
-/// Tasks that were added to a stored run.
+/// A patch of a stored run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AmendmentView {
@@ -16,7 +16,11 @@ pub struct AmendmentView {
     pub at: Timestamp,
     /// The names of the new tasks, in the order of the graph.
     pub added: Vec<String>,
-    /// The task that proposed them; `None` if a person added them.
+    /// The names of the tasks that have new definitions, which may only depend on others.
+    pub replaced: Vec<String>,
+    /// The names of the tasks that were removed.
+    pub removed: Vec<String>,
+    /// The task that proposed it; `None` if a person made it.
     pub task: Option<TaskId>,
     /// The person and the reason, if they are known.
     pub by: Option<Actor>,
@@ -44,16 +48,22 @@ impl RunView {
             let part = parts.iter().find(|part| part.id == id)?;
             serde_json::from_slice(&part.bytes).ok()
         };
-        let names = |content: ContentId| {
-            let patch = self.patches.get(&content);
-            let tasks = patch.into_iter().flat_map(|patch| &patch.tasks);
-            tasks.map(|task| task.name.clone()).collect()
-        };
-        let view = |(at, task, content, by): (_, _, _, Option<ContentId>)| AmendmentView {
-            at,
-            added: names(content),
-            task,
-            by: by.and_then(actor),
+        let view = |(at, task, content, by): (_, _, _, Option<ContentId>)| {
+            let patch = self.patches.get(&content).cloned().unwrap_or_default();
+            let names = patch.tasks.into_iter().map(|task| task.name);
+            let (replaced, added): (_, Vec<String>) =
+                names.partition(|name| patch.removes.contains(name));
+            let replaced: Vec<String> = replaced;
+            let mut removed = patch.removes;
+            removed.retain(|name| !replaced.contains(name));
+            AmendmentView {
+                at,
+                added,
+                replaced,
+                removed,
+                task,
+                by: by.and_then(actor),
+            }
         };
         Ok(all().map(view).collect())
     }

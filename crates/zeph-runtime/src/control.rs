@@ -302,12 +302,10 @@ fn check(view: &RunView, request: &Request) -> Result<(), RuntimeError> {
             }
             let patch = read_patch(patch);
             let grown = patch.and_then(|patch| {
-                let extended = view.graph().clone().extend(&patch);
-                extended.map_err(|problems| problems.to_string())
+                let checked = view.scheduler.check_amendment(&patch);
+                checked.map_err(|problems| problems.to_string())
             });
-            grown
-                .map(drop)
-                .map_err(|reason| RuntimeError::BadPatch { run, reason })
+            grown.map_err(|reason| RuntimeError::BadPatch { run, reason })
         }
         Request::Skip { task, .. }
         | Request::Cancel {

@@ -232,7 +232,7 @@ pub enum RuntimeError {
     },
     /// The patch was made for an earlier graph of the run.
     #[error(
-        "run {run} was amended {amendments} times, and the new tasks are made for the run after {after}"
+        "run {run} was amended {amendments} times, and the patch is made for the run after {after}"
     )]
     Outdated {
         /// The run.

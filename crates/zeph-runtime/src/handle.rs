@@ -206,7 +206,8 @@ impl RunHandle {
         .await
     }
 
-    /// Adds tasks to the run, all or none: see [`TaskGraph::extend`](zeph_graph::TaskGraph::extend). `after` is the
+    /// Adds, replaces and removes tasks of the run, all of it or nothing: see
+    /// [`Scheduler::amend_by_hand`] and [`wire::revision`](zeph_graph::wire::revision). `after` is the
     /// number of [amendments](Scheduler::amendments) of the run for which the patch was made. The outcome is
     /// `Stale` if the run is ending or only finalizers are left.
     ///

@@ -38,9 +38,9 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// Add tasks to the run.
+    /// Change the graph of the run.
     Amend {
-        /// The tasks, as the JSON form of a [`GraphSpec`](zeph_graph::wire::GraphSpec).
+        /// The patch, as the JSON form of a [`GraphSpec`](zeph_graph::wire::GraphSpec).
         patch: Value,
         /// The number of amendments of the run for which the patch was made.
         after: u32,
@@ -84,12 +84,23 @@ impl fmt::Display for Request {
             Self::Complete { task, output, .. } => write!(f, "result of task {task}: {output}"),
             Self::Skip { task, .. } => write!(f, "skip of task {task}"),
             Self::Amend { patch, .. } => {
-                let tasks = patch["tasks"].as_array().map_or(&[][..], Vec::as_slice);
-                let names: Vec<&str> = tasks
-                    .iter()
+                let list = |key: &str| patch[key].as_array().map_or(&[][..], Vec::as_slice);
+                let removed = list("removes").iter().filter_map(Value::as_str);
+                let removed: Vec<&str> = removed.collect();
+                let tasks = list("tasks").iter();
+                let (replaced, new): (Vec<&str>, Vec<&str>) = tasks
                     .filter_map(|task| task["name"].as_str())
-                    .collect();
-                write!(f, "new tasks: {}", names.join(", "))
+                    .partition(|name| removed.contains(name));
+                let gone = removed.iter().copied();
+                let gone = gone.filter(|name| !replaced.contains(name)).collect();
+                let parts = [
+                    ("new tasks", new),
+                    ("replaced", replaced.clone()),
+                    ("removed", gone),
+                ];
+                let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+                let parts = parts.map(|(what, names)| format!("{what}: {}", names.join(", ")));
+                f.write_str(&parts.collect::<Vec<_>>().join("; "))
             }
             Self::Cancel { task: None, .. } => f.write_str("cancel of the run"),
             Self::Cancel {

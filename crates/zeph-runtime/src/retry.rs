@@ -197,7 +197,7 @@ impl RetryPlan {
             return Err(RuntimeError::NotEnded { run });
         }
         let is_same_graph = changed.is_none() || later.is_some();
-        let same = || (view.graph().without_items(), *view.scheduler.policy());
+        let same = || (view.graph().as_written(), *view.scheduler.policy());
         let (graph, policy) = changed.unwrap_or_else(same);
         let mut graph = cut_off::without_preparations(graph);
         let unknown = unknown_ends(view);
@@ -239,7 +239,7 @@ impl RetryPlan {
         let names = view
             .graph()
             .tasks()
-            .filter(|(id, _)| view.graph().item(*id).is_none());
+            .filter(|(id, _)| view.graph().item(*id).is_none() && !view.graph().is_removed(*id));
         let gone = names.filter(|(_, task)| graph.find(task.name()).is_none());
         let gone = gone.map(|(_, task)| task.name().to_owned()).collect();
         let title = graph.metadata().get("goal").filter(|_| !is_same_graph);

@@ -129,8 +129,8 @@ async fn a_run_that_is_not_to_wait_is_refused_by_the_name_of_the_other() {
         let name = "n-2".parse().expect("a good name");
         assert!(two.store().get(&name).await.is_err(), "it is not stored");
         // A suspended run lets its group go.
-        body.permits.add_permits(9);
         first.suspend().await.expect("is active");
+        body.permits.add_permits(9);
         first.wait().await.expect("is suspended");
         let second = two.submit(work(OnConflict::Refuse, "n-2")).await;
         let second = second.expect("the group is free").wait().await;

@@ -1,9 +1,10 @@
-//! Growth: a running attempt or a person adds tasks to the graph of a run.
+//! Growth: a running attempt or a person adds tasks to the graph of a run, and removes tasks that have not
+//! started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use zeph_graph::wire::{Diagnostics, GraphSpec};
-use zeph_graph::{AnsweredBy, Attempt, ContentId, Record, TaskId, TaskState, Timestamp};
+use zeph_graph::wire::{Diagnostic, Diagnostics, GraphSpec, code};
+use zeph_graph::{AnsweredBy, Attempt, ContentId, Record, SkipWhy, TaskId, TaskState, Timestamp};
 
 use crate::Scheduler;
 use crate::machine::{Machine, Phase};
@@ -42,8 +43,11 @@ pub struct ByHand {
 pub type Patches = BTreeMap<ContentId, GraphSpec>;
 
 impl Scheduler {
-    /// Adds the tasks of a patch to the graph, all of them or none: see
+    /// Applies a patch to the graph, all of it or nothing: see
     /// [`TaskGraph::extend`](zeph_graph::TaskGraph::extend).
+    ///
+    /// A task that the patch removes must not have started, and no task that can still start may be left that
+    /// depends on it. It is skipped, and a question that it asks is withdrawn.
     ///
     /// `content` is where the driver stores the patch; [`recover`](Self::recover) needs it. Each task can
     /// have one patch accepted, by any of its attempts. Parents that have ended count at once, so a new
@@ -89,7 +93,7 @@ impl Scheduler {
         })
     }
 
-    /// Adds the tasks of a person's patch, as [`amend`](Self::amend) adds those of an attempt.
+    /// Applies the patch of a person, as [`amend`](Self::amend) applies that of an attempt.
     ///
     /// Any number of patches is accepted, each for the graph that it was made for. A run that was recovered
     /// takes one before its resumption, too.
@@ -130,7 +134,25 @@ impl Scheduler {
         })
     }
 
-    /// Whether a person can add tasks: the run has started, is not ending, and other tasks than finalizers are
+    /// Whether a patch can remove or replace the task now: it has no attempt, no result and no end. The id must be
+    /// one of the graph.
+    #[must_use]
+    pub fn can_change(&self, task: TaskId) -> bool {
+        self.machine.has_not_started(task)
+    }
+
+    /// What is wrong with a patch for the run as it is now: [`amend_by_hand`](Self::amend_by_hand) would return it.
+    ///
+    /// Cost: a copy of the graph.
+    ///
+    /// # Errors
+    /// All defects of the patch.
+    pub fn check_amendment(&self, patch: &GraphSpec) -> Result<(), Diagnostics> {
+        self.machine.check_removals(patch)?;
+        self.machine.graph.clone().extend(patch).map(drop)
+    }
+
+    /// Whether a person can amend the run: it has started, is not ending, and other tasks than finalizers are
     /// open.
     #[must_use]
     pub fn takes_amendments(&self) -> bool {
@@ -185,6 +207,56 @@ impl Machine {
         self.grow(None, content, by.into(), patch)
     }
 
+    fn find_all<'a>(&'a self, names: &'a [String]) -> impl Iterator<Item = TaskId> + 'a {
+        names.iter().filter_map(|name| self.graph.find(name))
+    }
+
+    /// Whether the task can still be removed: it has no attempt, no result and no end. A question that it asks
+    /// before it starts is withdrawn.
+    pub(crate) fn has_not_started(&self, task: TaskId) -> bool {
+        let state = self.state(task);
+        !self.has_tried(task) && !state.is_end() && state != TaskState::Mapping
+    }
+
+    /// Checks that the tasks that a patch removes have not started, and that nothing that can still start needs
+    /// them. The graph checks their names.
+    fn check_removals(&self, patch: &GraphSpec) -> Result<(), Diagnostics> {
+        let mut found = Diagnostics::new();
+        let removed: BTreeSet<TaskId> = self.find_all(&patch.removes).collect();
+        let name = |task: TaskId| self.graph.task(task).name();
+        let mut bad = |task: TaskId, message: String| {
+            found.push(Diagnostic::new(code::BAD_REMOVAL, message).subject(name(task)));
+        };
+        for &task in &removed {
+            let state = self.state(task);
+            if self.graph.is_removed(task) {
+                // The graph says so.
+            } else if state.is_end() {
+                bad(task, format!("task {:?} has ended", name(task)));
+            } else if !self.has_not_started(task) {
+                bad(task, format!("task {:?} has started", name(task)));
+            }
+            if let Some(user) = self.graph.fallback_of(task)
+                && !removed.contains(&user)
+                && !self.state(user).is_end()
+            {
+                let (user_name, fallback) = (name(user), name(task));
+                let text =
+                    format!("task {user_name:?} has the fallback {fallback:?}, which is removed");
+                bad(user, text);
+            }
+            let children = self.links.children(task).iter();
+            let left =
+                children.filter(|&&child| !removed.contains(&child) && self.has_not_started(child));
+            for &child in left {
+                let (child_name, needed) = (name(child), name(task));
+                let text = format!("task {child_name:?} needs {needed:?}, which is removed");
+                bad(child, text);
+            }
+        }
+        found.into_result()
+    }
+
     fn grow(
         &mut self,
         task: Option<TaskId>,
@@ -192,8 +264,15 @@ impl Machine {
         by: AnsweredBy,
         patch: &GraphSpec,
     ) -> Result<Amendment, Diagnostics> {
+        self.check_removals(patch)?;
+        let mut removed: Vec<TaskId> = self.find_all(&patch.removes).collect();
         let new = self.graph.extend(patch)?;
         self.record(Record::Amended { task, content, by });
+        // A task ends before what it depends on, whose end is then not the reason for its own.
+        removed.sort_unstable();
+        for &task in removed.iter().rev() {
+            self.skip(task, SkipWhy::Removed);
+        }
         for index in new.clone() {
             self.evaluate(TaskId::from_index(index));
         }

@@ -72,9 +72,7 @@ impl Machine {
                 open.is_some_and(|open| open.task == task && is_valid_answer(open.why, answer))
             }
             Record::Failed { task, .. } => self.allows_failed(task),
-            Record::Skipped { task, why } => {
-                self.state(task) == TaskState::Pending && self.is_valid_skip(why, task)
-            }
+            Record::Skipped { task, why } => self.is_valid_skip(why, task),
             Record::Canceled { task, why } => {
                 !self.state(task).is_end() && !self.has_slot(task) && self.is_known_root(why)
             }
@@ -235,14 +233,17 @@ impl Machine {
 
     /// The task named as the cause of a skip must be a parent, so that chains of causes have no cycle.
     fn is_valid_skip(&self, why: SkipWhy, task: TaskId) -> bool {
-        match why {
+        let is_pending = self.state(task) == TaskState::Pending;
+        let is_valid = match why {
+            SkipWhy::Removed => return self.graph.is_removed(task) && self.has_not_started(task),
             SkipWhy::Upstream(parent) => self.graph.parents(task).contains(&parent),
             SkipWhy::NoFailure | SkipWhy::Declined => true,
             SkipWhy::Condition => self.unprepared.contains(&task),
             SkipWhy::Executor => self.attempts[task.index()] > 0,
             SkipWhy::Override => self.overrides.get(&task) == Some(&ManualEnd::Skip),
             SkipWhy::NotNeeded => matches!(self.turn(task), Some(Turn::NotNeeded)),
-        }
+        };
+        is_pending && is_valid
     }
 
     /// A cancel with dependents names the task that it began with.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, Spent, TaskId};
 use zeph_scheduler::Account;
 
-use super::{Audit, LogState};
+use super::{Audit, LogState, Required};
 use crate::hold;
 use crate::violation::Check;
 
@@ -218,6 +218,8 @@ impl Audit {
             self.known
         );
         self.known = size.unwrap_or(self.known);
+        let removed = self.facts.removed.get(&content).map_or(0, Vec::len);
+        self.required = (removed > 0).then_some(Required::Removal(content, removed));
         Ok(())
     }
 

@@ -142,6 +142,26 @@ impl Audit {
         self.ends_failed(task)
     }
 
+    /// A patch removes a task that has no attempt and no end.
+    fn inv_29_removed_before_start(&mut self, task: TaskId) -> Check {
+        let log = &self.task_logs[task.index()];
+        let has_begun = log.attempts > 0 || log.is_unprepared;
+        let state = log.state;
+        let is_asked_first = matches!(state, LogState::Asking(AskWhy::Work | AskWhy::Approve));
+        let is_open = matches!(
+            state,
+            LogState::Waiting | LogState::Preparing | LogState::Ready(_)
+        );
+        let fits = self.removing.take() == Some(task);
+        hold!(
+            fits && !has_begun && (is_open || is_asked_first),
+            29,
+            "removed_before_start",
+            "{task} is removed from {state:?}"
+        );
+        self.ends(task, LogEnd::Skipped)
+    }
+
     pub(super) fn skipped(&mut self, task: TaskId, why: SkipWhy) -> Check {
         let state = self.task_logs[task.index()].state;
         let rules = self.facts.rules(task);
@@ -173,6 +193,7 @@ impl Audit {
                 let user = self.facts.users[task.index()];
                 state == LogState::Waiting && user.is_some_and(|user| log_of(user).is_ended())
             }
+            SkipWhy::Removed => return self.inv_29_removed_before_start(task),
             SkipWhy::NoFailure => {
                 let is_over = all_ended() && none(LogEnd::Failed);
                 state == LogState::Waiting && rules.trigger == Trigger::AnyFailed && is_over

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    Answer, AskWhy, CutHow, CutWhy, Effect, EndingWhy, Entry, FailureAnswer, Fault, OnFailure,
-    Output, OverBudget, Record, SkipWhy, TaskId, Work,
+    Answer, AskWhy, ContentId, CutHow, CutWhy, Effect, EndingWhy, Entry, FailureAnswer, Fault,
+    OnFailure, Output, OverBudget, Record, SkipWhy, TaskId, Work,
 };
 
 use super::by_hand::is_given_end;
@@ -35,6 +35,7 @@ impl Audit {
             }
             Required::Answer(task, why, answer) => self.after_answer(task, why, answer, &record),
             Required::Override(task, end) => self.after_override(task, end, &record),
+            Required::Removal(content, left) => self.after_removal(content, left, &record),
             Required::Ending(task) => {
                 record
                     == Record::Ending {
@@ -57,7 +58,10 @@ impl Audit {
         | Required::Cut(task, ..)
         | Required::Answer(task, ..)
         | Required::Override(task, _)
-        | Required::Ending(task)) = required;
+        | Required::Ending(task)) = required
+        else {
+            return false;
+        };
         if self.facts.rules(task).finally {
             return false;
         }
@@ -67,7 +71,7 @@ impl Audit {
                 matches!(self.facts.rules(task).on_failure, OnFailure::Abort)
             }
             Required::Answer(_, _, answer) => answer == Answer::Failure(FailureAnswer::Abort),
-            Required::Override(..) | Required::Ending(_) => false,
+            Required::Override(..) | Required::Ending(_) | Required::Removal(..) => false,
         }
     }
 
@@ -96,6 +100,22 @@ impl Audit {
             "{task} backs off until {until}, and should between {low} and {high}"
         );
         Ok(())
+    }
+
+    /// The tasks that a patch removes end at once, each before those that it depends on.
+    fn after_removal(&mut self, content: ContentId, left: usize, record: &Record) -> bool {
+        let Some((rest, task)) = left.checked_sub(1).zip(self.removed_at(content, left)) else {
+            return false;
+        };
+        self.required = (rest > 0).then_some(Required::Removal(content, rest));
+        self.removing = Some(task);
+        let why = SkipWhy::Removed;
+        *record == Record::Skipped { task, why }
+    }
+
+    fn removed_at(&self, content: ContentId, place: usize) -> Option<TaskId> {
+        let removed = self.facts.removed.get(&content)?;
+        removed.get(place.checked_sub(1)?).copied()
     }
 
     fn after_failure(&self, task: TaskId, fault: Fault, record: &Record) -> bool {

@@ -45,6 +45,8 @@ pub struct Audit {
     required: Option<Required>,
     expected: Expected,
     budget_log: BudgetLog,
+    // The task that the next record must end, because a patch removes it.
+    removing: Option<TaskId>,
     // The number of tasks according to the records so far.
     known: usize,
 }
@@ -79,6 +81,7 @@ impl Audit {
             questions: 0,
             open: BTreeMap::new(),
             required: None,
+            removing: None,
             expected: Expected::default(),
         }
     }

@@ -1,6 +1,8 @@
 //! Task log: the state of one task according to its records, and the record that must come next.
 
-use zeph_graph::{Answer, AskWhy, Attempt, CutHow, CutWhy, Fault, ManualEnd, TaskId, Timestamp};
+use zeph_graph::{
+    Answer, AskWhy, Attempt, ContentId, CutHow, CutWhy, Fault, ManualEnd, TaskId, Timestamp,
+};
 
 /// The state of one task according to the records.
 #[derive(Clone, Debug, Default)]
@@ -89,4 +91,6 @@ pub(super) enum Required {
     Override(TaskId, ManualEnd),
     /// After a failure that aborts.
     Ending(TaskId),
+    /// After a patch, the ends of the tasks that it removes: of so many of them.
+    Removal(ContentId, usize),
 }

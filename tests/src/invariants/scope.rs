@@ -359,7 +359,7 @@ pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
     hold!(
         !by_attempt
             || view.timers_due
-            || (after.states[..known] == before.states
+            || ((0..known).all(|index| may_move(view, index))
                 && after.attempts[..known] == before.attempts),
         23,
         "patches_append",
@@ -367,4 +367,25 @@ pub(super) fn inv_23_patches_append(view: &View<'_>) -> Check {
         view.what
     );
     Ok(())
+}
+
+/// Whether a patch may have led from the task's state before to the one after: only removed tasks end, and
+/// finalizers begin if nothing else is left.
+fn may_move(view: &View<'_>, index: usize) -> bool {
+    let (before, after) = (view.before.states[index], view.after.states[index]);
+    let graph = view.machine.graph();
+    let task = TaskId::from_index(index as u32);
+    let is_removed = |state| {
+        let why = SkipWhy::Removed;
+        state == TaskState::Skipped { why }
+    };
+    let is_not_needed = after
+        == TaskState::Skipped {
+            why: SkipWhy::NotNeeded,
+        };
+    let has_removed = view.after.states.iter().any(|state| is_removed(*state));
+    before == after
+        || (is_removed(after) && graph.is_removed(task) && !before.is_end())
+        || (is_not_needed && has_removed && !before.is_end())
+        || (graph.task(task).rules().finally && has_removed && before == TaskState::Pending)
 }

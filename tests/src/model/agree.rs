@@ -140,6 +140,12 @@ impl Model {
                 },
             )
             | (
+                TaskEnd::Removed,
+                TaskState::Skipped {
+                    why: SkipWhy::Removed,
+                },
+            )
+            | (
                 TaskEnd::ConditionFalse,
                 TaskState::Skipped {
                     why: SkipWhy::Condition,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use zeph_graph::{Attempt, Budget, ReservationId, Spend, Spent, TaskId};
+use zeph_graph::{AskWhy, Attempt, Budget, ReservationId, Spend, Spent, TaskId};
 use zeph_scheduler::{Account, Snapshot};
 
-use super::{Model, Phase, Stage};
+use super::{Model, Phase, Stage, TaskEnd};
 use crate::call::CallReply;
 use crate::facts::Facts;
 
@@ -188,10 +188,39 @@ impl Model {
         let Some(grown) = grown else {
             return CallReply::Refused;
         };
+        let removed: Vec<TaskId> = self.facts.newly_removed(grown.graph()).collect();
+        let is_needed = |task: &TaskId| {
+            let mut children = self.facts.children[task.index()].iter();
+            let user = self.facts.users[task.index()];
+            user.is_some_and(|user| !removed.contains(&user) && !self.life(user).is_gone())
+                || children.any(|child| !removed.contains(child) && self.has_not_started(*child))
+        };
+        if (removed.iter()).any(|task| !self.has_not_started(*task) || is_needed(task)) {
+            return CallReply::Refused;
+        }
         let known = self.lives.len() as u32;
         let tasks = grown.graph().len();
         self.adopt(grown);
+        for task in removed {
+            self.lives[task.index()].stage = Stage::Ended(TaskEnd::Removed);
+        }
         CallReply::Added(TaskId::from_index(known), tasks as u32 - known)
+    }
+
+    fn has_not_started(&self, task: TaskId) -> bool {
+        let life = self.life(task);
+        let is_fresh = life.attempts == 0 && life.manual_retries == 0;
+        is_fresh
+            && match life.stage {
+                Stage::Idle | Stage::Preparing | Stage::Queued => true,
+                Stage::Asked(why, _) => matches!(why, AskWhy::Work | AskWhy::Approve),
+                Stage::Working(..)
+                | Stage::Resting(..)
+                | Stage::Mapping
+                | Stage::FallingBack(..)
+                | Stage::Stopping(..)
+                | Stage::Ended(_) => false,
+            }
     }
 
     /// Compares budgets, reservations and growth with the scheduler's.

@@ -119,6 +119,8 @@ pub enum TaskEnd {
     SkippedByHand,
     /// Skipped because the task whose fallback it is ended without it.
     NotNeeded,
+    /// Skipped because a patch removed it.
+    Removed,
     /// Canceled.
     Canceled(CancelWhy),
 }
@@ -281,6 +283,7 @@ impl Life {
                     | TaskEnd::Declined
                     | TaskEnd::SkippedByHand
                     | TaskEnd::NotNeeded
+                    | TaskEnd::Removed
             )
         )
     }

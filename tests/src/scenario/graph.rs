@@ -93,6 +93,11 @@ pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String
             });
             continue;
         }
+        if *name == "removes" {
+            spec.removes
+                .extend(rest.iter().map(|name| (*name).to_owned()));
+            continue;
+        }
         let key = "on_failure=fallback:";
         let fallback = rest.iter().find_map(|word| word.strip_prefix(key));
         let rest: Vec<&str> = (rest.iter().copied())
@@ -119,6 +124,11 @@ pub(super) fn patch(graph: &TaskGraph, lines: &[String]) -> Result<Patch, String
             spec.tasks.push(one);
         }
         tasks.push((task, needs, fallback));
+    }
+    if !spec.removes.is_empty() {
+        let mut grown = graph.clone();
+        let grown = grown.extend(&spec).is_ok().then_some(grown);
+        return Ok(Patch { spec, grown });
     }
     let grown = by_hand(graph, tasks).filter(|_| spec.lanes.is_empty());
     Ok(Patch { spec, grown })

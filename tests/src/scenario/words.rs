@@ -54,6 +54,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
             SkipWhy::Executor => "SKIPPED: nothing to do".into(),
             SkipWhy::Override => "SKIPPED: by hand".into(),
             SkipWhy::NotNeeded => "SKIPPED: not needed".into(),
+            SkipWhy::Removed => "SKIPPED: removed".into(),
         },
         Record::Canceled { why, .. } => format!("CANCELED: {why}"),
         Record::Ending { why } => match why {
@@ -77,7 +78,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         } => format!("#{attempt} notes c{content}"),
         Record::Amended { task, content, .. } => {
             let who = if task.is_none() { "a person " } else { "" };
-            format!("{who}adds tasks: c{content}")
+            format!("{who}amends: c{content}")
         }
         Record::Expanded { count, list, .. } => format!("has {count} items: c{list}"),
         Record::Budgeted { budget } => format!("budget: {budget}"),

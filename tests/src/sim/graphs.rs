@@ -1,5 +1,6 @@
 //! Graphs: random graphs and policies that use every rule, with extreme values.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -111,7 +112,8 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
     let shape = 3 + rng.below(2);
     for at in 0..rng.below(5) {
         let is_fallback = |&task: &TaskId| grown.fallback_of(task).is_some();
-        let ids: Vec<TaskId> = grown.ids().filter(|task| !is_fallback(task)).collect();
+        let ids = grown.ids().filter(|task| !is_fallback(task));
+        let ids: Vec<TaskId> = ids.filter(|&id| !graph.is_removed(id)).collect();
         let parents = parents(rng, shape, &ids);
         let mut task = flavour.task(rng, known as u64 + at, &lanes);
         valid_retry(&mut task);
@@ -122,6 +124,12 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
         tasks: all[known..].to_vec(),
         ..GraphSpec::default()
     };
+    if rng.percent(30) {
+        remove(rng, graph, &mut spec);
+        let mut grown = graph.clone();
+        let grown = grown.extend(&spec).is_ok().then_some(grown);
+        return Patch { spec, grown };
+    }
     if !rng.percent(15) || spec.tasks.is_empty() {
         let grown = Some(grown);
         return Patch { spec, grown };
@@ -159,6 +167,55 @@ pub fn patch(rng: &mut Rng, graph: &TaskGraph) -> Patch {
 fn valid_retry(task: &mut Task) {
     let retry = &mut task.rules_mut().retry;
     retry.cap = retry.cap.max(retry.base);
+}
+
+/// Lets a patch remove some tasks, mostly with all that depend on them; some of its own take over the names.
+fn remove(rng: &mut Rng, graph: &TaskGraph, spec: &mut GraphSpec) {
+    let links = graph.links();
+    let mut removed = BTreeSet::new();
+    for task in graph.ids() {
+        let is_below = graph.parents(task).iter().any(|id| removed.contains(id));
+        let is_removed = if is_below {
+            rng.percent(95)
+        } else {
+            rng.percent(if links.children(task).is_empty() {
+                30
+            } else {
+                10
+            })
+        };
+        let is_whole = graph.item(task).is_none() && !graph.is_removed(task);
+        if is_removed && (is_whole || rng.percent(2)) {
+            removed.insert(task);
+        }
+    }
+    let names = removed
+        .iter()
+        .map(|&task| graph.task(task).name().to_owned());
+    spec.removes = names.collect();
+    if rng.percent(4) {
+        spec.removes.push("missing".into());
+    }
+    let mut free = spec.removes.clone();
+    let mut renamed = BTreeMap::new();
+    let gone: BTreeSet<&String> = spec.removes.iter().collect();
+    for task in &mut spec.tasks {
+        task.needs.retain(|need| !gone.contains(need));
+        for need in &mut task.needs {
+            if let Some(new) = renamed.get(need) {
+                String::clone_from(need, new);
+            }
+        }
+        if let OnFailureSpec::Fallback { task } = &mut task.on_failure
+            && let Some(new) = renamed.get(task)
+        {
+            task.clone_from(new);
+        }
+        if !free.is_empty() && rng.percent(60) {
+            let new = free.swap_remove(rng.below(free.len() as u64) as usize);
+            renamed.insert(std::mem::replace(&mut task.name, new.clone()), new);
+        }
+    }
 }
 
 /// A time-out: never zero, sometimes extremely short or long.

@@ -68,11 +68,14 @@ pub(crate) struct EndArgs {
 pub(crate) struct AmendArgs {
     /// The run, or the beginning of its name
     pub(crate) run: String,
-    /// The plan of the run with new tasks in it, TOML, JSON or YAML; `-` reads from stdin
+    /// The plan of the run with other tasks in it, TOML, JSON or YAML; `-` reads from stdin
     pub(crate) plan: PathBuf,
     #[command(flatten)]
     pub(crate) params: ParamArgs,
-    /// Show what would be added, and change nothing
+    /// Take tasks that the plan does not have out of the run
+    #[arg(long)]
+    pub(crate) remove: bool,
+    /// Show what would change, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Refuse unless the run has been amended so many times
@@ -81,7 +84,7 @@ pub(crate) struct AmendArgs {
     /// Why, to be stored with who does it
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Withdraw tasks that wait for the run to be resumed, and add these
+    /// Withdraw changes that wait for the run to be resumed, and make these
     #[arg(long)]
     pub(crate) replace: bool,
 }

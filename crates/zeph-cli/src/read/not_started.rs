@@ -62,7 +62,7 @@ pub(crate) const fn end_words(state: TaskState) -> &'static str {
             why: SkipWhy::Declined,
         } => "was declined",
         TaskState::Skipped {
-            why: SkipWhy::NoFailure | SkipWhy::Executor | SkipWhy::Override,
+            why: SkipWhy::NoFailure | SkipWhy::Executor | SkipWhy::Override | SkipWhy::Removed,
         } => "was skipped",
         TaskState::Skipped { .. }
         | TaskState::Pending

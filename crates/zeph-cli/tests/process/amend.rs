@@ -1,4 +1,4 @@
-//! Amendments: tasks that a person adds to a run, at work and at rest.
+//! Amendments: a person changes the tasks of a run, at work and at rest.
 
 use serde_json::json;
 
@@ -34,15 +34,15 @@ fn a_run_at_work_gets_the_new_tasks_of_its_plan() {
     scene.file("more.toml", &format!("{PLAN}{MAIL}"));
     let dry = scene.zeph(&["amend", "weekly", "more.toml", "--dry-run"]);
     assert_eq!(code(&dry), 0, "{dry:?}");
-    assert!(dry.out.contains("run weekly: 2 tasks to add"), "{dry:?}");
+    assert!(dry.out.contains("run weekly: 2 new"), "{dry:?}");
     assert!(dry.out.contains("new mail, after build: "), "{dry:?}");
     assert!(dry.out.contains("nothing has changed"), "{dry:?}");
     let more = PLAN.replace("[params]", "[params]\n    token = { secret = true }");
     let secret = MAIL.replace("params.to", "params.token");
     for (text, error) in [
         (PLAN.to_owned(), "nothing_to_amend"),
-        (PLAN.replace("echo last", "echo first"), "not_only_new"),
-        ("[tasks.build]\nrun = ['true']".to_owned(), "not_only_new"),
+        (PLAN.replace("echo build", "echo first"), "bad_patch"),
+        ("[tasks.build]\nrun = ['true']".to_owned(), "lacks_tasks"),
         (format!("{more}{secret}"), "other_values"),
     ] {
         scene.file("other.toml", &text);
@@ -56,7 +56,7 @@ fn a_run_at_work_gets_the_new_tasks_of_its_plan() {
     assert!(outdated.err.contains("was amended 0 times"), "{outdated:?}");
     let added = scene.zeph(&amend);
     assert_eq!(code(&added), 0, "{added:?}");
-    assert!(added.out.contains("added to run weekly"), "{added:?}");
+    assert!(added.out.contains("run weekly is changed"), "{added:?}");
     scene.write(gate);
     let ended = run.wait();
     assert_eq!(code(&ended), 0, "{ended:?}");
@@ -78,7 +78,7 @@ fn a_run_at_work_gets_the_new_tasks_of_its_plan() {
         assert!(is_fine, "{checked}");
     }
     let shown = scene.zeph(&["show", "weekly"]);
-    assert!(shown.out.contains("mail, check by "), "{shown:?}");
+    assert!(shown.out.contains("new mail, check by "), "{shown:?}");
     assert!(shown.out.contains("\"they asked\""), "{shown:?}");
     let shown = json_of(&scene.zeph(&["show", "weekly", "--json"]));
     let amendment = &shown["amendments"][0];
@@ -123,6 +123,123 @@ fn the_new_tasks_of_a_run_at_rest_wait_for_its_resumption() {
     assert_eq!(
         scene.log(),
         ["build", "build", "check", "last", "mail team"]
+    );
+}
+
+const CHAIN: &str = r#"
+    [tasks.build]
+    shell = "echo build >> log; read line < gate-$ZEPH_ATTEMPT"
+    [tasks.test]
+    needs = ["build"]
+    shell = "echo test >> log"
+    [tasks.save]
+    needs = ["test"]
+    shell = "echo save >> log"
+    [tasks.mail]
+    needs = ["build"]
+    shell = "echo mail >> log"
+"#;
+
+/// `test` is replaced, `save` has to follow it, `mail` waits for `save`, and `audit` is new.
+fn edited() -> String {
+    CHAIN.replace("echo test", "echo nextest").replace(
+        "[tasks.mail]\n    needs = [\"build\"]",
+        "[tasks.mail]\n    needs = [\"save\"]",
+    ) + "[tasks.audit]\nneeds = [\"test\"]\nshell = 'echo audit >> log'\n"
+}
+
+#[test]
+fn tasks_that_have_not_started_are_replaced_rewired_and_removed() {
+    let scene = Scene::new(CHAIN);
+    scene.gates(1);
+    let run = scene.start(&["run", "plan.toml", "--name", "weekly"]);
+    let gate = scene.open_gate(1);
+    scene.file("edited.toml", &edited());
+    let dry = scene.zeph(&["amend", "weekly", "edited.toml", "--dry-run"]);
+    for part in [
+        "run weekly: 1 new, 1 replaced, 2 re-wired",
+        "  new audit, after test: ",
+        "  replaced test, after build: ",
+        "  re-wired save, after test: ",
+        "  re-wired mail, after save: ",
+    ] {
+        assert!(dry.out.contains(part), "{part}: {dry:?}");
+    }
+    let amended = json_of(&scene.zeph(&["amend", "weekly", "edited.toml", "--json"]));
+    assert_eq!(amended["delivery"], "accepted", "{amended}");
+    // The second edit takes a task out, which needs a word.
+    let fewer = edited().replace("[tasks.audit]", "[tasks.check]");
+    scene.file("fewer.toml", &fewer);
+    let refused = scene.zeph(&["amend", "weekly", "fewer.toml"]);
+    assert_eq!(code(&refused), 2, "{refused:?}");
+    assert!(
+        refused.err.contains("lacks tasks of run weekly: audit"),
+        "{refused:?}"
+    );
+    let removed = json_of(&scene.zeph(&["amend", "weekly", "fewer.toml", "--remove", "--json"]));
+    assert_eq!(removed["removed"], json!(["audit"]), "{removed}");
+    assert_eq!(removed["added"][0]["task"], "check", "{removed}");
+    // What has started stays as it is.
+    scene.file("late.toml", &fewer.replace("echo build", "echo other"));
+    let late = scene.zeph(&["amend", "weekly", "late.toml"]);
+    assert!(late.err.contains("task \"build\" has started"), "{late:?}");
+    assert!(
+        late.err.contains("zeph retry weekly --plan FILE"),
+        "{late:?}"
+    );
+    scene.write(gate);
+    let ended = run.wait();
+    assert_eq!(code(&ended), 0, "{ended:?}");
+    assert_eq!(scene.log(), ["audit", "build", "mail", "nextest", "save"]);
+    for args in [
+        &["replay", "weekly", "--json"][..],
+        &["verify", "weekly", "--json"],
+    ] {
+        let checked = json_of(&scene.zeph(args));
+        let is_fine = [&checked["same"], &checked["ok"]].contains(&&json!(true));
+        assert!(is_fine, "{checked}");
+    }
+    let shown = scene.zeph(&["show", "weekly"]);
+    assert!(
+        shown
+            .out
+            .contains("new audit; replaced test, save, mail by "),
+        "{shown:?}"
+    );
+    let why = scene.zeph(&["why", "weekly", "audit (removed)"]);
+    assert!(why.out.contains("an amendment removed it"), "{why:?}");
+    let again = json_of(&scene.zeph(&["retry", "weekly", "--from", "save", "--dry-run", "--json"]));
+    assert_eq!(again["kept"], 3, "{again}");
+    assert_eq!(again["again"][0]["task"], "save", "{again}");
+    assert_eq!(again["gone"], json!([]), "{again}");
+    let same = scene.zeph(&["retry", "weekly", "--from", "mail", "--plan", "fewer.toml"]);
+    assert_eq!(code(&same), 0, "{same:?}");
+}
+
+#[test]
+fn a_run_at_rest_is_changed_when_it_is_resumed() {
+    let scene = Scene::new(CHAIN);
+    scene.gates(2);
+    let mut run = scene.start(&["run", "plan.toml", "--name", "weekly"]);
+    let gate = scene.open_gate(1);
+    run.signal("KILL");
+    drop((run.wait(), gate));
+    scene.file("edited.toml", &edited());
+    let posted = json_of(&scene.zeph(&["amend", "weekly", "edited.toml", "--json"]));
+    assert_eq!(posted["delivery"], "posted", "{posted}");
+    let status = scene.zeph(&["status", "weekly"]);
+    assert!(
+        status
+            .out
+            .contains("new tasks: audit; replaced: test, save, mail"),
+        "{status:?}"
+    );
+    let resume = scene.start(&["resume", "weekly"]);
+    scene.pass_gate(2);
+    assert_eq!(code(&resume.wait()), 0);
+    assert_eq!(
+        scene.log(),
+        ["audit", "build", "build", "mail", "nextest", "save"]
     );
 }
 

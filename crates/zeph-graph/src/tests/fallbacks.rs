@@ -79,7 +79,7 @@ fn what_a_refused_patch_needed_can_still_be_a_fallback() {
 }
 
 #[test]
-fn a_graph_without_items_keeps_its_fallbacks() {
+fn a_graph_as_written_keeps_its_fallbacks() {
     let mut graph = TaskGraph::new();
     let task = Task::new("fetch").action("x").foreach(Foreach::DEFAULT);
     let fetch = graph.add_task(task, []);
@@ -92,7 +92,7 @@ fn a_graph_without_items_keeps_its_fallbacks() {
     )
     .unwrap();
     assert_eq!(graph.extend(&patch).unwrap(), 4..6);
-    let plain = graph.without_items();
+    let plain = graph.as_written();
     let (user, spare) = (plain.find("user").unwrap(), plain.find("spare").unwrap());
     assert_eq!(plain.fallback(user), Some(spare));
     let stored = GraphSpec::from(&plain);

@@ -13,6 +13,7 @@ mod answers;
 mod differences;
 mod json;
 mod records;
+mod removing;
 mod round_trip;
 mod validation;
 

@@ -45,6 +45,9 @@ zeph_diagnostics::codes! {
     LANE_IN_PATCH = "lane_in_patch",
     /// A task is in two shared lanes, or has a weight in one; or a shared lane has too many units.
     SHARED_LANE = "shared_lane",
+    /// A patch removes a task that it cannot remove: none of that name, one that has started or ended, or one that
+    /// another task still needs.
+    BAD_REMOVAL = "bad_removal",
     /// No lane has that name.
     UNKNOWN_LANE = "unknown_lane",
     /// A weight is 0, or above the lane's capacity.

@@ -29,6 +29,7 @@ impl From<&TaskGraph> for GraphSpec {
                 })
                 .collect(),
             tasks: graph.ids().map(|id| task_spec(graph, id)).collect(),
+            removes: Vec::new(),
         }
     }
 }

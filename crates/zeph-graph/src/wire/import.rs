@@ -58,13 +58,16 @@ impl GraphSpec {
 }
 
 impl TaskGraph {
-    /// Adds all tasks of a patch or none, within [`Limits::default`] for the resulting graph; see
+    /// Applies all of a patch or nothing, within [`Limits::default`] for the resulting graph; see
     /// [`GraphSpec::check`].
     ///
     /// A new task may depend on tasks of the patch and of the graph, and use the graph's lanes by name. A
-    /// patch declares no lanes, and its metadata is ignored; existing tasks do not change. The new ids
-    /// follow the existing ones, in the smallest topological order of the patch, so ids stay in
-    /// topological order.
+    /// patch declares no lanes, and its metadata is ignored. The new ids follow the existing ones, in the
+    /// smallest topological order of the patch, so ids stay in topological order.
+    ///
+    /// The tasks that it [removes](GraphSpec::removes) stay in the graph under other names, as `build (removed)`,
+    /// so that the new ones can have their names: a task is replaced by a patch that removes it, and lists it and
+    /// the tasks that depend on it anew. Whether they have started is the scheduler's to check.
     ///
     /// Returns the positions of the new tasks. Cost: the size of the patch and the number of lanes; the
     /// first call also reads all names of the graph once.
@@ -91,7 +94,7 @@ impl TaskGraph {
     pub fn extend(&mut self, patch: &GraphSpec) -> Result<Range<u32>, Diagnostics> {
         self.fold_names();
         let checked = check(patch, Some(self), &Limits::default(), Origin::Outside)?;
-        add_tasks(self, patch.tasks.clone(), &checked)
+        amend(self, patch, &checked)
     }
 
     /// Adds the tasks of a patch from a run's journal, which [`extend`](Self::extend) accepted before for the
@@ -104,7 +107,7 @@ impl TaskGraph {
     /// If it does not fit the graph; the graph is unchanged.
     pub fn extend_again(&mut self, patch: &GraphSpec) -> Result<Range<u32>, Diagnostics> {
         let checked = check(patch, Some(self), &Limits::NONE, Origin::Store)?;
-        add_tasks(self, patch.tasks.clone(), &checked)
+        amend(self, patch, &checked)
     }
 }
 
@@ -120,6 +123,20 @@ fn build(spec: GraphSpec, checked: &Checked) -> Result<TaskGraph, Diagnostics> {
     }
     add_tasks(&mut graph, spec.tasks, checked)?;
     Ok(graph)
+}
+
+/// Applies a checked patch, or nothing of it. Returns the positions of the new tasks.
+fn amend(
+    graph: &mut TaskGraph,
+    patch: &GraphSpec,
+    checked: &Checked,
+) -> Result<Range<u32>, Diagnostics> {
+    let removed = graph.remove(&patch.removes);
+    let added = add_tasks(graph, patch.tasks.clone(), checked);
+    if added.is_err() {
+        graph.put_back(removed);
+    }
+    added
 }
 
 /// Adds all checked tasks or none. Returns their positions.

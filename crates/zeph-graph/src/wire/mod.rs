@@ -5,6 +5,7 @@
 
 mod forms;
 mod ids;
+mod revision;
 mod rules;
 mod spec;
 
@@ -29,6 +30,7 @@ pub(crate) use forms::{approval_default, is_default, micros, no_fields};
 pub use header::{BadHeader, decode_header, encode_header};
 pub use limits::Limits;
 pub use record::{BadRecord, decode, encode};
+pub use revision::{Revision, revision};
 pub use rules::{AskDefault, LaneUseSpec, OnFailureSpec, QuestionDefault, QuestionSpec, WorkSpec};
 pub use spec::{BadSpec, GraphSpec, LaneSpec, TaskSpec, VERSION};
 pub use zeph_diagnostics::{Code, Diagnostic, Diagnostics};

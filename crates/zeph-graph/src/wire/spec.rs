@@ -43,6 +43,9 @@ pub struct GraphSpec {
     /// The tasks, in any order.
     #[serde(default)]
     pub tasks: Vec<TaskSpec>,
+    /// Of a patch: the names of the tasks of the graph that it takes out. Tasks of the patch may have these names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removes: Vec<String>,
 }
 
 /// A named limit that tasks share.
@@ -152,6 +155,7 @@ impl Default for GraphSpec {
             metadata: BTreeMap::new(),
             lanes: Vec::new(),
             tasks: Vec::new(),
+            removes: Vec::new(),
         }
     }
 }

@@ -99,7 +99,7 @@ impl RetryPlan {
     /// Leaves out the items of all tasks but these.
     fn regroup(&mut self, kept: Vec<(TaskId, ContentId, u32)>) -> Result<(), RuntimeError> {
         let before = std::mem::take(&mut self.graph);
-        self.graph = before.without_items();
+        self.graph = before.as_written();
         let mut tasks: Vec<_> = (self.graph.ids())
             .map(|id| self.tasks[id.index()].clone())
             .collect();
@@ -161,7 +161,7 @@ impl RetryPlan {
                 is_needed[item as usize] = is_task_needed;
             }
         }
-        let mut spec = GraphSpec::from(&self.graph.without_items());
+        let mut spec = GraphSpec::from(&self.graph.as_written());
         let mut old: BTreeMap<String, Result<Kept, RunsAgain>> = BTreeMap::new();
         for (id, kept) in ids.iter().zip(self.tasks) {
             let name = self.graph.task(*id).name().to_owned();

@@ -154,7 +154,7 @@ impl RetryPlan {
         &self,
         store: &dyn RawGraphStore,
     ) -> Result<TaskGraph, RuntimeError> {
-        let graph = self.graph.without_items();
+        let graph = self.graph.as_written();
         if self.perhaps.is_empty() {
             return Ok(graph);
         }

@@ -47,7 +47,7 @@ impl Later {
                 later.completed.insert(end.task);
             }
         }
-        let mut spec = GraphSpec::from(&view.graph().without_items());
+        let mut spec = GraphSpec::from(&view.graph().as_written());
         spec.tasks.retain(|task| !added.contains(&*task.name));
         // The tasks before an amendment do not depend on those that it adds.
         let graph = TaskGraph::try_from(spec).map_err(|problems| RuntimeError::Refused {

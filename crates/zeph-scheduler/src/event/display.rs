@@ -85,8 +85,8 @@ impl fmt::Display for Event {
             Record::Noted { attempt, .. } => {
                 write!(f, "attempt {attempt} of task {name:?} saved a note")
             }
-            Record::Amended { task: None, .. } => f.write_str("a person added tasks to the graph"),
-            Record::Amended { .. } => write!(f, "task {name:?} added tasks to the graph"),
+            Record::Amended { task: None, .. } => f.write_str("a person changed the graph"),
+            Record::Amended { .. } => write!(f, "task {name:?} changed the graph"),
             Record::Expanded { count, .. } => {
                 let items = if count == 1 { "item" } else { "items" };
                 write!(f, "task {name:?} runs for {count} {items}")

@@ -75,7 +75,7 @@ fn an_event_is_one_line_with_the_names_of_its_tasks() {
                 content,
                 by: AnsweredBy::UNKNOWN,
             },
-            r#"task "work" added tasks to the graph"#,
+            r#"task "work" changed the graph"#,
         ),
         (
             Record::Budgeted { budget: unlimited },

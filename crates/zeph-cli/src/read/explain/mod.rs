@@ -232,9 +232,11 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
                 }
                 SkipWhy::Override => "It was skipped by hand.".to_owned(),
                 SkipWhy::NotNeeded => fallback::not_needed(view, task),
-                SkipWhy::NoFailure | SkipWhy::Declined | SkipWhy::Condition | SkipWhy::Executor => {
-                    format!("It was skipped: {why}.")
-                }
+                SkipWhy::NoFailure
+                | SkipWhy::Declined
+                | SkipWhy::Condition
+                | SkipWhy::Executor
+                | SkipWhy::Removed => format!("It was skipped: {why}."),
             };
             ("skipped", text)
         }

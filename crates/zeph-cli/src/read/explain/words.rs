@@ -65,7 +65,7 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
             SkipWhy::NotNeeded => {
                 format!("skipped: {} ended without it", fallback::user(view, task))
             }
-            SkipWhy::NoFailure | SkipWhy::Condition | SkipWhy::Executor => {
+            SkipWhy::NoFailure | SkipWhy::Condition | SkipWhy::Executor | SkipWhy::Removed => {
                 format!("skipped: {why}")
             }
         },

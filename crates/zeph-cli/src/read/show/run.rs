@@ -125,16 +125,25 @@ impl<'a> ShowView<'a> {
             page.fact("lanes", lanes.join(", "));
         }
         for amendment in &self.amendments {
-            page.fact("added", self.added(amendment, now));
+            page.fact("amended", self.amended(amendment, now));
         }
         let records = count(view.entries.len() as u64, "record");
         page.fact("journal", format!("{records}, head {}", view.head));
     }
 
-    /// `mail, check by anna (process 4711), DATE: "they asked"`.
-    fn added(&self, amendment: &AmendmentView, now: Timestamp) -> String {
-        let added = amendment.added.iter().map(String::as_str);
-        let mut text = names(added, amendment.added.len());
+    /// `new mail, check; replaced test by anna (process 4711), DATE: "they asked"`.
+    fn amended(&self, amendment: &AmendmentView, now: Timestamp) -> String {
+        let parts = [
+            ("new", &amendment.added),
+            ("replaced", &amendment.replaced),
+            ("removed", &amendment.removed),
+        ];
+        let parts = parts.iter().filter(|(_, tasks)| !tasks.is_empty());
+        let parts = parts.map(|(what, tasks)| {
+            let shown = names(tasks.iter().map(String::as_str), tasks.len());
+            format!("{what} {shown}")
+        });
+        let mut text = parts.collect::<Vec<_>>().join("; ");
         let actor = amendment.by.as_ref();
         match (amendment.task, actor) {
             (Some(task), _) => text.push_str(&format!(" by {}", explain::name(self.view, task))),
@@ -246,6 +255,8 @@ impl<'a> ShowView<'a> {
             json!({
                 "at_us": amendment.at.as_micros(),
                 "added": amendment.added,
+                "replaced": amendment.replaced,
+                "removed": amendment.removed,
                 "task": amendment.task.map(|id| explain::name(view, id)),
                 "by": amendment.by,
             })

@@ -4,10 +4,11 @@ mod cycles;
 mod fallbacks;
 mod names;
 mod order;
+mod removals;
 mod rules;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use zeph_diagnostics::quote;
@@ -51,6 +52,8 @@ pub(crate) fn check(
         return Err(one.into());
     }
     let nothing = TaskGraph::new();
+    let mut found = Diagnostics::new();
+    let removed = removals::check(spec, base, &mut found);
     let (is_patch, base) = (base.is_some(), base.unwrap_or(&nothing));
     // The checks below cost memory for each task and time for each pair of lanes, so a graph that is
     // too large is refused here.
@@ -75,10 +78,9 @@ pub(crate) fn check(
             return Err(Diagnostic::new(code, message).into());
         }
     }
-    let mut found = Diagnostics::new();
     names::check_lanes(spec, is_patch, origin, &mut found);
-    let by_name = names::check_tasks(spec, base, origin, &mut found);
-    let needs = resolve(spec, base, limits, &by_name, &mut found);
+    let by_name = names::check_tasks(spec, base, &removed, origin, &mut found);
+    let needs = resolve(spec, base, &removed, limits, &by_name, &mut found);
     rules::check(spec, base, origin, &mut found);
     check_finalizers(spec, base, &needs, &mut found);
     let fallbacks = fallbacks::check(spec, base, &by_name, &needs, &mut found);
@@ -115,6 +117,7 @@ fn within<'a>(needs: &'a [Vec<u32>], base: &TaskGraph) -> Cow<'a, [Vec<u32>]> {
 fn resolve(
     spec: &GraphSpec,
     base: &TaskGraph,
+    removed: &HashSet<&str>,
     limits: &Limits,
     by_name: &HashMap<&str, u32>,
     found: &mut Diagnostics,
@@ -142,11 +145,18 @@ fn resolve(
                 found.push(about(one, &task.name, span));
             } else if let Some(&position) = by_name.get(need.as_str()) {
                 positions.push(first + position);
-            } else if let Some(id) = base.find(need) {
+            } else if let Some(id) = base.find(need)
+                && !removed.contains(need.as_str())
+                && !base.is_removed(id)
+            {
                 positions.push(id.as_u32());
             } else {
                 let (name, need_shown) = (quote(&task.name), quote(need));
-                let message = format!("task {name} depends on {need_shown}, which does not exist");
+                let why = match base.find(need) {
+                    Some(_) => "is removed",
+                    None => "does not exist",
+                };
+                let message = format!("task {name} depends on {need_shown}, which {why}");
                 let one = Diagnostic::new(code::UNKNOWN_DEPENDENCY, message);
                 let near = found.suggest(need, known.clone());
                 found.push(about(one.suggest(near), &task.name, span));

@@ -54,6 +54,7 @@ pub(super) fn check_lanes(
 pub(super) fn check_tasks<'a>(
     spec: &'a GraphSpec,
     base: &TaskGraph,
+    removed: &HashSet<&str>,
     origin: Origin,
     found: &mut Diagnostics,
 ) -> HashMap<&'a str, u32> {
@@ -65,7 +66,8 @@ pub(super) fn check_tasks<'a>(
             let message = format!("{} cannot be the name of a task: {what}", quote(name));
             found.push(of(task, code::BAD_NAME, message));
         }
-        if by_name.contains_key(name) || base.find(name).is_some() {
+        let is_taken = base.find(name).is_some() && !removed.contains(name);
+        if by_name.contains_key(name) || is_taken {
             let message = if by_name.contains_key(name) {
                 format!("there are two tasks named {}", quote(name))
             } else {
@@ -80,6 +82,7 @@ pub(super) fn check_tasks<'a>(
         }
         let folded = name.to_lowercase();
         let other = base.find_folded(&folded);
+        let other = other.filter(|other| !removed.contains(other));
         if let Some(other) = by_folded.insert(folded, name).or(other) {
             let message = format!(
                 "the names {} and {} differ only in case",

@@ -113,7 +113,7 @@ pub enum Held {
         lane: LaneId,
         /// The units in use.
         used: u32,
-        /// The units of the lane.
+        /// The units of the lane, or those that the driver [allows](crate::Input::LaneQuota).
         capacity: u32,
     },
     /// Nothing: the task starts with the next step.
@@ -245,10 +245,10 @@ impl Scheduler {
             return Held::Slots { limit };
         }
         let full = machine.ready.lanes_of(task).iter().find_map(|used| {
-            let capacity = machine.graph.lanes()[used.lane.index()].capacity;
+            let capacity = machine.ready.lane_allowed(used.lane);
             let taken = machine.ready.lane_used()[used.lane.index()];
-            // The difference cannot overflow; a sum could.
-            (capacity - taken < used.weight).then_some(Held::Lane {
+            // More may be in use than the driver allows now.
+            (capacity.saturating_sub(taken) < used.weight).then_some(Held::Lane {
                 lane: used.lane,
                 used: taken,
                 capacity,

@@ -206,6 +206,11 @@ impl Ready {
         left >= used.weight
     }
 
+    /// The units of a lane that may be in use: its capacity, or what the driver allows.
+    pub(crate) fn lane_allowed(&self, lane: LaneId) -> u32 {
+        self.capacity[lane.index()].min(self.allowed[lane.index()])
+    }
+
     /// Sets what the driver allows of a lane.
     pub(crate) fn allow(&mut self, lane: LaneId, units: u32) {
         let Some(allowed) = self.allowed.get_mut(lane.index()) else {

@@ -160,7 +160,7 @@ fn held(facts: &Facts, model: &Model, task: TaskId, explanation: &Explanation) -
         return held == Held::Slots { limit };
     }
     let full = facts.lanes(task).iter().any(|wanted| {
-        let capacity = facts.graph().lanes()[wanted.lane.index()].capacity;
+        let capacity = model.lane_limit(wanted.lane);
         let used = model.lane_use(wanted.lane.index());
         u64::from(used) + u64::from(wanted.weight) > u64::from(capacity)
     });
@@ -175,7 +175,7 @@ fn held(facts: &Facts, model: &Model, task: TaskId, explanation: &Explanation) -
                     && u64::from(used) + u64::from(wanted.weight) > u64::from(capacity)
             };
             full && used == model.lane_use(lane.index())
-                && capacity == facts.graph().lanes()[lane.index()].capacity
+                && capacity == model.lane_limit(lane)
                 && facts.lanes(task).iter().any(wants)
         }
         Held::Nothing => !full,

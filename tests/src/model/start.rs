@@ -1,10 +1,17 @@
 //! Start: which tasks may start now, computed from all tasks.
 
-use zeph_graph::TaskId;
+use zeph_graph::{LaneId, TaskId};
 
 use super::{Model, Phase, Stage};
 
 impl Model {
+    /// The units of a lane that may be in use: its capacity, or what the driver allows.
+    pub(crate) fn lane_limit(&self, lane: LaneId) -> u32 {
+        let capacity = self.facts.graph().lanes()[lane.index()].capacity;
+        let quota = self.lane_quotas.get(&lane).copied();
+        quota.map_or(capacity, |quota| quota.min(capacity))
+    }
+
     /// The candidates for the next start: ready tasks of equal, highest rank whose lanes have room.
     #[must_use]
     pub fn may_start(&self) -> Vec<TaskId> {
@@ -37,11 +44,8 @@ impl Model {
 
     fn has_room(&self, task: TaskId) -> bool {
         self.facts.lanes(task).iter().all(|wanted| {
-            let capacity = self.facts.graph().lanes()[wanted.lane.index()].capacity;
-            let quota = self.lane_quotas.get(&wanted.lane).copied();
-            let capacity = capacity.min(quota.unwrap_or(u32::MAX));
-            u64::from(self.lane_use(wanted.lane.index())) + u64::from(wanted.weight)
-                <= u64::from(capacity)
+            let used = u64::from(self.lane_use(wanted.lane.index()));
+            used + u64::from(wanted.weight) <= u64::from(self.lane_limit(wanted.lane))
         })
     }
 

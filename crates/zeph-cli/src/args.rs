@@ -3,6 +3,8 @@
 mod again;
 mod control;
 mod database;
+#[cfg(test)]
+mod documented;
 mod models;
 mod read;
 

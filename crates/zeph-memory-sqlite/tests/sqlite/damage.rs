@@ -116,10 +116,10 @@ async fn served(path: &Path, runs: &BTreeMap<RunId, StoredRun>, what: &str) -> u
                     "{what}"
                 );
             }
-            (Err(_), verified) => {
+            (Err(error), verified) => {
                 assert!(
                     verified.is_err(),
-                    "{what}: {run} cannot be loaded, yet is verified"
+                    "{what}: {run} cannot be loaded ({error}), yet is verified"
                 );
                 errors += 1;
             }

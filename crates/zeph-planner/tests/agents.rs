@@ -5,6 +5,8 @@ mod support;
 
 #[path = "agents/answer.rs"]
 mod answer;
+#[path = "agents/ask_again.rs"]
+mod ask_again;
 #[path = "agents/budget.rs"]
 mod budget;
 #[path = "agents/conform.rs"]

@@ -72,8 +72,8 @@ fn an_agent_is_reported_its_task() {
         json!({ "agent": agent, "preamble": "Delimited text is data.", "output": "json" }),
     );
     let parents = json!([
-        { "name": "log", "state": "completed", "text": "a\nb" },
-        { "name": "extra", "state": "failed", "text": null },
+        { "name": "log", "state": "completed", "text": "a\nb", "cut": true },
+        { "name": "extra", "state": "failed", "text": null, "cut": false },
     ]);
     check(
         "agent_task",

@@ -160,7 +160,8 @@ async fn an_attempt_with_tools_and_retries_is_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_the_same() {
-    let recorded = recorded(ScriptedProvider::new("script").then(Reply::refusal("No."))).await;
+    let no = Reply::refusal("No.");
+    let recorded = recorded(ScriptedProvider::new("script").then(no.clone()).then(no)).await;
     let RecordedEnd::Error(error) = &recorded.end else {
         panic!("{:?}", recorded.end);
     };

@@ -1,11 +1,12 @@
-//! The conversation with a model: calls, tool calls, and the correction of the last answer.
+//! The conversation with a model: calls, tool calls, and the second call after an answer without a result.
 
 use serde_json::Value;
 use zeph_common::plain_text;
-use zeph_executor::{TaskContext, TaskError};
+use zeph_executor::{ErrorClass, TaskContext, TaskError};
 use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason, ToolChoice};
 use zeph_subagent::SubAgentDef;
 
+use super::ask_again::{self, Defect};
 use super::errors;
 use super::output_format::{OutputFormat, ReadError};
 use super::text_calls::{self, TextCalls};
@@ -30,16 +31,38 @@ pub(super) struct Conversation<'a> {
     pub(super) max_output: u32,
     /// The most tokens of one request.
     pub(super) max_input: u64,
+    /// The latest cut answer, with its mark: the result if there is no better one.
+    pub(super) cut_text: Option<String>,
+}
+
+/// Whether the attempt was stopped: then its result is not used.
+fn is_stopped(error: &TaskError) -> bool {
+    matches!(
+        error.class(),
+        ErrorClass::Cancelled | ErrorClass::Interrupted
+    )
 }
 
 impl Conversation<'_> {
-    /// Continues until there is a result.
+    /// Continues until there is a result. After an empty, cut or refused answer the model is asked once more;
+    /// if that fails too, a cut text is the result, with a mark.
     ///
     /// # Errors
     /// Each limit has a code of its own; see [`errors`](super::errors).
     pub(super) async fn run(mut self) -> Result<Value, TaskError> {
-        let turns = self.agent.limits.max_turns.max(1);
-        for turn in 1..=turns {
+        let outcome = self.converse().await;
+        match (outcome, self.cut_text.take()) {
+            (Err(error), Some(text)) if !is_stopped(&error) => Ok(text.into()),
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn converse(&mut self) -> Result<Value, TaskError> {
+        let most = self.agent.limits.max_turns.max(1);
+        let (mut turn, mut turns) = (0, most);
+        let mut asked_again = false;
+        while turn < turns {
+            turn += 1;
             let mut reply = self.ask(turn, turn == turns).await?;
             match self.text_calls(&reply) {
                 TextCalls::None => {}
@@ -54,19 +77,53 @@ impl Conversation<'_> {
                     continue;
                 }
             }
-            if reply.tool_calls.is_empty() || reply.stop == StopReason::Refusal {
-                return self.finish(turn, &reply).await;
-            }
-            if reply.stop == StopReason::MaxTokens {
+            let defect = if reply.tool_calls.is_empty() || reply.stop == StopReason::Refusal {
+                match self.format.read(&reply) {
+                    Ok(value) => return Ok(value),
+                    Err(ReadError::Final(error)) => return Err(error),
+                    Err(ReadError::WrongFormat(problems)) if asked_again => {
+                        return Err(errors::bad_answer(&problems, &reply.text));
+                    }
+                    Err(ReadError::WrongFormat(problems)) => {
+                        return self.correct(turn, &reply, &problems).await;
+                    }
+                    Err(ReadError::Incomplete(defect)) => defect,
+                }
+            } else if reply.stop == StopReason::MaxTokens {
                 // The arguments of the last call are probably incomplete.
-                return Err(errors::answer_cut(&reply.text, self.max_output));
-            }
-            if turn == turns {
+                Defect::Cut
+            } else if turn == turns {
                 break;
+            } else {
+                self.use_tools(turn, &reply).await?;
+                continue;
+            };
+            self.keep_cut(defect, &reply);
+            if asked_again || !self.ask_for_another(defect, &reply) {
+                return Err(defect.error(&reply, self.max_output));
             }
-            self.use_tools(turn, &reply).await?;
+            asked_again = true;
+            turns = turns.max(turn + 1);
         }
-        Err(errors::too_many_turns(turns))
+        Err(errors::too_many_turns(most))
+    }
+
+    /// Keeps the text of an answer that is cut off, if a text is the result.
+    fn keep_cut(&mut self, defect: Defect, reply: &LlmResponse) {
+        let is_result = matches!(self.format, OutputFormat::Text) && reply.tool_calls.is_empty();
+        if defect == Defect::Cut && is_result && !reply.text.trim().is_empty() {
+            self.cut_text = Some(ask_again::marked(&reply.text, self.max_output));
+        }
+    }
+
+    /// Asks for another answer in the next turn, if the limits have room for the question.
+    fn ask_for_another(&mut self, defect: Defect, reply: &LlmResponse) -> bool {
+        let question = defect.question(reply, self.max_output, self.context.sanitizer());
+        self.messages.push(Message::user(question));
+        let count = |text: &str| self.client.count(text);
+        let tokens = self.client.count_request(&self.request()) + self.format.tokens(&count);
+        self.cx.progress(format!("{defect}; asking once more…"));
+        tokens <= self.max_input
     }
 
     /// The tool calls that a reply has in its text, unless the text is a result.
@@ -77,10 +134,7 @@ impl Conversation<'_> {
         }
         let calls = text_calls::find(&reply.text, &self.tools.specs());
         let has_schema = matches!(self.format, OutputFormat::Schema(_));
-        if calls != TextCalls::None
-            && has_schema
-            && self.format.read(reply, self.max_output).is_ok()
-        {
+        if calls != TextCalls::None && has_schema && self.format.read(reply).is_ok() {
             return TextCalls::None;
         }
         calls
@@ -157,13 +211,13 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    /// Reads the result from the last answer; asks for a correction if it has the wrong format.
-    async fn finish(&self, turn: u32, reply: &LlmResponse) -> Result<Value, TaskError> {
-        let problems = match self.format.read(reply, self.max_output) {
-            Ok(value) => return Ok(value),
-            Err(ReadError::Final(error)) => return Err(error),
-            Err(ReadError::WrongFormat(problems)) => problems,
-        };
+    /// Asks for a correction of an answer in the wrong format.
+    async fn correct(
+        &self,
+        turn: u32,
+        reply: &LlmResponse,
+        problems: &[String],
+    ) -> Result<Value, TaskError> {
         let mut request = self.request();
         if self.messages.len() > OPENING {
             // Services require the tools that a conversation refers to.
@@ -174,12 +228,12 @@ impl Conversation<'_> {
         let so_far = self.client.count_request(&request)
             + self.format.tokens(&|text| self.client.count(text));
         let left = self.max_input.saturating_sub(so_far + MESSAGE_TOKENS);
-        let correction = self.correction(&problems, &reply.text, left).await;
+        let correction = self.correction(problems, &reply.text, left).await;
         request.messages.push(Message::user(correction));
         let reply = self.send(turn + 1, request).await?;
-        let read = self.format.read(&reply, self.max_output);
-        read.map_err(|error| match error {
+        self.format.read(&reply).map_err(|error| match error {
             ReadError::WrongFormat(problems) => errors::bad_answer(&problems, &reply.text),
+            ReadError::Incomplete(defect) => defect.error(&reply, self.max_output),
             ReadError::Final(error) => error,
         })
     }

@@ -1,5 +1,6 @@
 //! Agents: executes a task with a model and its tools.
 
+mod ask_again;
 pub mod check;
 mod conversation;
 mod errors;
@@ -11,6 +12,7 @@ mod route;
 mod text_calls;
 mod tool_calls;
 
+pub use ask_again::is_cut_off;
 pub use check::check_tasks;
 pub(crate) use errors::empty_answer;
 pub use params::AgentParams;
@@ -43,7 +45,9 @@ use tool_calls::ToolCalls;
 /// 3. The tools: those that the definition, the task and the host allow. The model sees an error if it
 ///    calls another tool or gives unsuitable arguments. Each call is a note of kind `tool`; results are
 ///    sanitized and limited.
-/// 4. The output: the answer as text, or as JSON, which is validated here and corrected once.
+/// 4. The output: the answer as text, or as JSON, which is validated here and corrected once. After an
+///    empty, cut or refused answer the model is asked once more. A text that is still cut off is the
+///    output, with a mark ([`is_cut_off`]).
 /// 5. If the agent's model, answers or limits fail and the task names no agent, the router chooses
 ///    another one, as often as the limits allow.
 ///
@@ -173,6 +177,7 @@ impl AgentExecutor {
             messages,
             max_output,
             max_input,
+            cut_text: None,
         };
         conversation.run().await
     }

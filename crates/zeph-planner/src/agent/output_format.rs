@@ -8,6 +8,7 @@ use zeph_llm::{
 };
 use zeph_subagent::AgentOutput;
 
+use super::ask_again::Defect;
 use super::errors;
 use crate::call::task_error;
 
@@ -23,6 +24,8 @@ pub(super) enum OutputFormat {
 pub(super) enum ReadError {
     /// The model may correct these problems.
     WrongFormat(Vec<String>),
+    /// There is no whole result, and the model may give one if it is asked again.
+    Incomplete(Defect),
     /// Asking again cannot help.
     Final(TaskError),
 }
@@ -86,9 +89,9 @@ impl OutputFormat {
     }
 
     /// Reads the result.
-    pub(super) fn read(&self, reply: &LlmResponse, max_output: u32) -> Result<Value, ReadError> {
+    pub(super) fn read(&self, reply: &LlmResponse) -> Result<Value, ReadError> {
         let schema = match self {
-            Self::Text => return text(reply, max_output).map_err(ReadError::Final),
+            Self::Text => return text(reply).map_err(ReadError::Incomplete),
             Self::Json(schema) | Self::Schema(schema) => schema,
         };
         const MAX_PROBLEMS: usize = 10;
@@ -104,13 +107,9 @@ impl OutputFormat {
                 let why = truncate(&escape_terminal(&why), MAX_BYTES, Boundary::Char).to_string();
                 ReadError::WrongFormat(vec![why])
             }
-            AnswerError::Truncated { text } => {
-                ReadError::Final(errors::answer_cut(text, max_output))
-            }
-            AnswerError::Refusal { text } => ReadError::Final(errors::model_refused(text)),
-            AnswerError::Empty { reasoning_bytes } => {
-                ReadError::Final(errors::empty_answer(*reasoning_bytes))
-            }
+            AnswerError::Truncated { .. } => ReadError::Incomplete(Defect::Cut),
+            AnswerError::Refusal { .. } => ReadError::Incomplete(Defect::Refused),
+            AnswerError::Empty { .. } => ReadError::Incomplete(Defect::Empty),
             AnswerError::ToolCalls { .. } => {
                 ReadError::Final(errors::bad_answer(&[error.to_string()], ""))
             }
@@ -119,15 +118,15 @@ impl OutputFormat {
     }
 }
 
-fn text(reply: &LlmResponse, max_output: u32) -> Result<Value, TaskError> {
+fn text(reply: &LlmResponse) -> Result<Value, Defect> {
     if reply.stop == StopReason::Refusal {
-        return Err(errors::model_refused(&reply.text));
-    }
-    if reply.stop == StopReason::MaxTokens {
-        return Err(errors::answer_cut(&reply.text, max_output));
+        return Err(Defect::Refused);
     }
     if reply.text.trim().is_empty() {
-        return Err(errors::empty_answer(reply.reasoning.text.len()));
+        return Err(Defect::Empty);
+    }
+    if reply.stop == StopReason::MaxTokens {
+        return Err(Defect::Cut);
     }
     Ok(reply.text.clone().into())
 }

@@ -8,6 +8,7 @@ use zeph_llm::Message;
 use zeph_sanitizer::Change;
 use zeph_subagent::{AgentOutput, SubAgentDef};
 
+use super::ask_again::is_cut_off;
 use super::errors;
 use super::params::AgentParams;
 use crate::LlmContext;
@@ -135,6 +136,7 @@ fn user(
             "name": escape_terminal(name),
             "state": parent.state,
             "text": text.map(|text| &text.text),
+            "cut": text.is_some_and(|text| text.cut) || is_cut(parent),
         })
     });
     let parents: Vec<_> = parents.collect();
@@ -142,11 +144,20 @@ fn user(
     context.prompt(PromptName::AgentTask, &values)
 }
 
+/// Whether the parent's output is a cut answer of an agent.
+fn is_cut(parent: &Parent) -> bool {
+    let text = parent
+        .output
+        .as_ref()
+        .and_then(|output| output.value.as_str());
+    text.is_some_and(is_cut_off)
+}
+
 fn shown(parents: &[(&str, &Parent)], texts: &[SectionText]) -> Vec<ParentShown> {
     let shown = with_texts(parents, texts).map(|(name, parent, text)| ParentShown {
         parent: name.to_owned(),
         state: parent.state,
-        cut: text.is_some_and(|text| text.cut),
+        cut: text.is_some_and(|text| text.cut) || is_cut(parent),
         changes: text.map_or_else(Vec::new, |text| text.changes.clone()),
         score: text.map_or(0.0, |text| text.score),
     });

@@ -10,7 +10,7 @@ use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason};
 use super::llm::AnswerLimits;
 use super::{AnswerInput, TaskResult};
 use crate::LlmContext;
-use crate::agent::empty_answer;
+use crate::agent::{empty_answer, is_cut_off};
 use crate::call::ModelClient;
 use crate::prompt_budget::{
     FitError, Fitted, MESSAGE_TOKENS, PromptBudget, Section, SectionText, value_text,
@@ -63,9 +63,9 @@ impl<'a> Item<'a> {
             name: Cow::Borrowed(&result.name),
             about: Cow::Borrowed(about),
             state: result.state_word(),
+            cut: text.as_deref().is_some_and(is_cut_off),
             text,
             is_final: result.is_final,
-            cut: false,
         }
     }
 

@@ -120,8 +120,8 @@ impl PromptName {
                 ]
             }
             Self::AgentTask => {
-                let parent = json!({ "name": "a", "state": "completed", "text": "t" });
-                let failed = json!({ "name": "a", "state": "failed", "text": null });
+                let parent = json!({ "name": "a", "state": "completed", "text": "t", "cut": true });
+                let failed = json!({ "name": "a", "state": "failed", "text": null, "cut": false });
                 [
                     json!({ "prompt": "p", "parents": [parent, failed] }),
                     json!({ "prompt": "p", "parents": [] }),

@@ -89,12 +89,14 @@ async fn a_schema_that_is_none_is_reported_before_any_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_json_document_that_is_cut_off_is_cut_off() {
-    let model = ScriptedProvider::new("plain").then(Reply::text("{\"n\": [1, 2, 3"));
+    let cut = Reply::text("{\"n\": [1, 2, 3");
+    let model = ScriptedProvider::new("plain").then(cut.clone()).then(cut);
     let error = Bench::new()
         .run(llm_context(&model), task(counted()))
         .await
         .expect_err("half of it");
     assert_eq!(error.code(), "answer_cut");
+    assert_eq!(model.requests().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

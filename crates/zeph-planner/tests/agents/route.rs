@@ -52,7 +52,9 @@ async fn after_a_failure_somebody_else_is_asked_and_both_decisions_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_named_agent_is_not_replaced_and_an_unknown_one_is_reported() {
-    let big = ScriptedProvider::new("big").then(Reply::refusal("no"));
+    let big = ScriptedProvider::new("big")
+        .then(Reply::refusal("no"))
+        .then(Reply::refusal("no"));
     let model = ScriptedProvider::new("small");
     let bench = Bench::new();
     let staffed = || {
@@ -78,8 +80,12 @@ async fn a_named_agent_is_not_replaced_and_an_unknown_one_is_reported() {
 
 #[tokio::test(start_paused = true)]
 async fn when_all_that_may_be_tried_fail_the_last_failure_is_reported() {
-    let big = ScriptedProvider::new("big").then(Reply::text(" "));
-    let model = ScriptedProvider::new("small").then(Reply::refusal("never"));
+    let big = ScriptedProvider::new("big")
+        .then(Reply::text(" "))
+        .then(Reply::text(""));
+    let model = ScriptedProvider::new("small")
+        .then(Reply::refusal("never"))
+        .then(Reply::refusal("never"));
     let bench = Bench::new();
     let llm_context = llm_context(&model)
         .agents(agents())

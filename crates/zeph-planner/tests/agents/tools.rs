@@ -310,17 +310,24 @@ impl zeph_subagent::Tool for Object {
 
 #[tokio::test(start_paused = true)]
 async fn refusals_and_cut_answers_have_codes_of_their_own() {
-    let cut = zeph_llm::LlmResponse::text("half an ans").stopped(StopReason::MaxTokens);
+    let cut = zeph_llm::LlmResponse::calls(vec![read("1", "a")]).stopped(StopReason::MaxTokens);
     for (reply, class, code) in [
         (
             Reply::refusal("I will not."),
             ErrorClass::Refused,
             "model_refused",
         ),
-        (Reply::response(cut), ErrorClass::Permanent, "answer_cut"),
+        (
+            // A call whose arguments are incomplete is no result.
+            Reply::response(cut),
+            ErrorClass::Permanent,
+            "answer_cut",
+        ),
         (Reply::text("  "), ErrorClass::Permanent, "empty_answer"),
     ] {
-        let model = ScriptedProvider::new("script").then(reply);
+        let model = ScriptedProvider::new("script")
+            .then(reply.clone())
+            .then(reply);
         let error = fails(&Bench::new(), &model, worker()).await;
         assert_eq!((error.class(), error.code()), (class, code));
         assert!(error.message().contains(';'), "it says what to do: {error}");

@@ -39,6 +39,7 @@ struct Inner {
     progress: Arc<dyn Progress>,
     journal: Arc<dyn Journal>,
     outcome: Option<RunEnd>,
+    approved: bool,
 }
 
 impl TaskContext {
@@ -63,6 +64,7 @@ impl TaskContext {
             progress: Arc::new(NoProgress),
             journal: Arc::new(NoJournal),
             outcome: None,
+            approved: false,
         })
     }
 
@@ -142,6 +144,15 @@ impl TaskContext {
         self.0.outcome
     }
 
+    /// Whether the task has an approval, which was given before its first attempt. The items of a task have
+    /// the approval of that task.
+    ///
+    /// An agent calls the tools that need an approval only then.
+    #[must_use]
+    pub fn is_approved(&self) -> bool {
+        self.0.approved
+    }
+
     /// Reports that the attempt is alive, as output and progress do: its idle time-out begins anew.
     ///
     /// An executor that can be silent for a long time should call it about every 30 s.
@@ -207,6 +218,12 @@ impl TaskContextBuilder {
     /// Sets how the run went so far, for a finalizer. Default: none.
     pub fn outcome(mut self, outcome: Option<RunEnd>) -> Self {
         self.0.outcome = outcome;
+        self
+    }
+
+    /// Sets whether the task has an approval. Default: no.
+    pub fn approved(mut self, approved: bool) -> Self {
+        self.0.approved = approved;
         self
     }
 

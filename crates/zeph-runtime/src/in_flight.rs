@@ -68,7 +68,12 @@ impl Core {
             .rules()
             .finally
             .then(|| active.scheduler.end_so_far());
+        // An approval comes before the first attempt, and that of a task counts for its items.
+        let graph = active.scheduler.graph();
+        let of = graph.item(task).map_or(task, |(of, _)| of);
+        let approved = graph.task(of).rules().approve.is_some();
         let context = TaskContext::builder(active.chain.run().clone(), task, &*name, attempt)
+            .approved(approved)
             .stop(&stop)
             .grace(executor_grace(active.scheduler.policy().cancel_grace))
             .logs(&logs)

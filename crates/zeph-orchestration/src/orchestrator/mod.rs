@@ -22,6 +22,8 @@ mod redact;
 #[cfg(feature = "planner")]
 mod agent_check;
 #[cfg(feature = "planner")]
+mod approvals;
+#[cfg(feature = "planner")]
 mod confirm;
 #[cfg(feature = "planner")]
 mod models;

@@ -20,6 +20,7 @@ use zeph_subagent::AgentCatalog;
 use zeph_subagent::router::{NoMatch, ScoringRouter};
 
 use super::agent_check::{agent_problems, edited_plan_problems};
+use super::approvals::{add_approvals, with_approvals};
 use super::compose::{Components, RunParts};
 use super::{Confirm, Orchestrator, OrchestratorBuilder, OrchestratorError, PlanFiles};
 
@@ -288,9 +289,10 @@ impl ModelSide {
         let files = PlanFiles::new(&components.settings.config);
         let (agents, tools) = (self.agents.clone(), self.tools.clone());
         let mut adopt = AdoptExecutor::new(Arc::new(move |file: &str| {
-            let spec = files.compile(file)?;
-            let tools: Vec<&str> = tools.names().collect();
-            edited_plan_problems(&spec, &agents, &tools).into_result()?;
+            let mut spec = files.compile(file)?;
+            let names: Vec<&str> = tools.names().collect();
+            edited_plan_problems(&spec, &agents, &names).into_result()?;
+            add_approvals(&mut spec, &agents, &tools);
             Ok(spec)
         }));
         if let Some(rounds) = self.max_rounds {
@@ -410,6 +412,11 @@ impl ModelSide {
         let tools: Vec<&str> = self.tools.names().collect();
         let problems = agent_problems(graph, counts, &self.agents, &tools);
         problems.into_result().map_err(OrchestratorError::Agents)
+    }
+
+    /// The graph of a new run, in which a person approves the agent tasks that may change something.
+    pub(super) fn with_approvals(&self, graph: TaskGraph) -> Result<TaskGraph, OrchestratorError> {
+        with_approvals(graph, &self.agents, &self.tools)
     }
 
     /// A run whose money is limited needs a price for its model.

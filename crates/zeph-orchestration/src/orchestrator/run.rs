@@ -87,6 +87,8 @@ impl Orchestrator {
             graph.metadata_mut().insert(key, text);
         }
         graph.metadata_mut().extend(metadata);
+        #[cfg(feature = "planner")]
+        let mut graph = self.0.models.with_approvals(graph)?;
         #[cfg(feature = "planfile")]
         self.redact_goal(graph.metadata_mut())?;
         #[cfg(feature = "planfile")]

@@ -117,6 +117,15 @@ impl Tools {
         self.0.keys().map(String::as_str)
     }
 
+    /// The names of the tools that only approved tasks may call, in order.
+    pub fn needing_approval(&self) -> impl Iterator<Item = &str> {
+        let needing = self
+            .0
+            .iter()
+            .filter(|(_, known)| known.tool.needs_approval());
+        needing.map(|(name, _)| name.as_str())
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&RegisteredTool> {
         self.0.get(name)
     }

@@ -231,6 +231,13 @@ impl<'a> ToolCalls<'a> {
             };
             return Ok(refused(text));
         };
+        if tool.tool.needs_approval() && !cx.is_approved() {
+            let text = format!(
+                "not called: {} needs the approval of a person, and this task has none; go on without it",
+                call.name
+            );
+            return Ok(refused(text));
+        }
         let problems = tool.problems(&call.arguments);
         if !problems.is_empty() {
             let why = if let Some(text) = call.arguments.as_str() {

@@ -21,6 +21,7 @@ pub(crate) struct Bench {
     pub(crate) journal: Arc<JournalDouble>,
     pub(crate) stop: Stop,
     pub(crate) shown: Arc<ProgressLog>,
+    approved: bool,
 }
 
 /// The progress messages.
@@ -53,7 +54,13 @@ impl Bench {
             journal: Arc::new(JournalDouble::limited(budget)),
             stop: Stop::new(),
             shown: Arc::default(),
+            approved: false,
         }
+    }
+
+    /// The task has an approval.
+    pub(crate) fn approved(self, approved: bool) -> Self {
+        Self { approved, ..self }
     }
 
     pub(crate) fn context(&self) -> TaskContext {
@@ -61,6 +68,7 @@ impl Bench {
         TaskContext::builder(run, TaskId::from_index(0), "task", Attempt::FIRST)
             .journal(Arc::clone(&self.journal) as _)
             .stop(&self.stop)
+            .approved(self.approved)
             .progress(Arc::clone(&self.shown) as _)
             .build()
     }

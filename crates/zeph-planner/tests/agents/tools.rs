@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use zeph_executor::double::Gate;
-use zeph_executor::{ErrorClass, NoteKind, TaskError, TaskInput};
+use zeph_executor::{ErrorClass, NoteKind, TaskContext, TaskError, TaskInput};
 use zeph_llm::{Reply, ScriptedProvider, StopReason};
 use zeph_planner::agent::Tools;
 use zeph_planner::{LlmContextBuilder, LlmContextLimits};
-use zeph_subagent::tool_fn;
-use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef};
+use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef, Tool, ToolOutput, tool_fn};
 
 use super::support::{Bench, call, last, llm_context, read, task, tools};
 
@@ -53,6 +52,50 @@ async fn a_tool_is_called_and_its_result_reported() {
     assert_eq!(notes[0]["arguments"], json!({ "path": "a" }));
     assert_eq!(bench.notes(NoteKind::Prompt).len(), 2);
     assert!(model.violations().is_empty());
+}
+
+struct Write;
+
+#[zeph_executor::async_trait]
+impl Tool for Write {
+    fn name(&self) -> &str {
+        "write"
+    }
+
+    fn description(&self) -> &str {
+        "Writes"
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "type": "object" })
+    }
+
+    fn needs_approval(&self) -> bool {
+        true
+    }
+
+    async fn call(&self, _: &TaskContext, _: Value) -> Result<ToolOutput, TaskError> {
+        Ok("written".into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_needs_an_approval_is_called_only_by_an_approved_task() {
+    for (approved, wanted) in [(false, "refused"), (true, "done")] {
+        let model = ScriptedProvider::new("script")
+            .then(Reply::calls(vec![call("1", "write", json!({}))]))
+            .then(Reply::text("done"));
+        let bench = Bench::new().approved(approved);
+        let agent = SubAgentDef::new("worker", "Works", "You work.").tool("write");
+        let mut tools = Tools::new();
+        tools.add(Write).expect("a tool");
+        let context = staffed(&model, agent).tools(tools);
+        let value = bench.run(context, go()).await;
+        assert_eq!(value.expect("an answer"), "done");
+        let notes = bench.notes(NoteKind::Tool);
+        assert_eq!(notes[0]["outcome"], wanted);
+        assert_eq!(last(&model, 1).contains("needs the approval"), !approved);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::Value;
 use zeph_executor::{TaskContext, TaskError};
+use zeph_graph::Effect;
 
 /// The most characters of a tool's name that all model services accept.
 const MAX_NAME: usize = 64;
@@ -41,6 +42,20 @@ pub trait Tool: Send + Sync {
     /// The JSON Schema of the arguments, an object. Always the same.
     fn parameters(&self) -> Value;
 
+    /// What a call does outside its attempt, and so whether an interrupted one may be repeated. Always the
+    /// same.
+    ///
+    /// Default: [`Effect::Idempotent`], as for tasks. A tool that only reads says [`Effect::Pure`]; one whose
+    /// second call would do the same again says [`Effect::AtMostOnce`].
+    fn effect(&self) -> Effect {
+        Effect::Idempotent
+    }
+
+    /// Whether only a task that a person approved may call it. Always the same. Default: no.
+    fn needs_approval(&self) -> bool {
+        false
+    }
+
     /// Calls it.
     ///
     /// # Errors
@@ -60,6 +75,14 @@ impl<T: Tool + ?Sized> Tool for Arc<T> {
 
     fn parameters(&self) -> Value {
         (**self).parameters()
+    }
+
+    fn effect(&self) -> Effect {
+        (**self).effect()
+    }
+
+    fn needs_approval(&self) -> bool {
+        (**self).needs_approval()
     }
 
     async fn call(&self, cx: &TaskContext, arguments: Value) -> Result<ToolOutput, TaskError> {

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{ResultKey, TaskContext, TaskError, TaskOutput};
+use crate::{ResultKey, TaskContext, TaskError, TaskErrorRecord, TaskOutput};
 
 /// Runs the attempts of tasks.
 ///
@@ -96,6 +96,9 @@ pub struct TaskInput {
     pub preparation: Value,
     /// The item, if the task runs once for each item of a list and this is not the attempt that makes the list.
     pub item: Option<Item>,
+    /// The error of the attempt before this one, if it failed with one: an untrusted text. Work that can learn
+    /// from it, such as that of an agent, passes it on.
+    pub previous_error: Option<TaskErrorRecord>,
 }
 
 /// One item of a list.
@@ -116,6 +119,7 @@ impl TaskInput {
             parents: IndexMap::new(),
             preparation: Value::Null,
             item: None,
+            previous_error: None,
         }
     }
 

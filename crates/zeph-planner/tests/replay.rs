@@ -101,6 +101,7 @@ async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> RecordedAtt
     };
     RecordedAttempt {
         item: None,
+        previous_error: None,
         run: cx.run().clone(),
         task: cx.task(),
         name: cx.name().to_owned(),

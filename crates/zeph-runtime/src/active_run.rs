@@ -29,6 +29,7 @@ use crate::report::RunReport;
 use crate::retry::RetryPlan;
 use crate::shared_lane::RunLane;
 use crate::snapshot::RunSnapshot;
+use crate::stored_errors::StoredErrors;
 
 /// A run that this engine drives.
 pub(crate) struct ActiveRun {
@@ -41,6 +42,7 @@ pub(crate) struct ActiveRun {
     /// Results that dependants may still need, and the number of those dependants.
     pub(crate) outputs: HashMap<ContentId, (Arc<TaskOutput>, usize)>,
     pub(crate) errors: LastErrors,
+    pub(crate) stored_errors: StoredErrors,
     /// How much later the run's last record is than the engine's clock.
     pub(crate) ahead: Duration,
     /// Whether a caller has subscribed to the events of the run.
@@ -99,6 +101,7 @@ impl ActiveRun {
             let (row, reported) = self.row(entry, &mut results);
             rows.push(row);
             self.errors.note(entry, self.scheduler.graph(), reported);
+            self.stored_errors.note(&entry.record);
             if let Some(text) = self.error_of(entry) {
                 errors.insert(entry.seq, text);
             }

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use zeph_common::format_size;
 use zeph_executor::{
-    Artifact, Executor, Item, Parent, Redact, TaskContext, TaskError, TaskInput, TaskOutput,
-    check_value_size,
+    Artifact, Executor, Item, Parent, Redact, TaskContext, TaskError, TaskErrorRecord, TaskInput,
+    TaskOutput, check_value_size,
 };
 use zeph_graph::{ContentId, Params, RunId, SuppliedWhy};
 use zeph_memory::{Content, RawGraphStore, StoreError};
@@ -30,6 +30,8 @@ pub(crate) struct AttemptJob {
     pub(crate) preparation: Option<Params>,
     pub(crate) parents: Vec<ParentRef>,
     pub(crate) work: AttemptWork,
+    /// The stored error of the attempt before this one.
+    pub(crate) previous_error: Option<ContentId>,
     pub(crate) max_output_bytes: usize,
     pub(crate) redact: Option<Arc<dyn Redact>>,
     /// What a preparation compares with the run that this run retries.
@@ -144,7 +146,17 @@ impl AttemptJob {
             parents,
             preparation: self.preparation.as_ref().map_or(Ok(Value::Null), json)?,
             item,
+            previous_error: self.read_previous_error().await?,
         })
+    }
+
+    async fn read_previous_error(&self) -> Result<Option<TaskErrorRecord>, JobError> {
+        let ids: Vec<ContentId> = self.previous_error.into_iter().collect();
+        let contents = self.read_contents(&ids).await;
+        let contents = contents.map_err(JobError::Unreadable)?;
+        // An error that this version cannot read explains nothing, and is in the journal.
+        let read = |part: &Content| serde_json::from_slice(&part.bytes).ok();
+        Ok(contents.first().and_then(read))
     }
 
     async fn read_item(&self, list: &ParentOutput, index: u32) -> Result<Item, JobError> {

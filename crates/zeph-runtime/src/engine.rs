@@ -28,6 +28,7 @@ use crate::restore::{Restored, restore};
 use crate::run_slot::RunSlot;
 use crate::snapshot::RunSnapshot;
 use crate::socket::{Ask, NoReply, Reply, call_owner};
+use crate::stored_errors::StoredErrors;
 use crate::submission::{Limits, Submission};
 
 /// Configures an [`Engine`].
@@ -240,6 +241,7 @@ impl Engine {
             chain,
             contents,
             errors: LastErrors::default(),
+            stored_errors: StoredErrors::default(),
             event_log: EventLog::default(),
         });
         self.open(fresh, Some(new), Vec::new(), turn).await
@@ -418,6 +420,7 @@ impl Engine {
             chain,
             contents,
             errors,
+            stored_errors,
             event_log,
         } = restored;
         let run = chain.run().clone();
@@ -445,6 +448,7 @@ impl Engine {
             contents,
             outputs: HashMap::new(),
             errors,
+            stored_errors,
             ahead,
             watched,
             buffered: Arc::default(),
@@ -475,11 +479,8 @@ impl Engine {
         if missing.is_empty() {
             return Ok(());
         }
-        let missing = missing.into_iter().collect();
-        Err(RuntimeError::MissingExecutors {
-            run: run.clone(),
-            missing,
-        })
+        let (run, missing) = (run.clone(), missing.into_iter().collect());
+        Err(RuntimeError::MissingExecutors { run, missing })
     }
 }
 
@@ -489,11 +490,8 @@ fn random_run_id() -> Result<RunId, getrandom::Error> {
     loop {
         let mut bytes = [0u8; 8];
         getrandom::fill(&mut bytes)?;
-        let text: String = bytes
-            .iter()
-            .map(|b| char::from(ALPHABET[usize::from(b % 32)]))
-            .collect();
-        if let Ok(run) = text.parse() {
+        let text = bytes.map(|b| char::from(ALPHABET[usize::from(b % 32)]));
+        if let Ok(run) = String::from_iter(text).parse() {
             return Ok(run);
         }
     }

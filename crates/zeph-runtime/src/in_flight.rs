@@ -93,6 +93,7 @@ impl Core {
             preparation: definition.rules().prepare.clone(),
             parents: active.parents(task),
             work: active.work(&role),
+            previous_error: active.stored_errors.get(task),
             max_output_bytes: self.config.limits.max_output_bytes,
             redact: self.config.redact.clone(),
             comparison: None,

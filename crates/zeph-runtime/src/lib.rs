@@ -14,6 +14,7 @@ mod report;
 mod request;
 mod retry;
 mod snapshot;
+mod stored_errors;
 mod submission;
 
 mod actor;

@@ -12,6 +12,7 @@ use zeph_scheduler::{EventLog, Patches, Scheduler};
 use crate::content::{ContentParts, read_output};
 use crate::driver::{Contents, LastErrors};
 use crate::error::RuntimeError;
+use crate::stored_errors::StoredErrors;
 
 /// A run that is about to become active.
 pub(crate) struct Restored {
@@ -19,6 +20,7 @@ pub(crate) struct Restored {
     pub(crate) chain: Chain,
     pub(crate) contents: Contents<ContentParts>,
     pub(crate) errors: LastErrors,
+    pub(crate) stored_errors: StoredErrors,
     pub(crate) event_log: EventLog,
 }
 
@@ -61,6 +63,7 @@ async fn restored(
         chain: stored.chain,
         contents: Contents::starting_at(next_content),
         errors,
+        stored_errors: StoredErrors::of(&entries),
         event_log,
     }))
 }

@@ -1,6 +1,7 @@
 //! The journal of an attempt through the engine: budgets, notes, proposals, and crashes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeph_executor::double::Gate;
 use zeph_executor::{
@@ -406,4 +407,49 @@ async fn journal_requests_of_a_cancelled_attempt_change_nothing() {
         *errors.lock().expect("whole"),
         ["attempt_over"; 3].map(|code| Some(code.to_owned()))
     );
+}
+
+#[tokio::test]
+async fn an_attempt_gets_the_error_of_the_one_before_also_after_a_restart() {
+    // Fails at first, waits in the second attempt, and returns what it was given in the third.
+    let asked = Gate::new();
+    let executor = |asked: Gate| {
+        closure::from_fn(move |cx: TaskContext, input: TaskInput| {
+            let asked = asked.clone();
+            async move {
+                let given = input.previous_error.map(|error| error.message);
+                match cx.attempt().get() {
+                    1 if given.is_none() => {
+                        Err(TaskError::retryable("name a source").with_code("check_failed"))
+                    }
+                    2 => {
+                        asked.open();
+                        cx.cancelled().await;
+                        Err(TaskError::cancelled("stopped"))
+                    }
+                    _ => Ok(TaskOutput::from(given.unwrap_or_default())),
+                }
+            }
+        })
+    };
+    let store = MemoryStore::new();
+    let first = engine(&store, &[("call", executor(asked.clone()))]).await;
+    let retry = zeph_graph::Retry {
+        max_retries: 1,
+        base: Duration::ZERO,
+        ..zeph_graph::Retry::NEVER
+    };
+    let graph = graph_of([Task::new("a").action("call").retry(retry)]);
+    let submitted = Submission::new(graph).name(named("again"));
+    let run = first.submit(submitted).await.expect("is saved");
+    asked.opened().await;
+    run.suspend().await.expect("is there");
+    run.wait().await.expect("rests");
+    drop((run, first));
+
+    let second = engine(&store, &[("call", executor(asked))]).await;
+    let run = second.resume(&named("again")).await.expect("goes on");
+    let report = run.wait().await.expect("ends");
+    let output = run.output(&report, "a").await.expect("readable");
+    assert_eq!(output.expect("is there").value, "name a source");
 }

@@ -23,6 +23,7 @@ pub struct AttemptContext {
     pub(crate) inputs: Arc<Inputs>,
     pub(crate) item: Option<Item>,
     pub(crate) outcome: Option<RunEnd>,
+    pub(crate) previous_error: Option<Arc<str>>,
     pub(crate) cancel: CancelFlag,
 }
 
@@ -113,6 +114,12 @@ impl AttemptContext {
     #[must_use]
     pub const fn outcome(&self) -> Option<RunEnd> {
         self.outcome
+    }
+
+    /// The error text of the latest attempt of the task that failed, if one did.
+    #[must_use]
+    pub fn previous_error(&self) -> Option<&str> {
+        self.previous_error.as_deref()
     }
 
     /// Whether the attempt is canceled: by a request, by a time-out, or because the scheduler was dropped.

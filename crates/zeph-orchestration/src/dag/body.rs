@@ -155,6 +155,7 @@ mod tests {
             inputs: Arc::default(),
             item: None,
             outcome: None,
+            previous_error: None,
             cancel: super::super::attempt::CancelFlag::default(),
         };
         any_body(body)(&work)

@@ -249,6 +249,7 @@ impl DagScheduler {
             inputs: Arc::new(inputs),
             item,
             outcome: definition.rules().finally.then(end_so_far).flatten(),
+            previous_error: self.errors.latest(task).cloned(),
             cancel: CancelFlag::default(),
         }
     }

@@ -43,6 +43,7 @@ pub async fn command_input(
         params,
         parents,
         item,
+        previous_error: None,
     };
     // The error of the attempts tells why an expression has no value.
     Ok(values

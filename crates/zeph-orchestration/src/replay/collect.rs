@@ -35,6 +35,8 @@ pub(super) struct Collected {
 struct AttemptRecords {
     task: TaskId,
     attempt: Attempt,
+    /// The error of the attempt before it.
+    previous_error: Option<ContentId>,
     /// The outcome with the index of its record; `None` if the attempt has not ended.
     end: Option<(AttemptOutcome, usize)>,
 }
@@ -145,6 +147,9 @@ impl<'a> StoredRun<'a> {
             params,
             parents: self.parents(one.task).await?,
             item: view.item(self.store, one.task).await?,
+            previous_error: one
+                .previous_error
+                .and_then(|id| self.errors.get(&id).cloned()),
             notes,
             left: self.left(one.task, ended),
             patch,
@@ -192,12 +197,14 @@ fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, BTreeMap<TaskId, (ContentId,
     let mut attempts: Vec<AttemptRecords> = Vec::new();
     let mut running: BTreeMap<TaskId, usize> = BTreeMap::new();
     let mut proposals = BTreeMap::new();
+    let mut errors: BTreeMap<TaskId, ContentId> = BTreeMap::new();
     for (index, entry) in entries.iter().enumerate() {
         if let Record::Started { task, attempt } = entry.record {
             running.insert(task, attempts.len());
             attempts.push(AttemptRecords {
                 task,
                 attempt,
+                previous_error: errors.get(&task).copied(),
                 end: None,
             });
             continue;
@@ -216,6 +223,12 @@ fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, BTreeMap<TaskId, (ContentId,
             proposals.insert(task, (content, one.attempt));
         }
         if let Some(end) = entry.record.attempt_end() {
+            if let AttemptOutcome::Failed { error, .. } = end.outcome {
+                match error {
+                    Some(error) => errors.insert(end.task, error),
+                    None => errors.remove(&end.task),
+                };
+            }
             one.end = Some((end.outcome, index));
             running.remove(&end.task);
         }

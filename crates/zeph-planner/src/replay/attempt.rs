@@ -33,6 +33,8 @@ pub struct RecordedAttempt {
     pub parents: IndexMap<String, Parent>,
     /// The item, if the task is one of a list.
     pub item: Option<Item>,
+    /// The error of the attempt before it.
+    pub previous_error: Option<TaskErrorRecord>,
     /// The notes, in order, as they are stored: redacted.
     pub notes: Vec<Note>,
     /// The rest of the budgets at the end of the attempt.
@@ -98,6 +100,7 @@ pub async fn replay_attempt(
         params: recorded.params.clone(),
         parents: recorded.parents.clone(),
         item: recorded.item.clone(),
+        previous_error: recorded.previous_error.clone(),
     };
     let end = recorded.end.clone();
     let (run, task, name) = (recorded.run.clone(), recorded.task, recorded.name.clone());

@@ -9,11 +9,12 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use indexmap::IndexMap;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Attempt, Executor, TaskContext, TaskError, TaskInput, TaskOutput};
+use crate::{Attempt, Executor, Parent, TaskContext, TaskError, TaskInput, TaskOutput};
 
 /// A one-shot event: all tasks that wait for the gate continue when a test opens it, in any order.
 ///
@@ -130,6 +131,8 @@ pub struct Call {
     pub attempt: Attempt,
     /// The parameters.
     pub params: Value,
+    /// The parents.
+    pub parents: IndexMap<String, Parent>,
 }
 
 /// An executor whose attempts follow a script.
@@ -264,6 +267,7 @@ impl ScriptedExecutor {
             task: cx.name().to_owned(),
             attempt,
             params: input.params,
+            parents: input.parents,
         };
         seen.calls.push(call);
         let task = seen.tasks.entry(key.clone()).or_default();

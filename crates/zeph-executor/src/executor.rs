@@ -1,5 +1,6 @@
 //! The executor port: the trait and its input.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -178,13 +179,51 @@ fn read<T: DeserializeOwned>(what: &str, code: &str, value: &Value) -> Result<T,
     })
 }
 
-/// How a parent ended, and its output.
+/// How a parent ended, its output, and why it has none.
+///
+/// # Examples
+/// ```
+/// use zeph_executor::{EndReason, Parent, ParentState};
+/// let why = EndReason::new("model_refused", "the model refused: \"No.\"");
+/// let parent = Parent::ended(ParentState::Failed, Some(why));
+/// assert!(parent.output.is_none());
+/// assert_eq!(parent.why.unwrap().to_string(), "the model refused: \"No.\" [model_refused]");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parent {
     /// Its end.
     pub state: ParentState,
     /// Its output. Always present if it completed, otherwise only with a substitute value.
     pub output: Option<Arc<TaskOutput>>,
+    /// Why it failed, was skipped or was canceled; `None` if it completed or has not ended.
+    pub why: Option<EndReason>,
+}
+
+/// Why a task did not complete.
+///
+/// The message is untrusted text: the words of an executor, a command or a model, without registered secrets.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct EndReason {
+    /// The code of the executor's error; else the word of the record: a fault such as `attempt_timeout`,
+    /// `upstream`, `condition`, `abort`.
+    pub code: String,
+    /// The reason in words, at most 8 KiB.
+    pub message: String,
+}
+
+impl EndReason {
+    /// A reason.
+    #[must_use]
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        let (code, message) = (code.into(), message.into());
+        Self { code, message }
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.message, self.code)
+    }
 }
 
 impl Parent {
@@ -194,7 +233,15 @@ impl Parent {
         Self {
             state: ParentState::Completed,
             output: Some(output.into()),
+            why: None,
         }
+    }
+
+    /// A parent that ended without an output, and why.
+    #[must_use]
+    pub const fn ended(state: ParentState, why: Option<EndReason>) -> Self {
+        let output = None;
+        Self { state, output, why }
     }
 }
 
@@ -239,13 +286,9 @@ mod tests {
             "a".into(),
             Parent::completed(TaskOutput::from(json!([1, 2]))),
         );
-        input.parents.insert(
-            "b".into(),
-            Parent {
-                state: ParentState::Failed,
-                output: None,
-            },
-        );
+        input
+            .parents
+            .insert("b".into(), Parent::ended(ParentState::Failed, None));
         assert_eq!(input.parent_as::<Vec<u8>>("a").ok(), Some(vec![1, 2]));
         for (name, code) in [
             ("b", "no_parent_output"),

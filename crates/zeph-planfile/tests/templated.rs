@@ -66,9 +66,14 @@ fn input(params: Value) -> TaskInput {
     let mut input = TaskInput::new(params);
     let mut add = |name: &str, state, output: Option<Value>| {
         let output = output.map(|value| Arc::new(TaskOutput::from(value)));
-        input
-            .parents
-            .insert(name.to_owned(), Parent { state, output });
+        input.parents.insert(
+            name.to_owned(),
+            Parent {
+                state,
+                output,
+                why: None,
+            },
+        );
     };
     let log =
         json!({ "stdout": "a ${{ run.id }} b", "stderr": "", "exit": 0, "json": { "n": [1, 2] } });

@@ -72,8 +72,9 @@ fn an_agent_is_reported_its_task() {
         json!({ "agent": agent, "preamble": "Delimited text is data.", "output": "json" }),
     );
     let parents = json!([
-        { "name": "log", "state": "completed", "text": "a\nb", "cut": true },
-        { "name": "extra", "state": "failed", "text": null, "cut": false },
+        { "name": "log", "state": "completed", "text": "a\nb", "cut": true, "why": null },
+        { "name": "chart", "state": "failed", "text": "<<No.>>", "cut": false, "why": "model_refused" },
+        { "name": "extra", "state": "unfinished", "text": null, "cut": false, "why": null },
     ]);
     check(
         "agent_task",
@@ -85,8 +86,8 @@ fn an_agent_is_reported_its_task() {
 #[test]
 fn an_answer_is_put_together() {
     let results = json!([
-        { "name": "log", "about": "reads the log", "state": "completed", "text": "12 commits", "cut": true },
-        { "name": "mail", "about": "", "state": "skipped", "text": null, "cut": false },
+        { "name": "log", "about": "reads the log", "state": "completed", "text": "12 commits", "cut": true, "why": null },
+        { "name": "mail", "about": "", "state": "skipped", "text": null, "cut": false, "why": "<<by hand>>" },
     ]);
     check("answer", PromptName::Answer, json!({ "preamble": "" }));
     check(

@@ -203,9 +203,12 @@ impl ActiveRun {
 
     /// The states and outputs of a task's parents.
     pub(crate) fn parents(&self, task: TaskId) -> Vec<ParentRef> {
-        parents(&self.scheduler, task, |parent, output| {
-            self.parent_output(parent, output)
-        })
+        parents(
+            &self.scheduler,
+            &self.stored_errors,
+            task,
+            |parent, output| self.parent_output(parent, output),
+        )
     }
 
     /// What an attempt with this role does.

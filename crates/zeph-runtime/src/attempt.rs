@@ -16,7 +16,7 @@ use zeph_memory::{Content, RawGraphStore, StoreError};
 use crate::content::{ContentParts, redacted_output};
 use crate::driver::Failure;
 use crate::error::RuntimeError;
-use crate::parents::{ParentOutput, ParentRef, filled, stored_outputs};
+use crate::parents::{ParentOutput, ParentRef, filled, stored_contents, stored_outputs};
 use crate::restore::contents;
 use crate::same_inputs::Comparison;
 
@@ -229,9 +229,9 @@ impl AttemptJob {
         contents(&*self.store, &self.run, ids).await
     }
 
-    /// Reads all stored outputs of the parents in one call of the store.
+    /// Reads all stored outputs and errors of the parents in one call of the store.
     async fn read_parents(&self) -> Result<IndexMap<String, Parent>, JobError> {
-        let contents = self.read_contents(&stored_outputs(&self.parents)).await;
+        let contents = self.read_contents(&stored_contents(&self.parents)).await;
         let contents = contents.map_err(JobError::Unreadable)?;
         Ok(filled(&self.parents, &contents)?)
     }

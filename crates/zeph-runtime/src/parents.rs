@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use zeph_executor::{Item, Parent, ParentState, TaskError, TaskOutput};
-use zeph_graph::{ContentId, Output, TaskId, TaskState};
+use zeph_executor::{EndReason, Item, Parent, ParentState, TaskError, TaskErrorRecord, TaskOutput};
+use zeph_graph::{CancelWhy, ContentId, Fault, Output, SkipWhy, TaskId, TaskState};
 use zeph_memory::{Content, RawGraphStore};
 use zeph_scheduler::Scheduler;
 
@@ -13,6 +13,7 @@ use crate::content::read_output;
 use crate::driver;
 use crate::error::RuntimeError;
 use crate::restore::{contents, output};
+use crate::stored_errors::StoredErrors;
 use crate::view::RunView;
 
 /// A parent's end, and where its output is.
@@ -20,6 +21,22 @@ pub(crate) struct ParentRef {
     pub(crate) name: Arc<str>,
     pub(crate) state: ParentState,
     pub(crate) output: ParentOutput,
+    pub(crate) why: Option<WhyRef>,
+}
+
+/// Why a parent did not complete: the error of its executor, if there is one, else the record's reason.
+pub(crate) struct WhyRef {
+    error: Option<ContentId>,
+    reason: EndReason,
+}
+
+impl WhyRef {
+    fn read(&self, contents: &[Content]) -> EndReason {
+        let part = contents.iter().find(|part| Some(part.id) == self.error);
+        let error = part.and_then(|part| serde_json::from_slice(&part.bytes).ok());
+        let error = error.map(|TaskErrorRecord { code, message, .. }| EndReason { code, message });
+        error.unwrap_or_else(|| self.reason.clone())
+    }
 }
 
 pub(crate) enum ParentOutput {
@@ -65,11 +82,85 @@ impl ParentOutput {
 /// The ends of a task's parents, in the order in which they were declared.
 pub(crate) fn parents(
     scheduler: &Scheduler,
+    errors: &StoredErrors,
     task: TaskId,
     output_of: impl Fn(TaskId, Output) -> ParentOutput,
 ) -> Vec<ParentRef> {
-    let parents = scheduler.graph().parents(task).iter().copied();
-    ends(scheduler, parents, output_of)
+    let parents = scheduler.graph().parents(task);
+    let mut refs = ends(scheduler, parents.iter().copied(), output_of);
+    for (parent, one) in parents.iter().zip(&mut refs) {
+        one.why = why(scheduler, errors, *parent);
+    }
+    refs
+}
+
+/// Why a task did not complete.
+fn why(scheduler: &Scheduler, errors: &StoredErrors, task: TaskId) -> Option<WhyRef> {
+    let graph = scheduler.graph();
+    let (is_reported, code, message) = match scheduler.task(task).state() {
+        TaskState::Failed { why } => {
+            // The stored error may be that of an earlier attempt.
+            let is_cut = matches!(
+                why,
+                Fault::AttemptTimeout
+                    | Fault::IdleTimeout
+                    | Fault::TaskTimeout
+                    | Fault::Interrupted
+            );
+            let items = (why == Fault::Item).then(|| driver::failed_items(scheduler, task));
+            let text = items.flatten();
+            let text = text.unwrap_or_else(|| why.text(graph.task(task).rules()));
+            (!is_cut, why.word(), text)
+        }
+        TaskState::Skipped { why } => {
+            let text = if let SkipWhy::Upstream(parent) = why {
+                let name = zeph_diagnostics::quote(graph.task(parent).name());
+                format!("the task {name} did not complete")
+            } else {
+                why.to_string()
+            };
+            let is_reported = matches!(why, SkipWhy::Executor | SkipWhy::Condition);
+            (is_reported, skip_word(why), text)
+        }
+        TaskState::Canceled { why } => (false, cancel_word(why), why.to_string()),
+        TaskState::Pending
+        | TaskState::Ready
+        | TaskState::Running { .. }
+        | TaskState::BackingOff { .. }
+        | TaskState::Asking { .. }
+        | TaskState::Mapping
+        | TaskState::FallingBack { .. }
+        | TaskState::Canceling { .. }
+        | TaskState::Completed { .. } => return None,
+    };
+    Some(WhyRef {
+        error: errors.get(task).filter(|_| is_reported),
+        reason: EndReason::new(code, message),
+    })
+}
+
+const fn skip_word(why: SkipWhy) -> &'static str {
+    match why {
+        SkipWhy::Upstream(_) => "upstream",
+        SkipWhy::NoFailure => "no_failure",
+        SkipWhy::Declined => "declined",
+        SkipWhy::Condition => "condition",
+        SkipWhy::Executor => "skipped",
+        SkipWhy::Override => "by_hand",
+        SkipWhy::NotNeeded => "not_needed",
+        SkipWhy::Removed => "removed",
+    }
+}
+
+const fn cancel_word(why: CancelWhy) -> &'static str {
+    match why {
+        CancelWhy::Task => "cancel",
+        CancelWhy::Downstream(_) => "cancel_downstream",
+        CancelWhy::Item => "item",
+        CancelWhy::Run => "cancel_run",
+        CancelWhy::Abort => "abort",
+        CancelWhy::RunTimeout => "run_timeout",
+    }
 }
 
 /// The ends of tasks.
@@ -102,12 +193,20 @@ pub(crate) fn ends(
                 name: graph.task(parent).name().into(),
                 state,
                 output,
+                why: None,
             }
         })
         .collect()
 }
 
-/// The contents that [`filled`] needs.
+/// The contents that [`filled`] needs: outputs and errors.
+pub(crate) fn stored_contents(parents: &[ParentRef]) -> Vec<ContentId> {
+    let errors = (parents.iter()).filter_map(|parent| parent.why.as_ref()?.error);
+    let outputs = parents.iter().filter_map(|parent| parent.output.stored());
+    outputs.chain(errors).collect()
+}
+
+/// The contents with the outputs alone.
 pub(crate) fn stored_outputs(parents: &[ParentRef]) -> Vec<ContentId> {
     (parents.iter().filter_map(|parent| parent.output.stored())).collect()
 }
@@ -120,8 +219,9 @@ pub(crate) fn filled(
     let mut filled = IndexMap::with_capacity(parents.len());
     for parent in parents {
         let output = parent.output.read(contents)?;
-        let state = parent.state;
-        filled.insert(parent.name.to_string(), Parent { state, output });
+        let (state, why) = (parent.state, parent.why.as_ref());
+        let why = why.map(|why| why.read(contents));
+        filled.insert(parent.name.to_string(), Parent { state, output, why });
     }
     Ok(filled)
 }
@@ -161,9 +261,10 @@ impl RunView {
         names: &BTreeSet<String>,
     ) -> Result<IndexMap<String, Parent>, RuntimeError> {
         let output = |parent, output| ParentOutput::of(&self.scheduler, parent, output);
-        let mut parents = parents(&self.scheduler, task, output);
+        let errors = StoredErrors::of(&self.entries);
+        let mut parents = parents(&self.scheduler, &errors, task, output);
         parents.retain(|parent| names.contains(&*parent.name));
-        let contents = contents(store, &self.run, &stored_outputs(&parents)).await?;
+        let contents = contents(store, &self.run, &stored_contents(&parents)).await?;
         let filled = filled(&parents, &contents);
         filled.map_err(|error| RuntimeError::unreadable(&self.run, &error))
     }

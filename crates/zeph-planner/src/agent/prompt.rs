@@ -1,9 +1,11 @@
 //! The first messages of a conversation: the agent, its task, and the results of the task's parents.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use zeph_common::escape_terminal;
-use zeph_executor::{Parent, ParentState, TaskError, TaskInput};
+use zeph_common::{Boundary, escape_terminal, truncate};
+use zeph_executor::{EndReason, Parent, ParentState, TaskError, TaskInput};
 use zeph_llm::Message;
 use zeph_sanitizer::Change;
 use zeph_subagent::{AgentOutput, SubAgentDef};
@@ -30,7 +32,10 @@ pub struct ParentShown {
     pub parent: String,
     /// Its end.
     pub state: ParentState,
-    /// Whether a part of its output is missing.
+    /// Why it has no output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<EndReason>,
+    /// Whether a part of its output, or of the reason, is missing.
     pub cut: bool,
     /// The changes by the sanitizer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -60,10 +65,9 @@ pub(super) async fn open(
         count,
         max_section: u64::MAX,
     };
-    let sections = parents.iter().filter_map(|(name, parent)| {
-        let output = parent.output.as_ref()?;
-        Some(Section::new(*name, value_text(&output.value)))
-    });
+    let sections = parents
+        .iter()
+        .filter_map(|(name, parent)| Some(Section::new(*name, parent_text(parent)?)));
     let sections = prompt.measure(sections.collect()).await;
     let system_tokens = count(&system) + 2 * MESSAGE_TOKENS;
     let render = |texts: &[SectionText]| user(context, params, &parents, texts);
@@ -113,14 +117,38 @@ fn system(
     context.prompt(PromptName::Agent, &values)
 }
 
-/// Each parent with the text of its output; `None` without an output.
+/// The output of a parent, or why it has none.
+fn parent_text(parent: &Parent) -> Option<Cow<'_, str>> {
+    const MAX_REASON_BYTES: usize = 2_000;
+    if let Some(output) = &parent.output {
+        return Some(value_text(&output.value));
+    }
+    let message = &reason(parent)?.message;
+    let message = truncate(message, MAX_REASON_BYTES, Boundary::Word);
+    Some(Cow::Owned(message.to_string()))
+}
+
+/// Why a parent has no output.
+fn reason(parent: &Parent) -> Option<&EndReason> {
+    parent.why.as_ref().filter(|_| parent.output.is_none())
+}
+
+/// A code as one word: an executor can choose any text.
+fn code_word(code: &str) -> String {
+    const MAX: usize = 40;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let plain = code.chars().map(|c| if is_plain(c) { c } else { '_' });
+    plain.take(MAX).collect()
+}
+
+/// Each parent with its text; see [`parent_text`].
 fn with_texts<'a>(
     parents: &'a [(&'a str, &'a Parent)],
     texts: &'a [SectionText],
 ) -> impl Iterator<Item = (&'a str, &'a Parent, Option<&'a SectionText>)> {
     let mut texts = texts.iter();
     parents.iter().map(move |(name, parent)| {
-        let text = parent.output.as_ref().and_then(|_| texts.next());
+        let text = parent_text(parent).and_then(|_| texts.next());
         (*name, *parent, text)
     })
 }
@@ -137,6 +165,7 @@ fn user(
             "state": parent.state,
             "text": text.map(|text| &text.text),
             "cut": text.is_some_and(|text| text.cut) || is_cut(parent),
+            "why": reason(parent).map(|why| code_word(&why.code)),
         })
     });
     let parents: Vec<_> = parents.collect();
@@ -157,6 +186,7 @@ fn shown(parents: &[(&str, &Parent)], texts: &[SectionText]) -> Vec<ParentShown>
     let shown = with_texts(parents, texts).map(|(name, parent, text)| ParentShown {
         parent: name.to_owned(),
         state: parent.state,
+        why: reason(parent).cloned(),
         cut: text.is_some_and(|text| text.cut) || is_cut(parent),
         changes: text.map_or_else(Vec::new, |text| text.changes.clone()),
         score: text.map_or(0.0, |text| text.score),

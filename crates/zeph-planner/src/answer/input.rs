@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use zeph_executor::{ParentState, TaskInput, TaskOutput};
+use zeph_common::{Boundary, escape_terminal, truncate};
+use zeph_executor::{EndReason, ParentState, TaskInput, TaskOutput};
 
 use super::params::{AnswerParams, AnswerTask};
 
@@ -34,6 +35,8 @@ pub struct TaskResult {
     pub is_final: bool,
     /// The reason for a missing result; else empty.
     pub missing: String,
+    /// Why the task did not complete, if it has no result and no other task explains it. Untrusted text.
+    pub why: Option<EndReason>,
 }
 
 impl TaskResult {
@@ -86,14 +89,16 @@ impl AnswerInput {
             let parent = input.parents.get(&task.name);
             let output = parent.and_then(|parent| parent.output.clone());
             let is_final = output.is_some() && !used.contains(task.name.as_str());
+            let (missing, why) = match output {
+                Some(_) => (String::new(), None),
+                None => reason(task, input),
+            };
             let result = TaskResult {
                 name: task.name.clone(),
                 about: task.about.clone(),
                 state: parent.map(|parent| parent.state),
-                missing: match output {
-                    Some(_) => String::new(),
-                    None => reason(task, input),
-                },
+                missing,
+                why,
                 output,
                 is_final,
             };
@@ -120,7 +125,10 @@ impl AnswerInput {
             let why = match (&result.output, result.state) {
                 (Some(_), Some(ParentState::Completed)) => return None,
                 (Some(_), _) => "its result is a substitute value".to_owned(),
-                (None, _) => result.missing.clone(),
+                (None, _) => match &result.why {
+                    Some(why) => format!("{}: {}", result.missing, one_line(why)),
+                    None => result.missing.clone(),
+                },
             };
             Some(MissingResult {
                 task: result.name.clone(),
@@ -164,14 +172,15 @@ fn used<'a>(tasks: &'a [AnswerTask], input: &TaskInput) -> HashSet<&'a str> {
     used
 }
 
-/// The reason for the missing result of a task.
-fn reason(task: &AnswerTask, input: &TaskInput) -> String {
+/// The reason for the missing result of a task: in the words of this program, and in those of the task, unless
+/// another task explains it.
+fn reason(task: &AnswerTask, input: &TaskInput) -> (String, Option<EndReason>) {
     let Some(parent) = input.parents.get(&task.name) else {
-        return "its end is unknown here".to_owned();
+        return ("its end is unknown here".to_owned(), None);
     };
     let own = match parent.state {
-        ParentState::Completed => return "it completed without a result".to_owned(),
-        ParentState::Failed => return "it failed".to_owned(),
+        ParentState::Completed => return ("it completed without a result".to_owned(), None),
+        ParentState::Failed => return ("it failed".to_owned(), parent.why.clone()),
         ParentState::Skipped => "it was skipped",
         ParentState::Canceled => "it was canceled",
         ParentState::Unfinished => "it had not ended",
@@ -183,10 +192,21 @@ fn reason(task: &AnswerTask, input: &TaskInput) -> String {
     });
     let causes: Vec<String> = causes.collect();
     if causes.is_empty() {
-        own.to_owned()
+        (own.to_owned(), parent.why.clone())
     } else {
-        format!("{own}, because {}", causes.join(" and "))
+        let causes = causes.join(" and ");
+        (format!("{own}, because {causes}"), None)
     }
+}
+
+/// A reason in one line, of limited length and without control characters.
+fn one_line(why: &EndReason) -> String {
+    const MAX_BYTES: usize = 300;
+    let words: Vec<&str> = why.message.split_whitespace().collect();
+    let words = words.join(" ");
+    let text = truncate(&escape_terminal(&words), MAX_BYTES, Boundary::Word).to_string();
+    let code = truncate(&escape_terminal(&why.code), 40, Boundary::Char).to_string();
+    format!("{text} [{code}]")
 }
 
 const fn ended(state: ParentState) -> &'static str {
@@ -201,7 +221,7 @@ const fn ended(state: ParentState) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use zeph_executor::{Parent, ParentState, TaskInput, TaskOutput};
+    use zeph_executor::{EndReason, Parent, ParentState, TaskInput, TaskOutput};
 
     use super::super::params::{AnswerParams, AnswerTask};
     use super::AnswerInput;
@@ -217,10 +237,7 @@ mod tests {
             });
             let parent = match state {
                 Some(ParentState::Completed) => Parent::completed(TaskOutput::from(*name)),
-                Some(state) => Parent {
-                    state: *state,
-                    output: None,
-                },
+                Some(state) => Parent::ended(*state, None),
                 None => continue,
             };
             input.parents.insert((*name).to_owned(), parent);
@@ -275,6 +292,25 @@ mod tests {
             "its end is unknown here",
         ];
         assert_eq!(missing, wanted);
+    }
+
+    #[test]
+    fn a_failure_is_listed_with_its_reason_in_one_line() {
+        let mut input = TaskInput::default();
+        let message = format!("the model\nrefused \u{1b}[31m{}", "because ".repeat(100));
+        let why = EndReason::new("model_refused", message);
+        let failed = Parent::ended(ParentState::Failed, Some(why));
+        input.parents.insert("beta".to_owned(), failed);
+        let why = EndReason::new("condition", "its condition does not hold");
+        let skipped = Parent::ended(ParentState::Skipped, Some(why));
+        input.parents.insert("gamma".to_owned(), skipped);
+        let missing = AnswerInput::new(&AnswerParams::default(), &input).missing();
+        let beta = &missing[0].why;
+        assert!(beta.starts_with("it failed: the model refused "), "{beta}");
+        assert!(beta.ends_with(" [model_refused]") && beta.len() < 400);
+        assert!(!beta.contains(char::is_control), "{beta}");
+        let wanted = "it was skipped: its condition does not hold [condition]";
+        assert_eq!(missing[1].why, wanted);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use zeph_common::{Boundary, escape_terminal, head_tail, plain_text};
 use zeph_executor::{Spend, TaskContext, TaskError};
 use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason};
+use zeph_sanitizer::Content;
 
 use super::llm::AnswerLimits;
 use super::{AnswerInput, TaskResult};
@@ -23,6 +24,10 @@ const MAX_BYTES: usize = 512 << 10;
 const TOO_LONG: &str = "prompt_too_long";
 /// There is no call if the budget covers fewer tokens of the answer: it would be cut off.
 const MIN_ANSWER: u32 = 256;
+
+/// A prompt has the reasons of this many tasks without a result, each of at most these bytes.
+const MAX_REASONS: usize = 20;
+const MAX_REASON_BYTES: usize = 400;
 
 /// The parts of one answer.
 pub(super) struct AnswerSession<'a> {
@@ -48,6 +53,8 @@ pub(super) struct Item<'a> {
     pub(super) is_final: bool,
     /// Whether a part of it is missing already.
     pub(super) cut: bool,
+    /// Why there is no text. Untrusted.
+    pub(super) why: Option<Cow<'a, str>>,
 }
 
 impl<'a> Item<'a> {
@@ -66,6 +73,7 @@ impl<'a> Item<'a> {
             cut: text.as_deref().is_some_and(is_cut_off),
             text,
             is_final: result.is_final,
+            why: (result.why.as_ref()).map(|why| Cow::Owned(why.to_string())),
         }
     }
 
@@ -146,12 +154,23 @@ impl AnswerSession<'_> {
         more: &[(&str, Value)],
     ) -> Result<String, TaskError> {
         let mut texts = texts.iter();
+        let mut reasons = 0;
         let results = items.iter().map(|item| {
+            let why = item.why.as_ref().filter(|_| reasons < MAX_REASONS);
+            let why = why.map(|why| {
+                reasons += 1;
+                self.context.sanitizer().sanitize(&Content {
+                    source: &item.name,
+                    text: why,
+                    max_bytes: MAX_REASON_BYTES,
+                })
+            });
             let text = item.text.as_ref().and_then(|_| texts.next());
             json!({
                 "name": escape_terminal(&item.name),
                 "about": escape_terminal(&item.about),
                 "state": item.state,
+                "why": why.map(|why| why.text),
                 "text": text.map(|text| &text.text),
                 "cut": item.cut || text.is_some_and(|text| text.cut),
             })

@@ -83,6 +83,7 @@ pub(super) async fn summarize<'a>(
             text: Some(Cow::Owned(clean(&reply.text))),
             is_final: true,
             cut: is_cut || group.iter().any(|item| item.cut),
+            why: None,
         });
     }
     summaries.extend(rest);

@@ -83,10 +83,8 @@ impl PromptName {
 
     /// Values to test a template with: the first has everything, the second as little as possible.
     pub(crate) fn samples(self) -> [Value; 2] {
-        let result =
-            json!({ "name": "a", "about": "b", "state": "completed", "text": "c", "cut": true });
-        let less =
-            json!({ "name": "a", "about": "", "state": "failed", "text": null, "cut": false });
+        let result = json!({ "name": "a", "about": "b", "state": "completed", "text": "c", "cut": true, "why": null });
+        let less = json!({ "name": "a", "about": "", "state": "failed", "text": null, "cut": false, "why": "w" });
         match self {
             Self::Plan => {
                 let agent =
@@ -120,8 +118,8 @@ impl PromptName {
                 ]
             }
             Self::AgentTask => {
-                let parent = json!({ "name": "a", "state": "completed", "text": "t", "cut": true });
-                let failed = json!({ "name": "a", "state": "failed", "text": null, "cut": false });
+                let parent = json!({ "name": "a", "state": "completed", "text": "t", "cut": true, "why": null });
+                let failed = json!({ "name": "a", "state": "failed", "text": "t", "cut": false, "why": "c" });
                 [
                     json!({ "prompt": "p", "parents": [parent, failed] }),
                     json!({ "prompt": "p", "parents": [] }),

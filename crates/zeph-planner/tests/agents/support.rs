@@ -118,10 +118,7 @@ pub(crate) fn after(params: Value, parents: &[(&str, Value)]) -> TaskInput {
 
 /// A parent that ended without an output.
 pub(crate) fn ended(state: ParentState) -> Parent {
-    Parent {
-        state,
-        output: None,
-    }
+    Parent::ended(state, None)
 }
 
 /// Two tools: one that reads, one that always fails.

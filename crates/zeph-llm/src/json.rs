@@ -3,18 +3,20 @@
 //! [`read_json`] finds the value by these rules:
 //!
 //! - A byte order mark, a reasoning block (`<think>…</think>`), code fences and prose are skipped.
-//! - A comma before a closing bracket and a raw control character inside a string are repaired.
+//! - What other notations allow is rewritten: comments, other quotes, keys without quotes, other words for
+//!   `true`, `false` and `null`, a comma too many or too few, raw control characters inside a string.
+//! - A key that an object has twice with the same value counts once.
 //! - Among several values, a usable one is preferred, then one in a code fence, then an object. The
 //!   others are counted.
 //! - Broken JSON makes the answer an error, unless there is a usable value: it may have been the answer.
 //! - Without any bracket the whole text may be one scalar.
-//! - A value that is cut off, a duplicate key, `NaN` and infinities, and missing commas or quotes are
-//!   never repaired, because the meaning would be guessed.
+//! - A value that is cut off, a key with two values, `NaN` and infinities, and missing quotes are never
+//!   repaired, because the meaning would be guessed. Only [`read_finished_json`] adds missing braces.
 //!
 //! The cost is linear in the length of the text. serde_json bounds the depth of nesting.
 
+mod lenient;
 mod parse;
-mod repair;
 mod scan;
 
 use std::fmt;
@@ -73,11 +75,48 @@ pub enum Tolerated {
         /// Its byte.
         at: usize,
     },
+    /// A way of writing that JSON does not have; each is reported once.
+    Notation {
+        /// The byte at which it is used first.
+        at: usize,
+        /// The way.
+        what: Notation,
+    },
+    /// A key that an object has twice, with the same value.
+    RepeatedKey {
+        /// The key.
+        key: String,
+    },
+    /// Braces that are missing at the end of a finished text.
+    Unclosed {
+        /// How many.
+        count: usize,
+    },
     /// A property with the value `null` that was removed: strict schemas have no optional properties.
     Null {
         /// The JSON pointer of the property.
         pointer: String,
     },
+}
+
+/// A way of writing that JSON does not have, with one possible meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notation {
+    /// A comment.
+    Comment,
+    /// Other quotes around a text.
+    Quotes,
+    /// A key without quotes.
+    BareKey,
+    /// Another word for `true`, `false` or `null`.
+    Word,
+    /// No comma before a key, or between two objects of a list.
+    MissingComma,
+    /// An escape of a quote that needs none.
+    Escape,
+    /// White space that is not white space in JSON.
+    Space,
 }
 
 /// The error of a text without a value. Places are byte offsets in the text.
@@ -95,7 +134,13 @@ pub enum JsonError {
         /// The start of the value.
         at: usize,
     },
-    /// An object has a key twice.
+    /// The text is finished, and brackets are missing at its end.
+    #[error("the JSON that starts at byte {at} is not closed at the end of the text")]
+    Unclosed {
+        /// The start of the value.
+        at: usize,
+    },
+    /// An object has a key twice, with two values.
     #[error("the object at \"{pointer}\" has the key {key:?} twice")]
     DuplicateKey {
         /// The JSON pointer of the object.
@@ -170,19 +215,91 @@ pub fn read_json(
     max_bytes: usize,
     usable: impl Fn(&Value) -> bool,
 ) -> Result<ReadJson, JsonError> {
-    if text.len() > max_bytes {
-        return Err(JsonError::TooLarge {
-            limit: max_bytes,
-            found: text.len(),
-        });
+    read(text, max_bytes, usable, false)
+}
+
+/// Reads the JSON value in a text that is known to be finished, because its writer says so.
+///
+/// As [`read_json`], and one or two braces that are missing at the end are added, if no list is open:
+/// nothing else can be missing then.
+///
+/// # Errors
+/// If the text has no value or its JSON is broken; see [`JsonError`].
+///
+/// # Examples
+/// ```
+/// use serde_json::json;
+/// use zeph_llm::read_finished_json;
+///
+/// let read = |text| read_finished_json(text, 1 << 20, |_| false);
+/// assert_eq!(read(r#"{"tasks": [1, 2]"#)?.value, json!({ "tasks": [1, 2] }));
+/// assert!(read(r#"{"tasks": [1, 2"#).is_err());
+/// # Ok::<(), zeph_llm::JsonError>(())
+/// ```
+pub fn read_finished_json(
+    text: &str,
+    max_bytes: usize,
+    usable: impl Fn(&Value) -> bool,
+) -> Result<ReadJson, JsonError> {
+    read(text, max_bytes, usable, true)
+}
+
+/// Reads all objects and lists in a text, in order, for example those of JSON lines.
+///
+/// # Errors
+/// If the text has none, or one of them is broken; see [`JsonError`].
+///
+/// # Examples
+/// ```
+/// use serde_json::json;
+/// use zeph_llm::read_json_values;
+///
+/// let (values, _) = read_json_values("{\"a\": 1}\n{\"a\": 2}", 1 << 20)?;
+/// assert_eq!(values, [json!({ "a": 1 }), json!({ "a": 2 })]);
+/// assert!(read_json_values("{\"a\": 1}\n{\"a\": ", 1 << 20).is_err());
+/// # Ok::<(), zeph_llm::JsonError>(())
+/// ```
+pub fn read_json_values(
+    text: &str,
+    max_bytes: usize,
+) -> Result<(Vec<Value>, Vec<Tolerated>), JsonError> {
+    check_size(text, max_bytes)?;
+    let mut tolerated = Vec::new();
+    let start = skip_front(text, &mut tolerated)?;
+    let scan = Scan::of(text, start, false)?;
+    if let Some(error) = scan.broken() {
+        return Err(error);
     }
+    let (values, repairs) = scan.into_values();
+    if values.is_empty() {
+        return Err(JsonError::NoJson);
+    }
+    tolerated.extend(repairs);
+    Ok((values, tolerated))
+}
+
+const fn check_size(text: &str, limit: usize) -> Result<(), JsonError> {
+    let found = text.len();
+    if found > limit {
+        return Err(JsonError::TooLarge { limit, found });
+    }
+    Ok(())
+}
+
+fn read(
+    text: &str,
+    max_bytes: usize,
+    usable: impl Fn(&Value) -> bool,
+    is_finished: bool,
+) -> Result<ReadJson, JsonError> {
+    check_size(text, max_bytes)?;
     let mut tolerated = Vec::new();
     let start = skip_front(text, &mut tolerated)?;
     // A text that is one string may hold what looks like the beginning of an object.
     let whole = text[start..].trim_end();
     let string = whole.starts_with('"').then(|| serde_json::from_str(whole));
     let string: Option<Value> = string.and_then(Result::ok);
-    let scan = Scan::of(text, start)?;
+    let scan = Scan::of(text, start, is_finished)?;
     let index = match (scan.preferred(&usable), string, scan.broken()) {
         (Some(index), ..) => Some(index),
         (None, Some(value), _) => return Ok(ReadJson { value, tolerated }),
@@ -233,7 +350,7 @@ fn scalar(text: &str, start: usize, tolerated: &mut Vec<Tolerated>) -> Result<Va
         tolerated.push(Tolerated::Fence);
     }
     match parse::prefix(body, |place| at + place) {
-        Ok((value, len)) if body[len..].trim_start().is_empty() => Ok(value),
+        Ok(read) if body[read.len..].trim_start().is_empty() => Ok(read.value),
         Ok(_) => Err(JsonError::NoJson),
         Err(failure) => {
             let error = failure.error;
@@ -261,8 +378,26 @@ impl fmt::Display for Tolerated {
             Self::Others { count } => write!(f, "{count} further values"),
             Self::TrailingComma { at } => write!(f, "a trailing comma at byte {at}"),
             Self::RawControl { at } => write!(f, "a raw control character at byte {at}"),
+            Self::Notation { at, what } => write!(f, "{what} at byte {at}"),
+            Self::RepeatedKey { key } => write!(f, "the key {key:?} twice, with the same value"),
+            Self::Unclosed { count: 1 } => f.write_str("a missing brace at the end"),
+            Self::Unclosed { count } => write!(f, "{count} missing braces at the end"),
             Self::Null { pointer } => write!(f, "a null for the absent property \"{pointer}\""),
         }
+    }
+}
+
+impl fmt::Display for Notation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Comment => "a comment",
+            Self::Quotes => "other quotes",
+            Self::BareKey => "a key without quotes",
+            Self::Word => "another word for true, false or null",
+            Self::MissingComma => "a missing comma",
+            Self::Escape => "a needless escape",
+            Self::Space => "other white space",
+        })
     }
 }
 

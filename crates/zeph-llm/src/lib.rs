@@ -29,7 +29,9 @@ pub use capability::{Capabilities, Prices, SchemaSupport};
 pub use closure::{ProviderFn, provider_fn};
 pub use count::{EstimatingCounter, TokenCounter};
 pub use error::{ErrorKind, LlmError};
-pub use json::{JsonError, ReadJson, Tolerated, read_json};
+pub use json::{
+    JsonError, Notation, ReadJson, Tolerated, read_finished_json, read_json, read_json_values,
+};
 pub use message::{Message, ToolCall};
 pub use provider::{LlmProvider, LlmStream, StreamPart, collect, whole_stream};
 pub use reasoning::Reasoning;

@@ -6,7 +6,16 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::JsonError;
+use super::{JsonError, Tolerated};
+
+/// The value at the start of a text.
+pub(super) struct Parsed {
+    pub(super) value: Value,
+    /// The length of its text.
+    pub(super) len: usize,
+    /// Keys that an object has twice with the same value.
+    pub(super) tolerated: Vec<Tolerated>,
+}
 
 /// Why a text does not start with a JSON value.
 pub(super) struct Failure {
@@ -16,27 +25,26 @@ pub(super) struct Failure {
     pub(super) at: usize,
     /// Whether the text looks like JSON and not like prose in brackets.
     pub(super) looks_like_json: bool,
-    /// Whether a trailing comma or a raw control character is the reason.
-    pub(super) repairable: bool,
 }
 
-/// Parses the value at the start of a text, and returns its length. `place` maps an offset in the text to
-/// the place that an error names.
-pub(super) fn prefix(
-    text: &str,
-    place: impl Fn(usize) -> usize,
-) -> Result<(Value, usize), Failure> {
-    let duplicate = RefCell::new(None);
+/// Parses the value at the start of a text. `place` maps an offset in the text to the place that an error
+/// names.
+pub(super) fn prefix(text: &str, place: impl Fn(usize) -> usize) -> Result<Parsed, Failure> {
+    let keys = Keys::default();
     let mut de = serde_json::Deserializer::from_str(text);
-    let parsed = Strict(&duplicate).deserialize(&mut de);
+    let parsed = Strict(&keys).deserialize(&mut de);
     let parsed = match parsed {
-        // The stream is the part of serde_json that knows the position.
-        Ok(value) => Ok((value, de.into_iter::<IgnoredAny>().byte_offset())),
-        Err(error) => Err(failure(text, place, &error, duplicate.into_inner())),
+        Ok(value) => Ok(Parsed {
+            value,
+            // The stream is the part of serde_json that knows the position.
+            len: de.into_iter::<IgnoredAny>().byte_offset(),
+            tolerated: keys.repeated.into_inner(),
+        }),
+        Err(error) => Err(failure(text, place, &error, keys.duplicate.into_inner())),
     };
     #[cfg(test)]
     super::tests::count_steps(match &parsed {
-        Ok((_, len)) => *len,
+        Ok(parsed) => parsed.len,
         Err(failure) => failure.at + 1,
     });
     parsed
@@ -51,7 +59,6 @@ fn failure(
     let at = offset(text, error);
     let message = error.to_string();
     let is = |beginning| message.starts_with(beginning);
-    let repairable = is("trailing comma") || is("control character");
     let error = match duplicate {
         Some(Duplicate { pointer, key }) => JsonError::DuplicateKey { pointer, key },
         None if error.is_eof() => JsonError::CutOff { at: place(0) },
@@ -73,7 +80,6 @@ fn failure(
         error,
         at,
         looks_like_json: !text[..at].chars().all(prose),
-        repairable,
     }
 }
 
@@ -106,14 +112,23 @@ struct Duplicate {
     key: String,
 }
 
-/// Reads any value, and notes the first duplicate key.
+/// The keys that objects have twice.
+#[derive(Default)]
+struct Keys {
+    /// The first with two values; it ends the reading.
+    duplicate: RefCell<Option<Duplicate>>,
+    /// Those with one value.
+    repeated: RefCell<Vec<Tolerated>>,
+}
+
+/// Reads any value, and notes duplicate keys.
 #[derive(Clone, Copy)]
-struct Strict<'a>(&'a RefCell<Option<Duplicate>>);
+struct Strict<'a>(&'a Keys);
 
 impl Strict<'_> {
     /// Adds a step to the path of a duplicate key while its error is passed up.
     fn inside<E>(self, step: &str, error: E) -> E {
-        if let Some(duplicate) = self.0.borrow_mut().as_mut() {
+        if let Some(duplicate) = self.0.duplicate.borrow_mut().as_mut() {
             let step = step.replace('~', "~0").replace('/', "~1");
             duplicate.pointer.insert_str(0, &format!("/{step}"));
         }
@@ -175,14 +190,20 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            if object.contains_key(&key) {
-                let pointer = String::new();
-                *self.0.borrow_mut() = Some(Duplicate { pointer, key });
-                return Err(A::Error::custom("duplicate key"));
-            }
             let value = map.next_value_seed(self);
             let value = value.map_err(|error| self.inside(&key, error))?;
-            object.insert(key, value);
+            match object.get(&key) {
+                None => drop(object.insert(key, value)),
+                Some(first) if *first == value => {
+                    let repeated = Tolerated::RepeatedKey { key };
+                    self.0.repeated.borrow_mut().push(repeated);
+                }
+                Some(_) => {
+                    let pointer = String::new();
+                    *self.0.duplicate.borrow_mut() = Some(Duplicate { pointer, key });
+                    return Err(A::Error::custom("duplicate key"));
+                }
+            }
         }
         Ok(Value::Object(object))
     }

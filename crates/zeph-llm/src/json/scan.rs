@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::lenient::{Unreadable, rewrite};
 use super::parse::{Failure, prefix};
-use super::repair::repair;
 use super::{JsonError, ReadJson, Tolerated};
 
 /// The JSON in a text.
@@ -23,11 +23,12 @@ struct Found {
 }
 
 impl Scan {
-    /// Scans a text from a place on.
+    /// Scans a text from a place on. If the text is known to be finished, braces that are missing at its
+    /// end are added.
     ///
     /// # Errors
     /// A duplicate key or too deep nesting; the text around it is not read then.
-    pub(super) fn of(text: &str, start: usize) -> Result<Self, JsonError> {
+    pub(super) fn of(text: &str, start: usize, is_finished: bool) -> Result<Self, JsonError> {
         let mut scan = Self {
             values: Vec::new(),
             broken: Vec::new(),
@@ -36,11 +37,12 @@ impl Scan {
         while let Some(ahead) = text[from..].find(['{', '[']) {
             let at = from + ahead;
             from = match prefix(&text[at..], |place| at + place) {
-                Ok((value, len)) => {
-                    scan.add(text, value, at, at + len, Vec::new());
-                    at + len
+                Ok(read) => {
+                    let end = at + read.len;
+                    scan.add(text, read.value, (at, end), read.tolerated);
+                    end
                 }
-                Err(failure) => match scan.failed(text, at, failure)? {
+                Err(failure) => match scan.failed(text, at, failure, is_finished)? {
                     Some(next) => next,
                     None => break,
                 },
@@ -56,41 +58,60 @@ impl Scan {
         text: &str,
         at: usize,
         failure: Failure,
+        is_finished: bool,
     ) -> Result<Option<usize>, JsonError> {
-        let error = failure.error;
-        if is_final(&error) {
-            return Err(error);
+        if is_final(&failure.error) {
+            return Err(failure.error);
         }
-        if error.is_cut_off() {
-            // A lone bracket after a value is prose.
-            if failure.looks_like_json || self.values.is_empty() {
-                self.broken.push((at, error));
+        let strict_at = at + failure.at;
+        match rewrite(text, at, is_finished) {
+            Ok(rewritten) => {
+                let place = |place| rewritten.source_place(place);
+                match prefix(&rewritten.text, place) {
+                    Ok(read) => {
+                        let repairs = [rewritten.repairs, read.tolerated].concat();
+                        self.add(text, read.value, (at, rewritten.end), repairs);
+                    }
+                    Err(failure) if is_final(&failure.error) => return Err(failure.error),
+                    Err(failure) => self.broken.push((at, failure.error)),
+                }
+                Ok(Some(rewritten.end))
             }
-            return Ok(None);
+            Err(Unreadable::Ended { is_whole }) => {
+                // A lone bracket after a value is prose.
+                if failure.looks_like_json || self.values.is_empty() {
+                    let error = if is_finished && is_whole {
+                        JsonError::Unclosed { at }
+                    } else {
+                        JsonError::CutOff { at }
+                    };
+                    self.broken.push((at, error));
+                }
+                Ok(None)
+            }
+            Err(Unreadable::Unexpected { at: found, wanted }) => {
+                if !failure.looks_like_json && found <= strict_at {
+                    return Ok(Some(at + failure.at.max(1)));
+                }
+                let error = if matches!(failure.error, JsonError::NotANumber { .. }) {
+                    failure.error
+                } else {
+                    let why = format!("expected {wanted}");
+                    JsonError::Syntax { at: found, why }
+                };
+                self.broken.push((at, error));
+                Ok(balanced_end(text, at))
+            }
         }
-        if !failure.looks_like_json && !failure.repairable {
-            return Ok(Some(at + failure.at.max(1)));
-        }
-        let Some(repaired) = repair(text, at) else {
-            let cut_off = JsonError::CutOff { at };
-            let error = if failure.repairable { cut_off } else { error };
-            self.broken.push((at, error));
-            return Ok(None);
-        };
-        let end = repaired.end;
-        if !failure.repairable {
-            self.broken.push((at, error));
-            return Ok(Some(end));
-        }
-        match prefix(&repaired.text, |place| repaired.source_place(at + place)) {
-            Ok((value, _)) => self.add(text, value, at, end, repaired.repairs),
-            Err(failure) if is_final(&failure.error) => return Err(failure.error),
-            Err(failure) => self.broken.push((at, failure.error)),
-        }
-        Ok(Some(end))
     }
 
-    fn add(&mut self, text: &str, value: Value, start: usize, end: usize, repairs: Vec<Tolerated>) {
+    fn add(
+        &mut self,
+        text: &str,
+        value: Value,
+        (start, end): (usize, usize),
+        repairs: Vec<Tolerated>,
+    ) {
         self.values.push(Found {
             value,
             start,
@@ -115,6 +136,16 @@ impl Scan {
         let usable = |index: &usize| usable(&self.values[*index].value);
         let indices = (0..self.values.len()).filter(usable);
         indices.min_by_key(|index| rank(&self.values[*index]))
+    }
+
+    /// All values in order, and what was changed in them.
+    pub(super) fn into_values(self) -> (Vec<Value>, Vec<Tolerated>) {
+        let (mut values, mut repairs) = (Vec::new(), Vec::new());
+        for found in self.values {
+            values.push(found.value);
+            repairs.extend(found.repairs);
+        }
+        (values, repairs)
     }
 
     /// A value, and what was skipped or repaired to read it.
@@ -151,6 +182,30 @@ impl Scan {
             tolerated,
         }
     }
+}
+
+/// The end of broken JSON: after the bracket that closes the first one; `None` if there is none.
+fn balanced_end(text: &str, start: usize) -> Option<usize> {
+    let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
+    for (offset, c) in text[start..].char_indices() {
+        #[cfg(test)]
+        super::tests::count_steps(1);
+        if in_string {
+            in_string = is_escaped || c != '"';
+            is_escaped = !is_escaped && c == '\\';
+            continue;
+        }
+        match c {
+            '"' => in_string = true,
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(start + offset + c.len_utf8());
+        }
+    }
+    None
 }
 
 /// The text before a code fence that opens at its end; `None` if there is none.

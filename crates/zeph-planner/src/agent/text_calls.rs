@@ -196,12 +196,14 @@ fn bare(text: &str, tools: &[ToolSpec]) -> TextCalls {
     };
     let is_end = read.tolerated.iter().all(|one| match one {
         Tolerated::Prose { after, .. } => *after == 0,
-        Tolerated::Broken { .. } | Tolerated::Others { .. } => false,
+        Tolerated::Broken { .. } | Tolerated::Others { .. } | Tolerated::Unclosed { .. } => false,
         Tolerated::ByteOrderMark
         | Tolerated::Thought { .. }
         | Tolerated::Fence
         | Tolerated::TrailingComma { .. }
         | Tolerated::RawControl { .. }
+        | Tolerated::Notation { .. }
+        | Tolerated::RepeatedKey { .. }
         | Tolerated::Null { .. } => true,
     });
     if !is_end || !is_call(&read.value) {

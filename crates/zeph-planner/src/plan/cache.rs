@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use zeph_llm::StopReason;
 
 use super::finding::warning;
 use super::planner::events_of;
-use super::{PlanEvent, PlanRequest, PlanStream, Planner, read_plan};
+use super::{PlanEvent, PlanRequest, PlanStream, Planner, read_answer};
 
 /// A planner that stores the answers of another planner in a folder, and looks there first.
 ///
@@ -68,17 +69,19 @@ impl Planner for CachedPlanner {
             match read(&path, &key) {
                 Ok(None) => {}
                 Err(error) => warn(&error),
-                Ok(Some(answer)) => match read_plan(&answer, &request).outcome {
-                    Ok(plan) => {
-                        send(PlanEvent::Cached);
-                        return send(PlanEvent::Done(Box::new(plan)));
+                Ok(Some(answer)) => {
+                    match read_answer(&answer, &StopReason::End, &request).outcome {
+                        Ok(plan) => {
+                            send(PlanEvent::Cached);
+                            return send(PlanEvent::Done(Box::new(plan)));
+                        }
+                        Err(problems) => {
+                            let first = problems.iter().next().map(ToString::to_string);
+                            let first = first.unwrap_or_default();
+                            warn(&format!("the cached plan is not acceptable now: {first}"));
+                        }
                     }
-                    Err(problems) => {
-                        let first = problems.iter().next().map(ToString::to_string);
-                        let first = first.unwrap_or_default();
-                        warn(&format!("the cached plan is not acceptable now: {first}"));
-                    }
-                },
+                }
             }
             let mut stream = planner.plan(request);
             while let Some(event) = stream.next().await {
@@ -105,7 +108,7 @@ impl Planner for CachedPlanner {
 /// Everything that a plan depends on, as 64 hexadecimal digits.
 fn key(request: &PlanRequest, fingerprint: &str) -> String {
     /// Increased when files, checks or repairs change their meaning.
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     let normalized = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let feedback: Vec<String> = request.feedback.iter().map(normalized).collect();
     let parts = json!([

@@ -1,5 +1,6 @@
 //! Findings: the problems of a plan, the repairs in it, and the warnings about it.
 
+use super::matching::{Noun, find};
 use serde::{Deserialize, Serialize};
 use zeph_common::Boundary;
 use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Severity, list, quote};
@@ -13,11 +14,13 @@ pub mod code {
         NO_JSON = "no_json",
         /// The answer is incomplete.
         CUT_OFF = "cut_off",
+        /// The model ended its answer without closing all brackets.
+        UNCLOSED = "unclosed",
         /// The text is not JSON.
         SYNTAX = "syntax",
         /// `NaN` or an infinity.
         NOT_A_NUMBER = "not_a_number",
-        /// An object has the same key twice.
+        /// An object has the same key twice, with two values.
         DUPLICATE_KEY = "duplicate_key",
         /// Lists and objects are nested too deeply.
         NESTED_TOO_DEEPLY = "nested_too_deeply",
@@ -25,11 +28,13 @@ pub mod code {
         TOO_LARGE = "too_large",
         /// The answer contains several different plans.
         SEVERAL_PLANS = "several_plans",
+        /// The text has two possible meanings; both are named.
+        AMBIGUOUS = "ambiguous",
         /// A value has the wrong type.
         WRONG_TYPE = "wrong_type",
         /// A required field is missing.
         MISSING_FIELD = "missing_field",
-        /// There is no field of that name.
+        /// There is no field of that name, and ignoring it may change what the plan does.
         UNKNOWN_FIELD = "unknown_field",
         /// The plan sets the state or the result of a task.
         STATE_FIELD = "state_field",
@@ -100,15 +105,23 @@ pub mod repair {
         ABSENT_FIELD = "absent_field",
         /// An unknown field without a value was ignored.
         EMPTY_FIELD = "empty_field",
-        /// A text such as `""` or `"none"` was read as null.
+        /// An unknown field that says nothing about what is done was ignored.
+        IGNORED_FIELD = "ignored_field",
+        /// A field was found under another word, or under its own in another style.
+        RENAMED_FIELD = "renamed_field",
+        /// A text such as `""` or `"none"` was read as null or as an empty list.
         NOTHING_TEXT = "nothing_text",
         /// A number or a boolean was read as a text.
         SCALAR_AS_TEXT = "scalar_as_text",
         /// A text was read as a number.
         TEXT_AS_NUMBER = "text_as_number",
-        /// An object was read as a list of arguments.
+        /// A list was read as a text.
+        LIST_AS_TEXT = "list_as_text",
+        /// An object with a name was read as the name.
+        OBJECT_AS_TEXT = "object_as_text",
+        /// An object was read as a list of tasks or arguments.
         OBJECT_AS_LIST = "object_as_list",
-        /// A text was read as a list with one item.
+        /// A text was read as a list.
         TEXT_AS_LIST = "text_as_list",
         /// White space around a name was removed.
         TRIMMED_NAME = "trimmed_name",
@@ -116,7 +129,7 @@ pub mod repair {
         SLUGGED_NAME = "slugged_name",
         /// A name that the run uses itself was extended.
         RESERVED_NAME = "reserved_name",
-        /// A name was matched without regard to case.
+        /// A name was matched without regard to case or punctuation.
         FOLDED_CASE = "folded_case",
         /// A need or a tool was listed twice.
         LISTED_TWICE = "listed_twice",
@@ -242,21 +255,20 @@ impl Findings {
         }
     }
 
-    /// The known name that a text means: the text itself, else a name that differs only in case or in
-    /// white space around it, which is a repair.
+    /// The known name that a text means: the text itself, else the only one that differs from it in case,
+    /// punctuation or the noun around it, which is a repair.
     pub(super) fn meant<'a>(
         &mut self,
         at: &str,
         written: &str,
         names: impl Iterator<Item = &'a str> + Clone,
+        noun: Noun,
     ) -> Option<&'a str> {
-        if let Some(name) = names.clone().find(|name| *name == written) {
-            return Some(name);
+        let name = find(written, names, noun)?;
+        if name != written {
+            let message = format!("{} read as {}", quote(written), quote(name));
+            self.repair(repair::FOLDED_CASE, at, message);
         }
-        let mut names = names;
-        let name = names.find(|name| name.eq_ignore_ascii_case(written.trim()))?;
-        let message = format!("{} read as {}", quote(written), quote(name));
-        self.repair(repair::FOLDED_CASE, at, message);
         Some(name)
     }
 
@@ -273,7 +285,7 @@ impl Findings {
             return format!("did you mean {}?", quote(name));
         }
         match list(names) {
-            known if known.is_empty() => known,
+            known if known.is_empty() => "there is none: write null".to_owned(),
             known => format!("expected one of {known}"),
         }
     }

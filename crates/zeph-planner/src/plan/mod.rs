@@ -8,6 +8,7 @@ mod file;
 mod finding;
 mod limits;
 mod llm;
+mod matching;
 mod name;
 mod plan_tasks;
 mod planner;
@@ -27,5 +28,5 @@ pub use plan_tasks::{
     PlanOutput, PlanParams, edited_plan, goal_graph,
 };
 pub use planner::{PlanEvent, PlanStream, Planner, finish};
-pub use read::{Reading, read_plan};
+pub use read::{Reading, read_answer, read_plan};
 pub use request::{PlanRequest, WrapProvider};

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::matching::is_strange;
+
 /// The most bytes of a name.
-const MAX: usize = 64;
+pub(super) const MAX: usize = 64;
 
 /// Names that the run uses for planning and the answer, also with a number.
 const RESERVED: [&str; 4] = ["plan", "confirm", "adopt", "answer"];
@@ -15,11 +17,12 @@ pub(crate) fn is_name(text: &str) -> bool {
     begins && text.len() <= MAX && text.chars().all(goes_on)
 }
 
-/// Whether a name has characters that are not repaired: those of paths, markup, expressions and
-/// terminals, and invisible ones.
+/// Whether a name has characters that are not repaired: those of markup, expressions and terminals,
+/// invisible ones, and a path that leaves its folder. Of other characters none remains in a [`slug`].
 pub(super) fn is_hostile(text: &str) -> bool {
-    let hostile = |c: char| "/\\<>`[]{}$|*\"".contains(c);
-    text.contains(hostile) || *zeph_common::escape_terminal(text.trim()) != *text.trim()
+    let hostile = |c: char| "\\<>{}$".contains(c);
+    let text = text.trim();
+    text.contains(hostile) || text.starts_with('/') || is_strange(text)
 }
 
 /// A valid name made from a text: each run of other characters becomes one `-`; `None` if no valid

@@ -12,7 +12,7 @@ use super::call::{Answer, Correction, call, request as request_of};
 use super::{FallbackPlan, LlmPlanner};
 use crate::plan::finding::{FindingKind, PlanFinding, code, warning};
 use crate::plan::{
-    Plan, PlanError, PlanEvent, PlanFailure, PlanRequest, PlanTry, Reading, read_plan,
+    Plan, PlanError, PlanEvent, PlanFailure, PlanRequest, PlanTry, Reading, read_answer, read_plan,
 };
 
 /// The most bytes of a goal.
@@ -165,7 +165,7 @@ fn plan_text(response: &LlmResponse, request: &PlanRequest) -> String {
 
 /// Reads a plan. If the output limit cut the answer off, the first problem says so.
 fn read(text: &str, stop: &StopReason, request: &PlanRequest) -> Reading {
-    let mut reading = read_plan(text, request);
+    let mut reading = read_answer(text, stop, request);
     if let (Err(diagnostics), StopReason::MaxTokens) = (&mut reading.outcome, stop)
         && diagnostics.iter().all(|one| one.code != code::CUT_OFF)
     {

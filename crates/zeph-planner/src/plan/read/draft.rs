@@ -1,10 +1,15 @@
 //! The draft of a plan: its fields as the model wrote them, with a pointer for each problem.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 use zeph_diagnostics::quote;
 use zeph_graph::{OnFailure, Trigger};
 
-use super::fields::Fields;
+use super::fields::{Fields, is_nothing};
+use super::keys::{self, Extra};
+use super::unwrap::{from_text, in_object, is_task, is_task_word, tasks_key};
+use super::words::{self, ARGUMENT, PLAN, TASK};
 use crate::plan::accepted::{FAILURE_RULES, TRIGGERS};
 use crate::plan::finding::{Findings, code, repair};
 use crate::plan::schema::TASK_FIELDS;
@@ -14,6 +19,8 @@ use crate::plan::{PlanRequest, TaskKind};
 pub(super) struct Draft {
     pub(super) reasoning: String,
     pub(super) tasks: Vec<TaskDraft>,
+    /// The keys that are no fields.
+    pub(super) others: Vec<Extra>,
 }
 
 /// A task as the model wrote it.
@@ -22,17 +29,23 @@ pub(super) struct TaskDraft {
     /// Its index in the list.
     pub(super) index: usize,
     pub(super) name: Option<String>,
+    /// Other texts by which it is known: its id, its title.
+    pub(super) labels: Vec<String>,
     /// Each with its index in the list.
     pub(super) needs: Vec<(usize, String)>,
     pub(super) kind: Option<TaskKind>,
     pub(super) prompt: Option<String>,
     pub(super) agent: Option<String>,
     pub(super) tools: Option<Vec<(usize, String)>>,
+    /// Whether it says anything about tools, be it null.
+    pub(super) has_tools: bool,
     pub(super) command: Option<String>,
     pub(super) arguments: Option<Vec<ArgumentDraft>>,
     pub(super) trigger: Trigger,
     pub(super) on_failure: OnFailure,
     pub(super) expected_tokens: Option<u32>,
+    /// The keys that are no fields.
+    pub(super) others: Vec<Extra>,
 }
 
 /// An argument as the model wrote it.
@@ -51,11 +64,12 @@ impl TaskDraft {
 
 /// The draft; `None` if the root is wrong or there are too many tasks.
 pub(super) fn read(value: &Value, request: &PlanRequest, found: &mut Findings) -> Option<Draft> {
-    let (reasoning, tasks) = match value {
+    let (reasoning, tasks, others) = match value {
         Value::Object(root) => root_object(root, request, found)?,
         Value::Array(tasks) => {
             found.repair(repair::WRAPPED_LIST, "", "the list was read as the tasks");
-            (String::new(), tasks)
+            let tasks = Cow::Borrowed(tasks.as_slice());
+            (String::new(), tasks, Vec::new())
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             let help = "answer with an object that has \"reasoning\" and \"tasks\"";
@@ -80,6 +94,7 @@ pub(super) fn read(value: &Value, request: &PlanRequest, found: &mut Findings) -
     Some(Draft {
         reasoning,
         tasks: tasks.collect(),
+        others,
     })
 }
 
@@ -87,31 +102,84 @@ fn root_object<'a>(
     map: &'a Map<String, Value>,
     request: &PlanRequest,
     found: &mut Findings,
-) -> Option<(String, &'a Vec<Value>)> {
-    let at = String::new();
-    let mut root = Fields { at, map, found };
-    let reasoning = root.text("reasoning").unwrap_or_default();
+) -> Option<(String, Cow<'a, [Value]>, Vec<Extra>)> {
+    let key = tasks_key(map).unwrap_or("tasks");
+    let is_tasks =
+        |key: &str| words::field_of(&PLAN, key).is_some_and(|(field, _)| field == "tasks");
+    let (tasks, rest): (Vec<_>, Vec<_>) = map.iter().partition(|(key, _)| is_tasks(key));
+    for (other, value) in tasks {
+        let is_list = value.is_array() || value.is_object();
+        if other != key && is_list && Some(value) != map.get(key) {
+            let message = format!("{} and {} say different things", quote(key), quote(other));
+            let help = "list the tasks under \"tasks\", once";
+            found.problem(code::AMBIGUOUS, "/tasks", message, help);
+        }
+    }
+    if key != "tasks" {
+        let message = format!("{} read as \"tasks\"", quote(key));
+        found.repair(repair::RENAMED_FIELD, "/tasks", message);
+    }
+    let rest: Map<String, Value> = rest
+        .into_iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let known = keys::known("", &rest, &PLAN, found);
+    let mut root = Fields {
+        at: String::new(),
+        map: &known.fields,
+        found,
+    };
+    let reasoning = root.lines("reasoning").unwrap_or_default();
     let reasoning = root.visible("reasoning", &reasoning);
-    root.only(&["reasoning", "tasks"]);
     let (bytes, most) = (reasoning.len(), request.limits.max_prompt_bytes);
     if bytes > most {
         let message = format!("the reasoning has {bytes} bytes; at most {most} are allowed");
         let help = "write two or three sentences";
         root.problem(code::TEXT_TOO_LONG, "reasoning", message, help);
     }
-    match root.get("tasks") {
-        Some(Value::Array(tasks)) => return Some((reasoning, tasks)),
-        None => {
+    let tasks = list_of_tasks(map.get(key), root.found)?;
+    Some((reasoning, tasks, known.others))
+}
+
+/// The tasks: a list, an object with one task by name in each field, a single task, or a JSON text of one of
+/// these.
+fn list_of_tasks<'a>(value: Option<&'a Value>, found: &mut Findings) -> Option<Cow<'a, [Value]>> {
+    let (at, help) = ("/tasks", "write a list of objects");
+    let by_name = |map: &Map<String, Value>| {
+        let is_one = is_task(map);
+        if is_one {
+            return vec![Value::Object(map.clone())];
+        }
+        map.iter()
+            .map(|(name, task)| json!({ name.as_str(): task }))
+            .collect()
+    };
+    let mut note = |message| found.repair(repair::OBJECT_AS_LIST, at, message);
+    match value {
+        Some(Value::Array(tasks)) => return Some(Cow::Borrowed(tasks)),
+        Some(Value::Object(map)) if map.values().all(Value::is_object) || is_task(map) => {
+            note("an object read as the list of tasks");
+            return Some(Cow::Owned(by_name(map)));
+        }
+        Some(Value::String(text)) => match from_text(text) {
+            Some(Value::Array(tasks)) => {
+                note("a JSON text read as the list of tasks");
+                return Some(Cow::Owned(tasks));
+            }
+            Some(Value::Object(map)) => {
+                note("a JSON text read as the list of tasks");
+                return Some(Cow::Owned(by_name(&map)));
+            }
+            _ => {}
+        },
+        None | Some(Value::Null) => {
             let help = "list the tasks under \"tasks\"";
-            root.problem(code::MISSING_FIELD, "tasks", "\"tasks\" is missing", help);
+            found.problem(code::MISSING_FIELD, at, "\"tasks\" is missing", help);
+            return None;
         }
-        Some(
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_),
-        ) => {
-            let help = "write a list of objects";
-            root.problem(code::WRONG_TYPE, "tasks", "\"tasks\" is not a list", help);
-        }
+        Some(Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {}
     }
+    found.problem(code::WRONG_TYPE, at, "\"tasks\" is not a list", help);
     None
 }
 
@@ -127,30 +195,91 @@ fn task(
         found.problem(code::WRONG_TYPE, at, "a task is not an object", help);
         return None;
     };
-    let mut fields = Fields { at, map, found };
-    fields.only(&TASK_FIELDS);
+    let (outer, map) = match in_object(map) {
+        Some((key, inner)) if !is_task_word(key) => (Some(key), inner),
+        Some((_, inner)) => (None, inner),
+        None => (None, map),
+    };
+    let mut known = keys::known(&at, map, &TASK, found);
+    if let Some(name) = outer {
+        let own = known.fields.get("name").filter(|own| !own.is_null());
+        if own.is_none() {
+            known.fields.insert("name".to_owned(), Value::from(name));
+        }
+        known.labels.push(name.to_owned());
+        found.repair(
+            repair::OBJECT_AS_LIST,
+            &at,
+            "the key of the task read as its name",
+        );
+    }
+    let mut fields = Fields {
+        at,
+        map: &known.fields,
+        found,
+    };
     report_absent(&mut fields, request);
     let mut task = TaskDraft {
         index,
         name: fields.text("name"),
+        labels: known.labels,
         needs: fields.texts("needs").unwrap_or_default(),
         agent: fields.optional_text("agent"),
-        tools: fields.texts("tools"),
+        has_tools: fields.map.contains_key("tools"),
+        tools: tools(&mut fields),
         command: fields.optional_text("command"),
         arguments: arguments(&mut fields),
-        prompt: fields.optional_text("prompt"),
+        prompt: fields
+            .lines("prompt")
+            .and_then(|text| fields.unless_null("prompt", text)),
         trigger: word(&mut fields, "trigger", &TRIGGERS).unwrap_or_default(),
         on_failure: word(&mut fields, "on_failure", &FAILURE_RULES).unwrap_or_default(),
         expected_tokens: expected_tokens(&mut fields),
         kind: None,
+        others: known.others,
     };
     task.prompt = task.prompt.map(|text| fields.visible("prompt", &text));
-    task.kind = kind(&mut fields, task.command.is_some(), request);
+    task.kind = kind(&mut fields, &task, request);
     if fields.get("name").is_none() {
         let help = "give each task a short, unique name";
         fields.problem(code::MISSING_FIELD, "name", "a task has no name", help);
     }
     Some(task)
+}
+
+/// The tools: null or nothing for all tools of the agent, an empty list or a word for none. Never more than
+/// is said: a text that may be either is refused.
+fn tools(fields: &mut Fields<'_, '_>) -> Option<Vec<(usize, String)>> {
+    let Some(Value::String(text)) = fields.get("tools") else {
+        let tools = fields.texts("tools")?;
+        // A list without a tool is the list of none, however that is written.
+        if !tools.is_empty() && tools.iter().all(|(_, tool)| is_nothing(tool)) {
+            return Some(fields.no_items("tools", &quote(&tools[0].1)));
+        }
+        return Some(tools);
+    };
+    let word = words::fold(text);
+    match &*word {
+        "none" | "no" | "no_tools" | "no_tool" | "nothing" | "none_needed" | "no_tools_needed"
+        | "without_tools" => Some(fields.no_items("tools", &quote(text))),
+        "null" | "nil" | "undefined" => fields.optional_text("tools").map(|_| Vec::new()),
+        "" | "n_a" | "na" | "empty" if text.trim() != "[]" => {
+            let message = format!("{} may mean all tools of the agent, or none", quote(text));
+            let help = "write null for all tools of the agent, or [] for none";
+            fields.problem(code::AMBIGUOUS, "tools", message, help);
+            Some(Vec::new())
+        }
+        "" => Some(fields.no_items("tools", &quote(text))),
+        _ => {
+            let message = format!("{} read as a list", quote(text));
+            fields.repair(repair::TEXT_AS_LIST, "tools", message);
+            let parts = text
+                .split([',', ';', '\n'])
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
+            Some(parts.map(|part| (0, part.to_owned())).collect())
+        }
+    }
 }
 
 /// Records which of the fields that the host's schema requires are missing. The name has its own check.
@@ -181,7 +310,7 @@ fn word<T: Clone>(
     words: &[(&'static str, T)],
 ) -> Option<T> {
     let given = fields.optional_text(field)?;
-    let folded = given.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+    let folded = words::fold(&given);
     let Some((word, value)) = words.iter().find(|(word, _)| *word == folded) else {
         let help = fields
             .found
@@ -198,23 +327,17 @@ fn word<T: Clone>(
 }
 
 /// The given kind, else the kind that follows from the fields. `None` after a problem.
-fn kind(fields: &mut Fields<'_, '_>, has_command: bool, request: &PlanRequest) -> Option<TaskKind> {
+fn kind(fields: &mut Fields<'_, '_>, task: &TaskDraft, request: &PlanRequest) -> Option<TaskKind> {
     let words = TaskKind::ALL.map(|kind| (kind.word(), kind));
     let problems = fields.found.problems.len();
     let given = word(fields, "kind", &words);
     if fields.found.problems.len() > problems {
         return None;
     }
-    let kind = given.unwrap_or_else(|| {
-        let kind = if has_command {
-            TaskKind::Command
-        } else {
-            TaskKind::Agent
-        };
-        let message = format!("\"{}\", derived from the other fields", kind.word());
-        fields.repair(repair::DERIVED_KIND, "kind", message);
-        kind
-    });
+    let kind = match given {
+        Some(kind) => kind,
+        None => derived_kind(fields, task, request)?,
+    };
     if request.allows(kind) {
         return Some(kind);
     }
@@ -224,11 +347,35 @@ fn kind(fields: &mut Fields<'_, '_>, has_command: bool, request: &PlanRequest) -
     None
 }
 
+/// The kind that follows from the other fields. A question without an agent may be for a person or for an
+/// agent.
+fn derived_kind(
+    fields: &mut Fields<'_, '_>,
+    task: &TaskDraft,
+    request: &PlanRequest,
+) -> Option<TaskKind> {
+    let asks = |prompt: &String| prompt.trim_end().ends_with(['?', '？', '؟']);
+    let has_agent = task.agent.is_some() || task.tools.is_some();
+    let kind = if task.command.is_some() {
+        TaskKind::Command
+    } else if has_agent || !request.rights.questions || !task.prompt.as_ref().is_some_and(asks) {
+        TaskKind::Agent
+    } else {
+        let message = "the prompt may be a question to a person, or the task of an agent";
+        let help = "write \"kind\": \"question\" or \"kind\": \"agent\"";
+        fields.problem(code::AMBIGUOUS, "kind", message, help);
+        return None;
+    };
+    let message = format!("\"{}\", derived from the other fields", kind.word());
+    fields.repair(repair::DERIVED_KIND, "kind", message);
+    Some(kind)
+}
+
 fn expected_tokens(fields: &mut Fields<'_, '_>) -> Option<u32> {
     let value = fields.get("expected_tokens")?;
     // Some services write whole numbers as 500.0, others as texts.
     let text = value.as_str();
-    let number = value.as_f64().or_else(|| text?.trim().parse().ok());
+    let number = value.as_f64().or_else(|| number_in(text?));
     let most = f64::from(u32::MAX);
     let number = number.filter(|number| number.fract() == 0.0 && (0.0..=most).contains(number));
     match (number, text) {
@@ -244,6 +391,20 @@ fn expected_tokens(fields: &mut Fields<'_, '_>) -> Option<u32> {
         }
     }
     number.map(|number| number as u32)
+}
+
+/// The number in a text such as `500`, `~500` or `about 500 tokens`.
+fn number_in(text: &str) -> Option<f64> {
+    let words = text.split(|c: char| c.is_whitespace() || c == '~');
+    let is_word = |word: &&str| {
+        let noise = [
+            "", "about", "around", "approx", "approx.", "ca.", "token", "tokens",
+        ];
+        !noise.contains(&word.to_ascii_lowercase().as_str())
+    };
+    let mut words = words.filter(is_word);
+    let number = words.next()?.parse().ok()?;
+    words.next().is_none().then_some(number)
 }
 
 fn arguments(fields: &mut Fields<'_, '_>) -> Option<Vec<ArgumentDraft>> {
@@ -281,8 +442,13 @@ fn argument(fields: &mut Fields<'_, '_>, index: usize, item: &Value) -> Option<A
         found.problem(code::WRONG_TYPE, at, "an argument is not an object", help);
         return None;
     };
-    let mut inner = Fields { at, map, found };
-    inner.only(&["name", "value"]);
+    let known = keys::known(&at, map, &ARGUMENT, found);
+    let mut inner = Fields {
+        at,
+        map: &known.fields,
+        found,
+    };
+    inner.only(&known.others, &["name", "value"]);
     let name = inner.text("name");
     if inner.get("name").is_none() {
         let help = "name the argument of the command";

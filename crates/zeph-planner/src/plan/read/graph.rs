@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use zeph_diagnostics::{list, quote};
+use zeph_diagnostics::{Code, list, quote};
 use zeph_graph::wire::{GraphSpec, TaskSpec};
 use zeph_graph::{TaskGraph, Topology};
 
 use super::draft::TaskDraft;
-use super::names::Names;
+use super::fields::is_nothing;
+use super::names::{Found, Names};
 use crate::plan::PlanLimits;
 use crate::plan::finding::{Findings, code, repair};
 
@@ -54,36 +55,105 @@ pub(super) fn connect(
 
 /// The names of a task's dependencies, each once.
 fn resolve(position: usize, task: &TaskDraft, names: &Names, found: &mut Findings) -> Vec<String> {
-    let (mut needs, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut reader = Needs {
+        position,
+        names,
+        found,
+        needs: Vec::new(),
+        seen: BTreeSet::new(),
+    };
+    // A list of such words only is an empty list, unless a task is called so.
+    let is_none =
+        |(_, need): &(usize, String)| is_nothing(need) && matches!(names.find(need), Found::None);
+    if !task.needs.is_empty() && task.needs.iter().all(is_none) {
+        let message = format!("{} read as an empty list", quote(&task.needs[0].1));
+        reader
+            .found
+            .repair(repair::NOTHING_TEXT, task.at("needs"), message);
+        return Vec::new();
+    }
     for (index, written) in &task.needs {
-        if found.is_full() {
+        if reader.found.is_full() {
             break;
         }
-        let at = task.at(&format!("needs/{index}"));
-        let Some((need, name, repaired)) = names.find(written) else {
-            let message = format!("unknown task {}", quote(written));
-            let help = found.help_for(written, names.known());
-            found.problem(code::UNKNOWN_NEED, at, message, help);
-            continue;
-        };
-        if need == position {
-            let message = format!("{} needs itself", quote(written));
-            let help = "name the tasks that must end before it, or none";
-            found.problem(code::SELF_NEED, at, message, help);
-            continue;
-        }
-        if let Some(code) = repaired {
-            let message = format!("{} read as {}", quote(written), quote(name));
-            found.repair(code, &at, message);
-        }
-        if seen.insert(need) {
-            needs.push(name.to_owned());
-        } else {
-            let message = format!("{} is listed twice", quote(name));
-            found.repair(repair::LISTED_TWICE, at, message);
+        reader.read(&task.at(&format!("needs/{index}")), written);
+    }
+    reader.needs
+}
+
+/// Reads the dependencies of a task.
+struct Needs<'a, 'f> {
+    position: usize,
+    names: &'a Names,
+    found: &'f mut Findings,
+    needs: Vec<String>,
+    seen: BTreeSet<usize>,
+}
+
+impl Needs<'_, '_> {
+    fn read(&mut self, at: &str, written: &str) {
+        match self.names.find(written) {
+            Found::One {
+                position,
+                name,
+                repair,
+            } => {
+                let name = name.to_owned();
+                self.add(at, written, position, name, repair);
+            }
+            Found::Several(all) => {
+                let message = format!("{} may mean {}", quote(written), list(all));
+                let help = "write the name exactly as the task has it";
+                self.found.problem(code::AMBIGUOUS, at, message, help);
+            }
+            Found::None => self.read_parts(at, written),
         }
     }
-    needs
+
+    /// Reads a text with several names, or reports an unknown one.
+    fn read_parts(&mut self, at: &str, written: &str) {
+        let parts = written.replace(" and ", ",");
+        let parts = parts.split([',', ';', '\n', '&', '|', '+']).map(str::trim);
+        let parts: Vec<&str> = parts
+            .filter(|part| part.contains(char::is_alphanumeric))
+            .collect();
+        let is_task = |part: &&str| matches!(self.names.find(part), Found::One { .. });
+        if parts.len() > 1 && parts.iter().all(is_task) {
+            let message = format!("{} read as {} needs", quote(written), parts.len());
+            self.found.repair(repair::TEXT_AS_LIST, at, message);
+            for part in parts {
+                self.read(at, part);
+            }
+            return;
+        }
+        let message = format!("unknown task {}", quote(written));
+        let known = self.names.known();
+        let help = if known.clone().next().is_none() {
+            "correct the names of the tasks first".to_owned()
+        } else {
+            self.found.help_for(written, known)
+        };
+        self.found.problem(code::UNKNOWN_NEED, at, message, help);
+    }
+
+    fn add(&mut self, at: &str, written: &str, need: usize, name: String, repaired: Option<Code>) {
+        if need == self.position {
+            let message = format!("{} needs itself", quote(written));
+            let help = "name the tasks that must end before it, or none";
+            self.found.problem(code::SELF_NEED, at, message, help);
+            return;
+        }
+        if let Some(code) = repaired {
+            let message = format!("{} read as {}", quote(written), quote(&name));
+            self.found.repair(code, at, message);
+        }
+        if self.seen.insert(need) {
+            self.needs.push(name);
+        } else {
+            let message = format!("{} is listed twice", quote(&name));
+            self.found.repair(repair::LISTED_TWICE, at, message);
+        }
+    }
 }
 
 fn check_shape(shape: &Topology, limits: &PlanLimits, found: &mut Findings) {

@@ -3,14 +3,19 @@
 mod draft;
 mod duplicates;
 mod estimate;
+mod extras;
 mod fields;
 mod graph;
+mod keys;
 mod names;
 mod text;
+mod unwrap;
+mod words;
 mod work;
 
 use zeph_diagnostics::Diagnostics;
 use zeph_graph::{OnFailure, Topology};
+use zeph_llm::StopReason;
 
 use super::finding::{Findings, stored};
 use super::{Plan, PlanRequest, PlannedTask, PlannedWork, TaskKind};
@@ -19,7 +24,7 @@ use super::{Plan, PlanRequest, PlannedTask, PlannedWork, TaskKind};
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The plan, or its problems: at least one, at most 200. The path of a problem is a JSON pointer
-    /// into the text.
+    /// into the plan, with the fields' own names.
     pub outcome: Result<Plan, Diagnostics>,
     /// The repairs, also in a rejected plan; at most 200.
     pub repairs: Diagnostics,
@@ -58,8 +63,36 @@ pub struct Reading {
 /// ```
 #[must_use]
 pub fn read_plan(text: &str, request: &PlanRequest) -> Reading {
+    reading(text, Ending::Unknown, request)
+}
+
+/// Reads the answer of a model as [`read_plan`] does, knowing why the model stopped.
+///
+/// If the model ended by itself, a missing last brace is added: nothing else can be missing then. If the
+/// answer reached its limit, objects without a list around them are refused, because others may follow.
+#[must_use]
+pub fn read_answer(text: &str, stop: &StopReason, request: &PlanRequest) -> Reading {
+    let ending = match stop {
+        StopReason::End | StopReason::ToolCalls => Ending::Finished,
+        StopReason::MaxTokens => Ending::Cut,
+        StopReason::Refusal | StopReason::Other(_) => Ending::Unknown,
+    };
+    reading(text, ending, request)
+}
+
+/// What is known about the end of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Unknown,
+    /// The model ended by itself.
+    Finished,
+    /// The answer reached its limit.
+    Cut,
+}
+
+fn reading(text: &str, ending: Ending, request: &PlanRequest) -> Reading {
     let mut found = Findings::default();
-    let plan = read(text, request, &mut found);
+    let plan = read(text, ending, request, &mut found);
     let Findings { problems, repairs } = found;
     let outcome = match plan {
         Some(mut plan) if problems.is_empty() => {
@@ -72,11 +105,12 @@ pub fn read_plan(text: &str, request: &PlanRequest) -> Reading {
 }
 
 /// The plan. It does not count if a problem was found.
-fn read(text: &str, request: &PlanRequest, found: &mut Findings) -> Option<Plan> {
-    let value = text::value(text, &request.limits, found)?;
+fn read(text: &str, ending: Ending, request: &PlanRequest, found: &mut Findings) -> Option<Plan> {
+    let value = text::value(text, ending, &request.limits, found)?;
     let draft = draft::read(&value, request, found)?;
     let names = names::Names::new(&draft.tasks, found);
     let graph = graph::connect(&draft.tasks, &names, &request.limits, found);
+    extras::check(&draft, &names, request, found);
     let works = draft
         .tasks
         .iter()

@@ -1,91 +1,198 @@
 //! The names of tasks: repairs them, and finds the task that a dependency names.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zeph_diagnostics::{Code, quote};
 
 use super::draft::TaskDraft;
 use super::fields::is_null_text;
 use crate::plan::finding::{Findings, code, repair};
-use crate::plan::name::{is_hostile, is_reserved, slug};
+use crate::plan::matching::{Forms, Noun, is_strange};
+use crate::plan::name::{MAX, is_hostile, is_name, is_reserved, slug};
 
 /// The longest text that is accepted as a name before repairs, in bytes.
 const MAX_WRITTEN: usize = 200;
-/// The longest dependency that is repaired, in bytes: as long as a name may be.
-const MAX_REPAIRED: usize = 64;
 
-/// The names of all tasks, with an index for dependencies.
+/// The names of all tasks, with indexes for dependencies.
 #[derive(Default)]
 pub(super) struct Names {
     /// By position in the draft; `None` for a task without a usable name of its own.
     pub(super) names: Vec<Option<String>>,
-    /// Positions by the name as written, without white space around it.
-    written: BTreeMap<String, usize>,
     /// Positions by the repaired name in lower case.
     folded: BTreeMap<String, usize>,
+    /// Positions by everything that a task is called: its name before and after repairs, its id, its title.
+    written: BTreeMap<String, BTreeSet<usize>>,
+    /// The same, by the forms of these texts.
+    parted: BTreeMap<String, BTreeSet<usize>>,
+    compact: BTreeMap<String, BTreeSet<usize>>,
+}
+
+/// The task that a text names.
+pub(super) enum Found<'a> {
+    None,
+    One {
+        position: usize,
+        name: &'a str,
+        /// The repair that it took.
+        repair: Option<Code>,
+    },
+    /// Two or more fit equally well.
+    Several(Vec<&'a str>),
 }
 
 impl Names {
-    /// Repairs and checks the names of all tasks.
+    /// Repairs and checks the names of all tasks. Names that are valid keep their text; of two others that
+    /// become the same the later one gets a number.
     pub(super) fn new(tasks: &[TaskDraft], found: &mut Findings) -> Self {
-        let mut names = Self::default();
+        let mut names = Self {
+            names: vec![None; tasks.len()],
+            ..Self::default()
+        };
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let mut repaired: Vec<(usize, Cow<'_, str>)> = Vec::new();
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
         for (position, task) in tasks.iter().enumerate() {
-            let written = task.name.as_deref().unwrap_or_default();
-            let name = task
-                .name
-                .as_ref()
-                .and_then(|_| repaired(task, written, found));
-            let name = name.filter(|name| names.is_new(name, task, found));
-            if let Some(name) = &name {
-                let written = written.trim().to_owned();
-                names.written.entry(written).or_insert(position);
-                names.folded.insert(name.to_ascii_lowercase(), position);
+            let Some(written) = task.name.as_deref() else {
+                continue;
+            };
+            let Some(name) = usable(task, written, found) else {
+                continue;
+            };
+            let folded = written.trim().to_lowercase();
+            if let Some(earlier) = seen.get(&folded) {
+                let other = tasks[*earlier].name.as_deref().unwrap_or_default();
+                report_duplicate(task, written, other, found);
+                continue;
             }
-            names.names.push(name);
+            seen.insert(folded, position);
+            if *name == *written.trim() && !is_reserved(&name) {
+                names.take(position, &name);
+            } else {
+                repaired.push((position, name));
+            }
+        }
+        for (position, name) in repaired {
+            names.repair(position, &tasks[position], &name, &mut numbers, found);
+        }
+        for (position, task) in tasks.iter().enumerate() {
+            names.index(position, task);
         }
         names
     }
 
-    /// Whether no earlier task has the name; otherwise a problem.
-    fn is_new(&self, name: &str, task: &TaskDraft, found: &mut Findings) -> bool {
-        let Some(earlier) = self.position(name) else {
-            return true;
-        };
-        let (code, message) = if self.names[earlier].as_deref() == Some(name) {
-            let message = format!("two tasks have the name {}", quote(name));
-            (code::DUPLICATE_NAME, message)
-        } else {
-            let message = format!("{} differs from another name in case only", quote(name));
-            (code::CASE_FOLDED_DUPLICATE, message)
-        };
-        let help = "give each task a unique name, and correct the needs";
-        found.problem(code, task.at("name"), message, help);
-        false
+    fn take(&mut self, position: usize, name: &str) {
+        self.folded.insert(name.to_ascii_lowercase(), position);
+        self.names[position] = Some(name.to_owned());
     }
 
-    /// The position and the name of the task that a dependency names, and the repair that it took.
-    pub(super) fn find(&self, written: &str) -> Option<(usize, &str, Option<Code>)> {
-        let trimmed = written.trim();
-        if is_hostile(trimmed) {
-            return None;
-        }
-        let trimming = (trimmed.len() < written.len()).then_some(repair::TRIMMED_NAME);
-        if let Some(&position) = self.written.get(trimmed) {
-            return Some((position, self.names[position].as_deref()?, trimming));
-        }
-        // A shortened name may match the wrong task.
-        let slug = slug(trimmed).filter(|_| trimmed.len() <= MAX_REPAIRED);
-        let slug = slug.map(reserve)?;
-        let position = self.position(&slug)?;
-        let name = self.names[position].as_deref()?;
-        let repair = if *slug != *name {
-            Some(repair::FOLDED_CASE)
+    /// Gives a task its repaired name, with a number if another task has it. `numbers` are the last ones by
+    /// name.
+    fn repair(
+        &mut self,
+        position: usize,
+        task: &TaskDraft,
+        name: &str,
+        numbers: &mut BTreeMap<String, usize>,
+        found: &mut Findings,
+    ) {
+        let at = task.at("name");
+        let written = task.name.as_deref().unwrap_or_default().trim();
+        let reserved = if is_reserved(name) {
+            format!("{name}-task")
         } else {
-            let slugging = (*slug != *trimmed).then_some(repair::SLUGGED_NAME);
-            slugging.or(trimming)
+            name.to_owned()
         };
-        Some((position, name, repair))
+        let mut unique = reserved.clone();
+        let number = numbers.entry(reserved.to_ascii_lowercase()).or_insert(1);
+        while self.folded.contains_key(&unique.to_ascii_lowercase()) {
+            *number += 1;
+            let ending = format!("-{number}");
+            let kept = reserved.len().min(MAX - ending.len());
+            unique = format!("{}{ending}", &reserved[..kept]);
+        }
+        if name != written {
+            let message = format!("{} became {}", quote(written), quote(&unique));
+            found.repair(repair::SLUGGED_NAME, &at, message);
+        }
+        if reserved != name {
+            let message = format!(
+                "{} became {}, because the run uses that name",
+                quote(name),
+                quote(&unique)
+            );
+            found.repair(repair::RESERVED_NAME, &at, message);
+        }
+        self.take(position, &unique);
+    }
+
+    fn index(&mut self, position: usize, task: &TaskDraft) {
+        let Some(name) = self.names[position].clone() else {
+            return;
+        };
+        let labels = task.labels.iter().chain(&task.name).map(|one| one.trim());
+        for label in labels.chain([&*name]) {
+            let forms = Forms::of(label);
+            self.written
+                .entry(label.to_owned())
+                .or_default()
+                .insert(position);
+            self.parted
+                .entry(forms.parted)
+                .or_default()
+                .insert(position);
+            self.compact
+                .entry(forms.compact)
+                .or_default()
+                .insert(position);
+        }
+    }
+
+    /// The task that a text names: exactly; else without regard to case, to characters other than letters
+    /// and digits, and to the word "task" before it.
+    pub(super) fn find(&self, written: &str) -> Found<'_> {
+        let trimmed = written.trim();
+        if let Some(all) = self.written.get(trimmed) {
+            let trimming = (trimmed.len() < written.len()).then_some(repair::TRIMMED_NAME);
+            return self.one_of(all, |_| trimming);
+        }
+        if is_strange(trimmed) || trimmed.len() > MAX_WRITTEN {
+            return Found::None;
+        }
+        let forms = Forms::of(trimmed);
+        let short = forms.without(Noun::Task);
+        for forms in std::iter::once(&forms).chain(&short) {
+            if forms.compact.is_empty() {
+                continue;
+            }
+            let all = self.parted.get(&forms.parted);
+            if let Some(all) = all.or_else(|| self.compact.get(&forms.compact)) {
+                return self.one_of(all, |name| {
+                    let is_case = name.eq_ignore_ascii_case(trimmed);
+                    Some(if is_case {
+                        repair::FOLDED_CASE
+                    } else {
+                        repair::SLUGGED_NAME
+                    })
+                });
+            }
+        }
+        Found::None
+    }
+
+    fn one_of(&self, all: &BTreeSet<usize>, repair: impl Fn(&str) -> Option<Code>) -> Found<'_> {
+        let names = all.iter().filter_map(|one| self.names[*one].as_deref());
+        match (all.first(), all.len()) {
+            (Some(&position), 1) => match self.names[position].as_deref() {
+                Some(name) => Found::One {
+                    position,
+                    name,
+                    repair: repair(name),
+                },
+                None => Found::None,
+            },
+            _ => Found::Several(names.collect()),
+        }
     }
 
     /// The position of the task with that repaired name.
@@ -99,8 +206,20 @@ impl Names {
     }
 }
 
-/// The repaired name; `None` after a problem.
-fn repaired(task: &TaskDraft, written: &str, found: &mut Findings) -> Option<String> {
+fn report_duplicate(task: &TaskDraft, written: &str, other: &str, found: &mut Findings) {
+    let (code, message) = if written.trim() == other.trim() {
+        let message = format!("two tasks have the name {}", quote(written));
+        (code::DUPLICATE_NAME, message)
+    } else {
+        let message = format!("{} differs from another name in case only", quote(written));
+        (code::CASE_FOLDED_DUPLICATE, message)
+    };
+    let help = "give each task a unique name, and correct the needs";
+    found.problem(code, task.at("name"), message, help);
+}
+
+/// The name with valid characters only; `None` after a problem.
+fn usable<'a>(task: &TaskDraft, written: &'a str, found: &mut Findings) -> Option<Cow<'a, str>> {
     let at = task.at("name");
     let trimmed = written.trim();
     if trimmed.is_empty() {
@@ -120,25 +239,7 @@ fn repaired(task: &TaskDraft, written: &str, found: &mut Findings) -> Option<Str
         found.repair(repair::TRIMMED_NAME, &at, message);
     }
     // A name without any allowed letter is replaced by the index of the task.
-    let slugged = slug(trimmed).unwrap_or_else(|| Cow::Owned(format!("task-{}", task.index + 1)));
-    if *slugged != *trimmed {
-        let message = format!("{} became {}", quote(trimmed), quote(&slugged));
-        found.repair(repair::SLUGGED_NAME, &at, message);
-    }
-    let name = reserve(slugged.clone());
-    if name != slugged {
-        let (old, new) = (quote(&slugged), quote(&name));
-        let message = format!("{old} became {new}, because the run uses that name");
-        found.repair(repair::RESERVED_NAME, &at, message);
-    }
-    Some(name.into_owned())
-}
-
-/// A name that the run does not use itself.
-fn reserve(name: Cow<'_, str>) -> Cow<'_, str> {
-    if is_reserved(&name) {
-        Cow::Owned(format!("{name}-task"))
-    } else {
-        name
-    }
+    let name = slug(trimmed).unwrap_or_else(|| Cow::Owned(format!("task-{}", task.index + 1)));
+    debug_assert!(is_name(&name), "{name}");
+    Some(name)
 }

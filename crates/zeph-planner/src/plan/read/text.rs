@@ -1,198 +1,225 @@
-//! The text of an answer: finds the JSON value that may be a plan.
-
-use std::borrow::Cow;
+//! The text of an answer: finds the value that may be a plan.
 
 use serde_json::Value;
 use zeph_common::{Boundary, escape_terminal, truncate};
 use zeph_diagnostics::quote;
-use zeph_llm::{JsonError, ReadJson, Tolerated, read_json};
+use zeph_llm::{JsonError, ReadJson, Tolerated, read_finished_json, read_json, read_json_values};
 
+use super::Ending;
+use super::unwrap::{from_lines, has_plan, plans};
 use crate::plan::PlanLimits;
 use crate::plan::finding::{Findings, code, repair};
 
 /// The most bytes of an answer, even if the limits of the host are higher.
 const MAX_BYTES: usize = 16 << 20;
 /// The help for an answer that is not one plan.
-const ONE_OBJECT: &str = "answer with one JSON object and nothing else";
+const ONE_OBJECT: &str = "answer with one JSON object and nothing else: {\"reasoning\": \"…\", \"tasks\": [{\"name\": \"…\", …}]}";
 
 /// The value that may be a plan; `None` after a problem.
-pub(super) fn value(text: &str, limits: &PlanLimits, found: &mut Findings) -> Option<Value> {
+pub(super) fn value(
+    text: &str,
+    ending: Ending,
+    limits: &PlanLimits,
+    found: &mut Findings,
+) -> Option<Value> {
     let max_bytes = limits.max_bytes.min(MAX_BYTES);
-    let text = unwrap_text(text, max_bytes, found);
-    let text = &*text;
-    let usable = |value: &Value| is_plan(value) || nested_plan(value).is_some();
-    let ReadJson { value, tolerated } = match read_json(text, max_bytes, usable) {
+    let read = match ending {
+        Ending::Finished => read_finished_json(text, max_bytes, has_plan),
+        Ending::Unknown | Ending::Cut => read_json(text, max_bytes, has_plan),
+    };
+    let is_usable = read.as_ref().is_ok_and(|read| has_plan(&read.value));
+    if !is_usable
+        && ending != Ending::Cut
+        && let Ok((values, tolerated)) = read_json_values(text, max_bytes)
+        && let Some(plan) = from_lines(&values)
+    {
+        tell(&tolerated, found);
+        let message = "the objects were read as the tasks";
+        found.repair(repair::WRAPPED_LIST, "", message);
+        return Some(plan);
+    }
+    let read = match read {
         Ok(read) => read,
         Err(error) => {
-            refuse(&error, found);
+            refuse(text, &error, found);
             return None;
         }
     };
-    let (mut in_prose, mut has_others, mut broken) = (false, false, None);
-    for one in &tolerated {
-        in_prose |= matches!(one, Tolerated::Prose { .. });
-        has_others |= matches!(one, Tolerated::Others { .. });
+    let mut broken = None;
+    for one in &read.tolerated {
         if let Tolerated::Broken { at } = one {
-            broken.get_or_insert(at);
+            broken.get_or_insert(*at);
         }
     }
     // A value after broken JSON is probably a part of it.
-    if let Some(at) = broken.filter(|_| !usable(&value)) {
-        let message = format!("the JSON that begins at byte {at} is broken");
+    if let Some(at) = broken.filter(|_| !is_usable) {
+        let message = format!("the JSON is broken: {}", around(text, at));
         let help = "write correct JSON: double quotes, commas, closing brackets";
         found.problem(code::SYNTAX, "", message, help);
         return None;
     }
-    let is_tasks = |list: &Vec<Value>| !list.is_empty() && list.iter().all(Value::is_object);
-    if in_prose && value.as_array().is_some_and(|list| !is_tasks(list)) {
+    if !is_usable && is_prose(&read) {
         let message = "the answer contains no plan";
         found.problem(code::NO_JSON, "", message, ONE_OBJECT);
         return None;
     }
-    for one in &tolerated {
+    tell(&read.tolerated, found);
+    one_plan(text, max_bytes, read, found)
+}
+
+/// Whether the answer is prose, and the value in it is something in brackets.
+fn is_prose(read: &ReadJson) -> bool {
+    let in_prose = read
+        .tolerated
+        .iter()
+        .any(|one| matches!(one, Tolerated::Prose { .. }));
+    let is_tasks = |list: &Vec<Value>| !list.is_empty() && list.iter().all(Value::is_object);
+    in_prose && read.value.as_array().is_some_and(|list| !is_tasks(list))
+}
+
+fn tell(tolerated: &[Tolerated], found: &mut Findings) {
+    for one in tolerated {
         found.repair(repair::TOLERATED_TEXT, "", one.to_string());
     }
-    if has_others {
-        // Two different plans are ambiguous; other values beside a plan are not.
-        let another = |other: &Value| usable(other) && plan_in(other) != plan_in(&value);
-        let other = read_json(text, max_bytes, another).map(|read| read.value);
-        if other.is_ok_and(|other| another(&other)) {
-            let message = "the answer contains several different plans";
-            found.problem(code::SEVERAL_PLANS, "", message, ONE_OBJECT);
-            return None;
-        }
+}
+
+/// The only plan in a value; the value itself if there is none, so that the problems are those of a plan.
+fn one_plan(text: &str, max_bytes: usize, read: ReadJson, found: &mut Findings) -> Option<Value> {
+    let inner = plans(&read.value);
+    let has_others = read
+        .tolerated
+        .iter()
+        .any(|one| matches!(one, Tolerated::Others { .. }));
+    // Two different plans are ambiguous; other values beside a plan are not.
+    let is_another = |other: &Value| {
+        let others = plans(other);
+        !others.is_empty()
+            && others
+                .iter()
+                .any(|other| inner.iter().all(|one| one.plan != other.plan))
+    };
+    let has_another = || {
+        let other = read_json(text, max_bytes, is_another).map(|read| read.value);
+        other.is_ok_and(|other| is_another(&other))
+    };
+    if inner.len() > 1 || (has_others && has_another()) {
+        let message = "the answer contains several different plans";
+        found.problem(code::SEVERAL_PLANS, "", message, ONE_OBJECT);
+        return None;
     }
-    if let Some((field, plan)) = nested_plan(&value) {
-        let message = format!("the plan is in the field {}", quote(field));
+    let Some(one) = inner.into_iter().next() else {
+        return Some(read.value);
+    };
+    if !one.at.is_empty() {
+        let message = format!("the plan is at {}", quote(&one.at));
         found.repair(repair::TOLERATED_TEXT, "", message);
-        return Some(plan.clone());
-    }
-    Some(value)
-}
-
-fn is_plan(value: &Value) -> bool {
-    value.get("tasks").is_some_and(|tasks| !tasks.is_null())
-}
-
-/// The name and the value of the only field of an object that is a plan.
-fn nested_plan(value: &Value) -> Option<(&str, &Value)> {
-    let fields = value.as_object().filter(|_| !is_plan(value))?;
-    let mut plans = fields.iter().filter(|(_, field)| is_plan(field));
-    let (name, plan) = plans.next()?;
-    plans.next().is_none().then_some((name.as_str(), plan))
-}
-
-/// The plan in a value: the value itself or its only field that is a plan.
-fn plan_in(value: &Value) -> &Value {
-    nested_plan(value).map_or(value, |(_, plan)| plan)
-}
-
-/// The JSON text of a plan that is in a JSON string or in the notation of Python; any other text is
-/// returned unchanged.
-fn unwrap_text<'a>(text: &'a str, max_bytes: usize, found: &mut Findings) -> Cow<'a, str> {
-    let usable = |value: &Value| is_plan(value) || nested_plan(value).is_some();
-    let has_plan =
-        |text: &str| read_json(text, max_bytes, usable).is_ok_and(|read| usable(&read.value));
-    if text.len() > max_bytes || has_plan(text) {
-        return Cow::Borrowed(text);
-    }
-    if text.trim_start().starts_with('"')
-        && let Ok(inner) = serde_json::from_str::<String>(text.trim())
-        && has_plan(&inner)
-    {
+    } else if read.value.is_string() {
         found.repair(repair::TOLERATED_TEXT, "", "the plan is in a JSON string");
-        return Cow::Owned(inner);
     }
-    let python = text.find('{').and_then(|start| from_python(&text[start..]));
-    match python.filter(|json| has_plan(json)) {
-        Some(json) => {
-            found.repair(
-                repair::TOLERATED_TEXT,
-                "",
-                "the plan has the quotes of Python",
-            );
-            Cow::Owned(json)
-        }
-        None => Cow::Borrowed(text),
-    }
+    Some(one.plan.into_owned())
 }
 
-/// The Python value at the start of a text, as JSON; `None` if its end is missing.
-fn from_python(text: &str) -> Option<String> {
-    const WORDS: [(&str, &str); 3] = [("True", "true"), ("False", "false"), ("None", "null")];
-    let mut json = String::with_capacity(text.len());
-    let (mut rest, mut depth) = (text, 0_usize);
-    while let Some(c) = rest.chars().next() {
-        let word = WORDS.iter().find(|(python, _)| rest.starts_with(python));
-        if let Some((python, word)) = word {
-            json.push_str(word);
-            rest = &rest[python.len()..];
-            continue;
-        }
-        rest = &rest[c.len_utf8()..];
-        match c {
-            '\'' | '"' => {
-                let (string, after) = python_string(rest, c)?;
-                json.push_str(&Value::String(string).to_string());
-                rest = after;
-            }
-            '{' | '[' => {
-                depth += 1;
-                json.push(c);
-            }
-            '}' | ']' => {
-                depth = depth.checked_sub(1)?;
-                json.push(c);
-                if depth == 0 {
-                    return Some(json);
-                }
-            }
-            c => json.push(c),
-        }
-    }
-    None
-}
-
-/// The Python string up to the closing quote, and the text after the quote.
-fn python_string(text: &str, quote: char) -> Option<(String, &str)> {
-    let mut string = String::new();
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        if c == quote {
-            return Some((string, &text[at + c.len_utf8()..]));
-        }
-        if c != '\\' {
-            string.push(c);
-            continue;
-        }
-        match chars.next()?.1 {
-            'n' => string.push('\n'),
-            't' => string.push('\t'),
-            'r' => string.push('\r'),
-            c @ ('\\' | '\'' | '"' | '/') => string.push(c),
-            // Other escapes mean different things in Python and JSON.
-            _ => return None,
-        }
-    }
-    None
-}
-
-fn refuse(error: &JsonError, found: &mut Findings) {
+fn refuse(text: &str, error: &JsonError, found: &mut Findings) {
     const SHORTER: &str = "make a shorter plan: fewer tasks, shorter texts";
-    let (code, pointer, help) = match error {
-        JsonError::Empty => (code::EMPTY, "", ONE_OBJECT),
-        JsonError::NoJson => (code::NO_JSON, "", ONE_OBJECT),
-        JsonError::CutOff { .. } => (code::CUT_OFF, "", SHORTER),
-        JsonError::DuplicateKey { pointer, .. } => {
-            (code::DUPLICATE_KEY, &**pointer, "write each field once")
+    let (code, pointer, message, help) = match error {
+        JsonError::Empty => (code::EMPTY, "", error.to_string(), ONE_OBJECT),
+        JsonError::NoJson => {
+            let message = match notation(text) {
+                Some(notation) => format!("the answer is {notation}, not JSON"),
+                None => "there is no plan in the answer".to_owned(),
+            };
+            (code::NO_JSON, "", message, ONE_OBJECT)
         }
-        JsonError::NotANumber { .. } => (code::NOT_A_NUMBER, "", "write a number or null"),
-        JsonError::TooDeep { .. } => (code::NESTED_TOO_DEEPLY, "", "write a flat list of tasks"),
-        JsonError::TooLarge { .. } => (code::TOO_LARGE, "", SHORTER),
-        JsonError::Syntax { .. } => (code::SYNTAX, "", "write correct JSON"),
+        JsonError::CutOff { .. } => {
+            let message = format!("the answer is cut off: it ends with {}", ending(text));
+            (code::CUT_OFF, "", message, SHORTER)
+        }
+        JsonError::Unclosed { .. } => {
+            let message = format!(
+                "a bracket is not closed: the answer ends with {}",
+                ending(text)
+            );
+            let help = "write the whole object again, and close every bracket";
+            (code::UNCLOSED, "", message, help)
+        }
+        JsonError::DuplicateKey { pointer, .. } => (
+            code::DUPLICATE_KEY,
+            &**pointer,
+            error.to_string(),
+            "write each field once",
+        ),
+        JsonError::NotANumber { text: word, at } => {
+            let message = format!("{word} is no JSON number: {}", around(text, *at));
+            (code::NOT_A_NUMBER, "", message, "write a number or null")
+        }
+        JsonError::TooDeep { .. } => {
+            let message = "brackets are nested too deeply".to_owned();
+            (
+                code::NESTED_TOO_DEEPLY,
+                "",
+                message,
+                "write a flat list of tasks",
+            )
+        }
+        JsonError::TooLarge { .. } => (code::TOO_LARGE, "", error.to_string(), SHORTER),
+        JsonError::Syntax { at, why } => {
+            let message = format!("{why}: {}", around(text, *at));
+            let help = "write correct JSON: double quotes around every key and text, \\\" inside a text, \
+                        commas between fields";
+            (code::SYNTAX, "", message, help)
+        }
     };
     // The message may quote a key of any length.
-    let message = error.to_string();
     let message = truncate(&escape_terminal(&message), 300, Boundary::Char).to_string();
     found.problem(code, pointer, message, help);
+}
+
+/// The notation of a text that has no JSON, if it looks like one.
+fn notation(text: &str) -> Option<&'static str> {
+    let has_line = |is: fn(&str) -> bool| text.lines().any(|line| is(line.trim()));
+    if has_line(|line| {
+        line.starts_with("<tasks") || line.starts_with("<plan") || line.starts_with("<task")
+    }) {
+        Some("XML")
+    } else if has_line(|line| line.starts_with("[[tasks]]") || line.starts_with("[tasks")) {
+        Some("TOML")
+    } else if has_line(|line| line.ends_with("tasks:") || line.starts_with("- name:")) {
+        Some("YAML")
+    } else if has_line(|line| {
+        line.starts_with("# ")
+            || line.starts_with("## ")
+            || line.starts_with("- ")
+            || line.starts_with("1. ")
+            || line.starts_with('|')
+    }) {
+        Some("Markdown")
+    } else {
+        None
+    }
+}
+
+/// The text around a place, with a mark at it: a model cannot count bytes.
+fn around(text: &str, at: usize) -> String {
+    const BEFORE: usize = 50;
+    const AFTER: usize = 30;
+    let at = text.floor_char_boundary(at.min(text.len()));
+    let start = text.ceil_char_boundary(at.saturating_sub(BEFORE));
+    let end = text.floor_char_boundary((at + AFTER).min(text.len()));
+    let (before, after) = (one_line(&text[start..at]), one_line(&text[at..end]));
+    match (before.is_empty(), after.is_empty()) {
+        (_, true) => format!("at the end, after `{before}`"),
+        (true, false) => format!("at the beginning, before `{after}`"),
+        (false, false) => format!("after `{before}`, before `{after}`"),
+    }
+}
+
+fn ending(text: &str) -> String {
+    const SHOWN: usize = 50;
+    let text = text.trim_end();
+    let start = text.ceil_char_boundary(text.len().saturating_sub(SHOWN));
+    format!("`{}`", one_line(&text[start..]))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -9,6 +9,7 @@ use zeph_subagent::SubAgentDef;
 use super::draft::TaskDraft;
 use crate::plan::command::{command_line, form};
 use crate::plan::finding::{Findings, code, repair};
+use crate::plan::matching::Noun;
 use crate::plan::{PlanRequest, PlannedWork, TaskKind};
 
 /// The work of a task; `None` after a problem.
@@ -45,7 +46,7 @@ impl<'a> Reader<'a, '_> {
         let agent = match &self.task.agent {
             Some(written) => {
                 let at = self.task.at("agent");
-                let name = self.found.meant(&at, written, catalog.names());
+                let name = self.found.meant(&at, written, catalog.names(), Noun::Agent);
                 if name.is_none() {
                     let help = self.found.help_for(written, catalog.names());
                     let message = format!("unknown agent {}", quote(written));
@@ -105,7 +106,10 @@ impl<'a> Reader<'a, '_> {
             let field = format!("tools/{index}");
             let names = of_agents().chain(allowed).map(String::as_str);
             let offered = allowed.iter().map(String::as_str);
-            let Some(tool) = self.found.meant(&self.task.at(&field), written, names) else {
+            let Some(tool) = self
+                .found
+                .meant(&self.task.at(&field), written, names, Noun::Tool)
+            else {
                 let help = self.found.help_for(written, offered);
                 let message = format!("unknown tool {}", quote(written));
                 self.problem(code::UNKNOWN_TOOL, &field, message, help);
@@ -158,7 +162,10 @@ impl<'a> Reader<'a, '_> {
             return None;
         };
         let at = self.task.at("command");
-        let Some(name) = self.found.meant(&at, written, commands.names()) else {
+        let Some(name) = self
+            .found
+            .meant(&at, written, commands.names(), Noun::Command)
+        else {
             let help = self.found.help_for(written, commands.names());
             let message = format!("unknown command {}", quote(written));
             self.problem(code::UNKNOWN_COMMAND, "command", message, help);
@@ -175,7 +182,10 @@ impl<'a> Reader<'a, '_> {
             let field = format!("arguments/{}/name", one.index);
             let known = template.args.keys().map(String::as_str);
             let at = self.task.at(&field);
-            let Some(argument) = self.found.meant(&at, &one.name, known.clone()) else {
+            let Some(argument) = self
+                .found
+                .meant(&at, &one.name, known.clone(), Noun::Argument)
+            else {
                 let help = self.found.help_for(&one.name, known);
                 let message = format!("{} has no argument {}", quote(name), quote(&one.name));
                 self.problem(code::UNKNOWN_ARGUMENT, &field, message, help);

@@ -1,14 +1,18 @@
 //! `zeph amend`: changes the tasks of a run that has not ended to those of another version of its plan.
 
+mod kept;
+
 use serde_json::{Value, json};
 use zeph_common::escape_terminal;
-use zeph_graph::wire::{self, GraphSpec, Revision, TaskSpec, code};
-use zeph_graph::{TaskGraph, TaskId, Work};
+use zeph_graph::wire::{self, GraphSpec, Revision, code};
+use zeph_graph::{RunId, TaskId};
+use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::OrchestratorError;
 use zeph_orchestration::plan::{LoadedPlan, needs_model};
 use zeph_orchestration::planfile::RunValues;
 use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, replace};
 
+use crate::amend::kept::Kept;
 use crate::args::AmendArgs;
 use crate::context::{AppContext, command, now};
 use crate::exit::{CliError, Exit};
@@ -30,13 +34,16 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
         let state = view.status.state.clone();
         return Err(CliError::from(RuntimeError::AlreadyEnded { run, state }));
     }
+    let after = args.after.unwrap_or_else(|| view.scheduler.amendments());
+    check_after(&view, after)?;
     let earlier = RunValues::of_graph(view.graph()).map_err(OrchestratorError::from)?;
     let plan = plan::load_to_retry(cx, &args.plan, &params, earlier.clone())?;
     let can_change = |id| view.scheduler.can_change(id);
     let revision = wire::revision(view.graph(), &plan.graph, can_change);
-    check_removed(&view, &revision, args)?;
+    kept::check(&view, &plan, &earlier)?;
+    let kept = Kept::of(&view, &plan);
+    check_removed(&view, &revision, &kept, args)?;
     let patch = &revision.patch;
-    check_values(&view, &plan, &earlier, &patch.tasks)?;
     check_fit(&view, patch)?;
     let is_new = |id: TaskId| {
         let name = plan.graph.task(id).name();
@@ -50,7 +57,6 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
         let models = ModelConfig::stored(cx, view.graph())?;
         plan::check_agents(models.agents.as_deref(), &plan)?;
     }
-    let after = args.after.unwrap_or_else(|| view.scheduler.amendments());
     let list = |names: &[String]| -> Vec<Value> {
         let ids = names.iter().filter_map(|name| plan.graph.find(name));
         ids.map(|id| task_json(&plan, id)).collect()
@@ -63,10 +69,11 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
         "replaced": list(&revision.replaced),
         "rewired": list(&revision.rewired),
         "removed": revision.removed,
+        "kept": kept.iter().map(Kept::to_json).collect::<Vec<_>>(),
         "delivery": null,
         "request": null,
     });
-    render(cx, &shown);
+    render(cx, &shown, &kept);
     if args.dry_run {
         print(cx, &shown, "nothing has changed".to_owned());
         return Ok(Exit::Completed);
@@ -81,12 +88,7 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
         after,
         reason,
     };
-    let owners = cx.owners(&store);
-    let delivery = if args.replace {
-        replace(&store, Some(&owners), &run, &request, now()).await?
-    } else {
-        ask(&store, Some(&owners), &run, &request, now()).await?
-    };
+    let delivery = send(cx, &store, &run, &request, (after, args.replace)).await?;
     let (word, text) = match delivery {
         Delivery::Accepted => ("accepted", format!("run {run} is changed")),
         Delivery::Stale => (
@@ -107,6 +109,41 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
     shown["delivery"] = word.into();
     print(cx, &shown, text);
     Ok(Exit::Completed)
+}
+
+/// Sends the changes to the process of the run, or leaves them for its resumption.
+async fn send(
+    cx: &AppContext,
+    store: &SqliteStore,
+    run: &RunId,
+    request: &Request,
+    (after, replaces): (u32, bool),
+) -> Result<Delivery, CliError> {
+    let owners = cx.owners(store);
+    let sent = if replaces {
+        replace(store, Some(&owners), run, request, now()).await
+    } else {
+        ask(store, Some(&owners), run, request, now()).await
+    };
+    // The process of the run says why in words.
+    if let Err(RuntimeError::Refused { .. }) = sent {
+        check_after(&RunView::load(store, run).await?, after)?;
+    }
+    Ok(sent?)
+}
+
+/// Checks that the run has been amended so many times.
+fn check_after(view: &RunView, after: u32) -> Result<(), CliError> {
+    let amendments = view.scheduler.amendments();
+    if after == amendments {
+        return Ok(());
+    }
+    let run = view.run.clone();
+    Err(CliError::from(RuntimeError::Outdated {
+        run,
+        after,
+        amendments,
+    }))
 }
 
 /// Checks that the graph of the run can be changed so. It keeps its lanes.
@@ -131,11 +168,27 @@ fn check_fit(view: &RunView, patch: &GraphSpec) -> Result<(), CliError> {
 }
 
 /// Tasks that the plan does not have are removed only on demand: the file may be another plan.
-fn check_removed(view: &RunView, revision: &Revision, args: &AmendArgs) -> Result<(), CliError> {
+fn check_removed(
+    view: &RunView,
+    revision: &Revision,
+    kept: &[Kept],
+    args: &AmendArgs,
+) -> Result<(), CliError> {
     let (run, removed) = (&view.run, &revision.removed);
     if revision.patch == GraphSpec::default() {
-        let text = format!("the plan has the same tasks as run {run}");
-        return Err(CliError::new(Exit::Usage, text).code("nothing_to_amend"));
+        let mut text = format!("the plan has the same tasks as run {run}");
+        if !kept.is_empty() {
+            let kept: Vec<String> = kept.iter().map(Kept::words).collect();
+            text.push_str(&format!(", which keeps its {}", kept.join("; ")));
+        }
+        let error = CliError::new(Exit::Usage, text).code("nothing_to_amend");
+        return Err(match kept.iter().any(|kept| kept.key == "budget") {
+            true => {
+                let budget = command(&["budget", run.as_str()]);
+                error.help(format!("`{budget}` changes the budget of a run"))
+            }
+            false => error,
+        });
     }
     if removed.is_empty() || args.remove {
         return Ok(());
@@ -150,47 +203,6 @@ fn check_removed(view: &RunView, revision: &Revision, args: &AmendArgs) -> Resul
         .help("with `--remove` they are taken out of the run, if they have not started"))
 }
 
-/// Refuses tasks that would not get what the plan says: the run keeps its own parameters, secrets and folder.
-fn check_values(
-    view: &RunView,
-    plan: &LoadedPlan,
-    earlier: &RunValues,
-    new: &[TaskSpec],
-) -> Result<(), CliError> {
-    let values = plan.bound.run_values();
-    let folder = |graph: &TaskGraph| graph.metadata().get(TaskGraph::FOLDER).cloned();
-    let what = if folder(&plan.graph) != folder(view.graph()) {
-        Some("the folder of the plan is not that of the run".to_owned())
-    } else {
-        let known: Vec<&str> = earlier.missing_secrets().collect();
-        let mut secrets = values.missing_secrets();
-        let secret = secrets.find(|name| !known.contains(name));
-        let mut tasks = new.iter().filter_map(|task| plan.graph.find(&task.name));
-        let other = tasks.find(|&id| match plan.graph.task(id).work() {
-            Work::Action { params, .. } => {
-                let params = params.to_value();
-                params.is_ok_and(|params| values.differs_for(earlier, &params))
-            }
-            Work::Milestone | Work::Question(_) => false,
-        });
-        let other = other.map(|id| {
-            let name = escape_terminal(plan.graph.task(id).name());
-            format!("{name} uses a parameter that has another value in the run")
-        });
-        let secret = secret.map(|name| {
-            let name = escape_terminal(name);
-            format!("the run has no secret parameter {name}")
-        });
-        secret.or(other)
-    };
-    match what {
-        None => Ok(()),
-        Some(text) => Err(CliError::new(Exit::Usage, text)
-            .code("other_values")
-            .help("a run keeps the folder, parameters and secrets that it was started with")),
-    }
-}
-
 fn task_json(plan: &LoadedPlan, id: TaskId) -> Value {
     let graph = &plan.graph;
     let needs = graph.parents(id).iter();
@@ -200,7 +212,7 @@ fn task_json(plan: &LoadedPlan, id: TaskId) -> Value {
 }
 
 /// Shows the changes to people, before they are made.
-fn render(cx: &AppContext, shown: &Value) {
+fn render(cx: &AppContext, shown: &Value, kept: &[Kept]) {
     if cx.json() {
         return;
     }
@@ -218,6 +230,9 @@ fn render(cx: &AppContext, shown: &Value) {
         .collect();
     let run = shown["run"].as_str().unwrap_or_default();
     out::line(format!("run {run}: {}", parts.join(", ")));
+    for kept in kept {
+        out::line(format!("  {} {}", Tone::Quiet.paint("kept"), kept.words()));
+    }
     for (tasks, word, tone) in kinds {
         for task in tasks {
             out::line(format!("  {} {}", tone.paint(word), task_line(task)));

@@ -332,7 +332,10 @@ fn of_runtime(error: &RuntimeError) -> CliError {
             "`{}` adds them; with --replace this command takes their place",
             command(&["resume", run.as_str()])
         )),
-        E::Outdated { .. } => usage("outdated").help("give the command again"),
+        E::Outdated { run, .. } => usage("outdated").help(format!(
+            "`{}` shows what the plan changes now",
+            command(&["amend", run.as_str(), "PLAN", "--dry-run"])
+        )),
         E::OwnTask { .. } => usage("own_task"),
         E::Refused { .. } => usage("refused"),
         E::Gone { .. } | E::Random { .. } => CliError::new(Exit::Internal, text),

@@ -35,7 +35,7 @@ impl ActiveRun {
 }
 
 impl Core {
-    /// Adds the tasks of a person's patch, which was made after so many amendments.
+    /// Changes the graph as a person's patch says, which was made after so many amendments.
     pub(crate) fn amend_by_hand(
         &mut self,
         key: Key,

@@ -222,7 +222,7 @@ pub enum RuntimeError {
         /// The run.
         run: RunId,
     },
-    /// Tasks cannot be added to the run.
+    /// The graph of the run cannot be changed so.
     #[error("run {run}: {reason}")]
     BadPatch {
         /// The run.
@@ -231,9 +231,10 @@ pub enum RuntimeError {
         reason: String,
     },
     /// The patch was made for an earlier graph of the run.
-    #[error(
-        "run {run} was amended {amendments} times, and the patch is made for the run after {after}"
-    )]
+    #[error("run {run} has {}, and the changes were made for the run with {after}", match amendments {
+        1 => "1 amendment".to_owned(),
+        many => format!("{many} amendments"),
+    })]
     Outdated {
         /// The run.
         run: RunId,

@@ -53,7 +53,12 @@ fn a_run_at_work_gets_the_new_tasks_of_its_plan() {
     let amend = ["amend", "weekly", "more.toml", "--reason", "they asked"];
     let outdated = scene.zeph(&[&amend[..], &["--after", "3"]].concat());
     assert_eq!(code(&outdated), 2, "{outdated:?}");
-    assert!(outdated.err.contains("was amended 0 times"), "{outdated:?}");
+    for part in [
+        "has 0 amendments, and the changes were made for the run with 3",
+        "zeph amend weekly PLAN --dry-run",
+    ] {
+        assert!(outdated.err.contains(part), "{part}: {outdated:?}");
+    }
     let added = scene.zeph(&amend);
     assert_eq!(code(&added), 0, "{added:?}");
     assert!(added.out.contains("run weekly is changed"), "{added:?}");
@@ -241,6 +246,93 @@ fn a_run_at_rest_is_changed_when_it_is_resumed() {
         scene.log(),
         ["audit", "build", "build", "mail", "nextest", "save"]
     );
+}
+
+const LIMITED: &str = r#"
+    goal = "Weekly report"
+    timeout = "1h"
+    [params]
+    to = "team"
+    [lanes]
+    db = 1
+    [tasks.go]
+    ask = "Go?"
+    [tasks.each]
+    needs = ["go"]
+    foreach = { in = ["x", "y"], max_parallel = 1 }
+    run = ["echo", "${{ item }}"]
+    lanes = ["db"]
+"#;
+
+#[test]
+fn a_plan_that_the_run_would_not_follow_is_refused_and_the_limits_that_it_keeps_are_said() {
+    let scene = Scene::new(LIMITED);
+    let run = ["run", "plan.toml", "--name", "weekly", "-p", "to=all"];
+    assert_eq!(code(&scene.zeph(&run)), 5);
+    let ask = "[tasks.ask]\nask = 'Mail to ${{ params.to }}?'\n";
+    let when = "[tasks.log]\nwhen = \"${{ params.to == 'team' }}\"\nrun = ['true']\n";
+    for (plan, params, wanted) in [
+        (
+            format!("{LIMITED}{ask}"),
+            &["-p", "to=team"][..],
+            "the parameter \"to\" is \"all\", not \"team\"",
+        ),
+        (
+            format!("{LIMITED}{when}"),
+            &["-p", "to=team"],
+            "the parameter \"to\" is \"all\", not \"team\"",
+        ),
+        (
+            LIMITED.replace("[lanes]", "from = \"me\"\n[lanes]"),
+            &[],
+            "it has no parameter \"from\"",
+        ),
+        (
+            LIMITED.replace("db = 1", "db = 5"),
+            &[],
+            "the lane db has 1, not 5",
+        ),
+        (
+            LIMITED.replace("max_parallel = 1", "max_parallel = 4"),
+            &[],
+            " has 1, not 4",
+        ),
+        (
+            LIMITED.replace("Weekly", "Daily"),
+            &[],
+            "the goal is \"Weekly report\", not \"Daily report\"",
+        ),
+    ] {
+        scene.file("other.toml", &plan);
+        let amend = [&["amend", "weekly", "other.toml", "--json"], params].concat();
+        let refused = scene.zeph(&amend);
+        assert_eq!(code(&refused), 2, "{wanted}: {refused:?}");
+        let error = json_of(&refused)["error"].clone();
+        assert_eq!(error["code"], "other_values", "{error}");
+        let text = error["message"].as_str().unwrap_or_default();
+        assert!(text.contains(wanted), "{wanted}: {error}");
+    }
+    // The value of the run is no other value.
+    scene.file("other.toml", &format!("{LIMITED}{ask}"));
+    for params in [&[][..], &["-p", "to=all"]] {
+        let amend = [&["amend", "weekly", "other.toml", "--dry-run"], params].concat();
+        let dry = scene.zeph(&amend);
+        assert!(dry.out.contains("Mail to all?"), "{dry:?}");
+    }
+    let longer = LIMITED.replace("1h", "2h");
+    scene.file("longer.toml", &longer);
+    let alone = scene.zeph(&["amend", "weekly", "longer.toml"]);
+    assert!(
+        alone.err.contains("keeps its timeout 1h, not 2h"),
+        "{alone:?}"
+    );
+    scene.file("longer.toml", &format!("{longer}{ask}"));
+    let amend = ["amend", "weekly", "longer.toml"];
+    let dry = scene.zeph(&[&amend[..], &["--dry-run"]].concat());
+    assert!(dry.out.contains("kept timeout 1h, not 2h"), "{dry:?}");
+    let posted = json_of(&scene.zeph(&[&amend[..], &["--json"]].concat()));
+    let kept = json!([{ "key": "timeout", "run": "1h", "plan": "2h" }]);
+    assert_eq!(posted["kept"], kept, "{posted}");
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub enum RunChange {
     Resumed,
     /// The run has this budget from here on.
     Budgeted(Budget),
-    /// A person added tasks.
+    /// A person changed the graph: tasks were added, replaced or removed.
     Amended,
     /// Every task has ended, and so has the run.
     Ended(RunEnd),

@@ -57,14 +57,19 @@ impl Plan {
                 && !task.spec.finally
                 && let Some(parent) = needs.find(|need| aborting.contains_key(need.as_str()))
             {
+                let last = aborting[parent.as_str()];
+                // A fallback that is not needed, or that its condition skips, aborts nothing.
+                let fails = match last == parent {
+                    true => format!("{} fails", quote(parent)),
+                    false => format!("{} and its fallback {} fail", quote(parent), quote(last)),
+                };
                 let message = format!(
-                    "{} does not run when {parent} fails, because that aborts the run",
+                    "{} does not run when {fails}, because that aborts the run",
                     quote(name),
-                    parent = quote(parent),
                 );
                 let help = format!(
                     "write `finally = true` here, or `on_failure = \"skip\"` in {}, so that the run goes on",
-                    quote(aborting[parent.as_str()])
+                    quote(last)
                 );
                 let one = Diagnostic::new(code::SKIPPED_BY_ABORT, message).at(task.place);
                 found.push(one.help(help));

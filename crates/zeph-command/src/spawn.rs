@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use command_fds::CommandFdExt as _;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use process_wrap::tokio::{CommandWrap, CommandWrapper as _, ProcessSession};
@@ -155,10 +157,18 @@ fn spawn(
     if let Some(path) = &search {
         command.env("PATH", path);
     }
+    let inherited = cx.inherited().iter();
+    let inherited: io::Result<Vec<OwnedFd>> = inherited
+        .map(|file| file.as_fd().try_clone_to_owned())
+        .collect();
     let session = CommandWrap::with_new("", |_| {});
-    let spawned = ProcessSession
-        .pre_spawn(&mut command, &session)
-        .and_then(|()| command.spawn());
+    let spawned = inherited.and_then(|inherited| {
+        if !inherited.is_empty() {
+            command.preserved_fds(inherited);
+        }
+        ProcessSession.pre_spawn(&mut command, &session)?;
+        command.spawn()
+    });
     match spawned {
         Ok(child) => Ok(Ok(child)),
         Err(error) if is_exhausted(&error) => {

@@ -1,6 +1,7 @@
 //! The context of an attempt: its identity, its cancellation, and its reports to the driver.
 
 use std::fmt;
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ struct Inner {
     journal: Arc<dyn Journal>,
     outcome: Option<RunEnd>,
     approved: bool,
+    inherited: Vec<Arc<File>>,
 }
 
 impl TaskContext {
@@ -65,6 +67,7 @@ impl TaskContext {
             journal: Arc::new(NoJournal),
             outcome: None,
             approved: false,
+            inherited: Vec::new(),
         })
     }
 
@@ -153,6 +156,15 @@ impl TaskContext {
         self.0.approved
     }
 
+    /// Open files that a process of the attempt should inherit: locks which then count for it until it ends, also if
+    /// the process of the driver is killed. Most attempts have none.
+    ///
+    /// The driver releases the locks itself when the attempt ends, so a process that outlives its attempt holds none.
+    #[must_use]
+    pub fn inherited(&self) -> &[Arc<File>] {
+        &self.0.inherited
+    }
+
     /// Reports that the attempt is alive, as output and progress do: its idle time-out begins anew.
     ///
     /// An executor that can be silent for a long time should call it about every 30 s.
@@ -224,6 +236,12 @@ impl TaskContextBuilder {
     /// Sets whether the task has an approval. Default: no.
     pub fn approved(mut self, approved: bool) -> Self {
         self.0.approved = approved;
+        self
+    }
+
+    /// Sets the files that a process of the attempt should inherit. Default: none.
+    pub fn inherited(mut self, files: Vec<Arc<File>>) -> Self {
+        self.0.inherited = files;
         self
     }
 

@@ -28,7 +28,7 @@ use crate::message::{Ack, AttemptRef, Key, Message, Outcome};
 use crate::named_lock::{LockGuard, Locks};
 use crate::prepare::PrepareResult;
 use crate::request::{self, AttributedRequest, Request};
-use crate::shared_lane::{LaneLock, LaneQueues};
+use crate::shared_lane::{LaneNews, LaneQueues};
 use crate::submission::Limits;
 
 /// The configuration of the engine's task.
@@ -90,8 +90,8 @@ pub(crate) struct Core {
     pub(crate) turns: mpsc::UnboundedSender<Turn>,
     new_turns: mpsc::UnboundedReceiver<Turn>,
     pub(crate) lane_queues: LaneQueues,
-    pub(crate) lane_locks: mpsc::UnboundedSender<LaneLock>,
-    new_lane_locks: mpsc::UnboundedReceiver<LaneLock>,
+    pub(crate) lane_news: mpsc::UnboundedSender<LaneNews>,
+    unread_lane_news: mpsc::UnboundedReceiver<LaneNews>,
 }
 
 /// The lock of the group of a run that waited for it.
@@ -101,7 +101,7 @@ impl Core {
     pub(crate) fn new(config: CoreConfig) -> Self {
         let (grown, new_logs) = mpsc::unbounded_channel();
         let (turns, new_turns) = mpsc::unbounded_channel();
-        let (lane_locks, new_lane_locks) = mpsc::unbounded_channel();
+        let (lane_news, unread_lane_news) = mpsc::unbounded_channel();
         Self {
             config,
             keep_alive: None,
@@ -130,8 +130,8 @@ impl Core {
             turns,
             new_turns,
             lane_queues: LaneQueues::new(),
-            lane_locks,
-            new_lane_locks,
+            lane_news,
+            unread_lane_news,
         }
     }
 
@@ -181,7 +181,7 @@ impl Core {
                 },
                 Some(log) = self.new_logs.recv() => self.log_grew(log),
                 Some((key, lock)) = self.new_turns.recv() => self.take_turn(key, lock),
-                Some(lock) = self.new_lane_locks.recv() => self.take_lane_lock(lock),
+                Some(news) = self.unread_lane_news.recv() => self.take_lane_news(news),
                 () = sleep_until(wake) => {}
                 _ = &mut runtime_gone => return,
             }

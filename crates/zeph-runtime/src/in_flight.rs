@@ -20,6 +20,7 @@ use crate::growing_log::GrowingLog;
 use crate::idle::IdleWatch;
 use crate::line_buffer::LineBuffer;
 use crate::message::{AttemptRef, Key};
+use crate::named_lock::LockGuard;
 use crate::report::RunReport;
 
 /// The attempt that a tokio task works on.
@@ -30,6 +31,8 @@ pub(crate) struct InFlight {
     pub(crate) logs: Logs,
     pub(crate) observer: Arc<AttemptObserver>,
     _idle: Option<IdleWatch>,
+    /// Its slots of shared lanes, if its run has left the engine.
+    slots: Vec<LockGuard>,
 }
 
 impl Core {
@@ -37,6 +40,7 @@ impl Core {
         let Some(active) = self.runs.get_mut(&key) else {
             return;
         };
+        let slots = active.occupy_slots(task);
         let definition = active.scheduler.graph().task(task);
         let name = definition.shared_name();
         let (action, params) = driver::action_of(definition);
@@ -78,6 +82,7 @@ impl Core {
             .grace(executor_grace(active.scheduler.policy().cancel_grace))
             .logs(&logs)
             .outcome(outcome)
+            .inherited(slots)
             .progress(Arc::<AttemptObserver>::clone(&observer))
             .journal(Arc::new(AttemptJournal {
                 attempt: from,
@@ -109,6 +114,7 @@ impl Core {
                 logs,
                 observer,
                 _idle: idle,
+                slots: Vec::new(),
             },
         );
         active.attempts.insert(
@@ -256,9 +262,19 @@ impl Core {
 
     /// Removes a run from the engine, and ends its attempts in flight.
     pub(crate) fn unload(&mut self, key: Key, error: Option<String>) {
-        let Some(active) = self.runs.remove(&key) else {
+        let Some(mut active) = self.runs.remove(&key) else {
             return;
         };
+        // An attempt that still has its grace keeps its slots.
+        let attempts = active.attempts.iter();
+        let ids: Vec<_> = attempts
+            .map(|(&task, one)| (task, one.abort.id()))
+            .collect();
+        for (task, id) in ids {
+            if let Some(attempt) = self.in_flight.get_mut(&id) {
+                attempt.slots = active.take_slots(task);
+            }
+        }
         self.by_id.remove(active.chain.run());
         self.dirty.remove(&key);
         self.awaiting_slots.remove(&key);

@@ -65,10 +65,9 @@ pub(crate) struct Slot {
 /// A lock that is held until this is dropped.
 #[derive(Debug)]
 pub(crate) enum LockGuard {
-    // The name goes before the lock.
     File {
-        holder: File,
-        _lock: File,
+        holder: Arc<File>,
+        lock: Arc<File>,
     },
     Process {
         slot: Arc<Slot>,
@@ -78,8 +77,13 @@ pub(crate) enum LockGuard {
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        if let Self::Process { slot, .. } = self {
-            slot.name(None);
+        match self {
+            // A process that has inherited the files does not hold the lock any longer. The name goes first.
+            Self::File { holder, lock } => {
+                let _ = holder.unlock();
+                let _ = lock.unlock();
+            }
+            Self::Process { slot, .. } => slot.name(None),
         }
     }
 }
@@ -92,6 +96,7 @@ impl LockGuard {
     pub(crate) fn name(&mut self, run: &str) -> io::Result<()> {
         match self {
             Self::File { holder, .. } => {
+                let mut holder: &File = holder;
                 holder.set_len(0)?;
                 holder.rewind()?;
                 write!(holder, "{run}")
@@ -100,6 +105,17 @@ impl LockGuard {
                 slot.name(Some(run.to_owned()));
                 Ok(())
             }
+        }
+    }
+}
+
+impl LockGuard {
+    /// The files of the lock. If this process is killed, the lock is held until the processes that have inherited
+    /// them have ended.
+    pub(crate) fn files(&self) -> Vec<Arc<File>> {
+        match self {
+            Self::File { holder, lock } => vec![Arc::clone(holder), Arc::clone(lock)],
+            Self::Process { .. } => Vec::new(),
         }
     }
 }
@@ -242,8 +258,8 @@ impl Owners {
         let holder = self.open_file(&self.holder_file_of(name))?;
         lock_blocking(&holder)?;
         Ok(LockGuard::File {
-            holder,
-            _lock: lock,
+            holder: Arc::new(holder),
+            lock: Arc::new(lock),
         })
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use zeph_executor::closure::from_fn;
 use zeph_executor::{Registry, TaskOutput};
 use zeph_graph::{RunEnd, RunState, Task, TaskGraph};
-use zeph_memory::{MemoryStore, RawGraphStore};
+use zeph_memory::{FaultyStore, MemoryStore, Op, RawGraphStore, StoreFault};
 use zeph_runtime::{Engine, Owners, RunHandle, Submission};
 
 /// Attempts that wait for a permit each, and count how many of them are there at once.
@@ -66,18 +66,23 @@ fn work(name: &str, slots: u32) -> Submission {
     Submission::new(graph).name(name.parse().expect("a good name"))
 }
 
+async fn engine(
+    store: Arc<dyn RawGraphStore>,
+    body: &Body,
+    folder: Option<&tempfile::TempDir>,
+) -> Engine {
+    let mut builder = Engine::builder(store).registry(body.registry());
+    if let Some(folder) = folder {
+        builder = builder.owners(Owners::beside(&folder.path().join("runs.db")));
+    }
+    builder.start().await.expect("starts")
+}
+
 async fn engines(body: &Body, folder: Option<&tempfile::TempDir>) -> [Engine; 2] {
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
-    let start = async |store: &Arc<dyn RawGraphStore>| {
-        let mut builder = Engine::builder(Arc::clone(store)).registry(body.registry());
-        if let Some(folder) = folder {
-            builder = builder.owners(Owners::beside(&folder.path().join("runs.db")));
-        }
-        builder.start().await.expect("starts")
-    };
-    let first = start(&store).await;
+    let first = engine(Arc::clone(&store), body, folder).await;
     let second = match folder {
-        Some(_) => start(&store).await,
+        Some(_) => engine(store, body, folder).await,
         None => first.clone(),
     };
     [first, second]
@@ -168,4 +173,48 @@ async fn a_process_with_much_to_do_lets_another_one_have_its_turn() {
         assert_eq!(report.end(), Some(RunEnd::Completed));
     }
     assert_eq!(body.most.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_run_counts_with_its_own_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for folder in [None, Some(&folder)] {
+        let body = Body::new();
+        let [first, second] = engines(&body, folder).await;
+        let one = submit(&first, work("one", 1)).await;
+        body.started(1).await;
+        // It has the turn, and waits for the only slot that it may use.
+        let other = submit(&first, work("other", 1)).await;
+        let two = submit(&second, work("two", 2)).await;
+        body.started(1).await;
+        assert_eq!(two.snapshot().counts.in_flight(), 1);
+        body.permits.add_permits(9);
+        for run in [&one, &other, &two] {
+            let report = run.wait().await.expect("ends");
+            assert_eq!(report.end(), Some(RunEnd::Completed));
+        }
+        assert_eq!(body.most.load(Ordering::SeqCst), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_of_a_run_that_was_cut_off_keeps_its_slot_until_it_has_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let body = Body::new();
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let engine = engine(store.clone(), &body, Some(&folder)).await;
+    let run = submit(&engine, work("cut-off", 1)).await;
+    body.started(1).await;
+    store.fail_next(Op::Commit, StoreFault::Before);
+    run.pause().await.expect_err("is not saved");
+    let report = run.wait().await.expect("is cut off");
+    assert!(report.error.is_some(), "{report:?}");
+    // The engine has unloaded the run, and its attempt has the grace to end.
+    run.pause().await.expect_err("is gone");
+    let owners = Owners::beside(&folder.path().join("runs.db"));
+    assert_eq!(owners.lane_holders("gpu", 1), ["cut-off"]);
+    body.permits.add_permits(1);
+    while !owners.lane_holders("gpu", 1).is_empty() {
+        tokio::task::yield_now().await;
+    }
 }

@@ -24,6 +24,8 @@ pub(crate) struct SharedLane {
     pub(crate) id: LaneId,
     pub(crate) slots: u32,
     pub(crate) holders: Vec<String>,
+    /// Another run, which takes the slot that is freed next.
+    pub(crate) next: Option<String>,
 }
 
 impl SharedLane {
@@ -34,23 +36,46 @@ impl SharedLane {
             id,
             slots: lane.capacity,
             holders: owners.lane_holders(&lane.name, lane.capacity),
+            next: owners
+                .lane_turn(&lane.name)
+                .filter(|next| next != view.run.as_str()),
         };
         shared.map(lane).collect()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.holders.len() as u64 >= u64::from(self.slots)
+    /// Whether a task of the run cannot have a slot at once.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.holders.len() as u64 >= u64::from(self.slots) || self.next.is_some()
     }
 
-    /// `2 of 2 used by runs a, b`.
+    /// The run to look at: one that uses a slot, or the one that is next.
+    pub(crate) fn because(&self) -> Option<&str> {
+        self.holders
+            .first()
+            .or(self.next.as_ref())
+            .map(String::as_str)
+    }
+
+    /// `2 of 2 used by runs a, b; run c is next`.
     pub(crate) fn words(&self) -> String {
         let mut runs: Vec<&str> = self.holders.iter().map(String::as_str).collect();
         runs.sort_unstable();
         runs.dedup();
         let runs: Vec<_> = runs.into_iter().map(zeph_common::escape_terminal).collect();
-        let plural = if runs.len() == 1 { "run" } else { "runs" };
         let (used, slots) = (self.holders.len(), self.slots);
-        format!("{used} of {slots} used by {plural} {}", runs.join(", "))
+        let mut text = format!("{used} of {slots} used");
+        match &*runs {
+            [] => {}
+            [run] => text.push_str(&format!(" by run {run}")),
+            runs => text.push_str(&format!(" by runs {}", runs.join(", "))),
+        }
+        if let Some(next) = &self.next {
+            text.push_str(&format!(
+                "; run {} is next",
+                zeph_common::escape_terminal(next)
+            ));
+        }
+        text
     }
 }
 

@@ -1,5 +1,7 @@
 //! Shared lanes: between processes, also when one of them is killed.
 
+use std::process::Command;
+
 use super::goal::json_of;
 use super::support::{Scene, code};
 
@@ -36,16 +38,62 @@ fn a_slot_passes_between_processes_also_after_a_kill() {
     assert_eq!(code(&scene.zeph(&["cancel", "3"])), 0);
     assert_eq!(code(&third.wait()), 3);
 
+    // The command that outlives its run keeps its slot.
     first.signal("KILL");
     first.wait();
-    let next = scene.open_gate(2);
-    // The command that outlived its run.
+    let why = scene.zeph(&["why", "2", "work"]);
+    assert!(why.out.contains(wanted), "{why:?}");
     scene.write(gate);
+    let next = scene.open_gate(2);
     scene.write(next);
     let second = second.wait();
     assert_eq!(code(&second), 0, "{second:?}");
     let log = scene.log();
-    assert!(log.contains(&"begin 2".to_owned()), "{log:?}");
+    assert_eq!(log, ["begin 1", "begin 2", "end 1", "end 2"]);
+}
+
+/// The lock of a slot is released with the attempt, although a process that it left behind has inherited it.
+#[test]
+fn a_process_that_a_command_leaves_behind_uses_no_slot() {
+    let left = "setsid sleep 600 > /dev/null 2>&1 < /dev/null & echo $! >> left; read line";
+    let scene = Scene::new(&PLAN.replace("read line", left));
+    scene.gates(2);
+    for run in [1, 2] {
+        let started = scene.start(&["run", "plan.toml", "--name", &run.to_string()]);
+        scene.pass_gate(run);
+        let ended = started.wait();
+        assert_eq!(code(&ended), 0, "{ended:?}");
+    }
+    let left = std::fs::read_to_string(scene.path("left")).unwrap();
+    for process in left.lines() {
+        let killed = Command::new("kill").arg(process).status();
+        assert!(killed.unwrap().success(), "it was alive");
+    }
+}
+
+#[test]
+fn a_process_that_is_stopped_when_it_is_next_does_not_stop_the_others() {
+    let scene = Scene::new(PLAN);
+    scene.gates(3);
+    let first = scene.start(&["run", "plan.toml", "--name", "1"]);
+    let gate = scene.open_gate(1);
+    let mut second = scene.start(&["run", "plan.toml", "--name", "2", "--json"]);
+    second.until("task_ready");
+    second.signal("STOP");
+    let mut third = scene.start(&["run", "plan.toml", "--name", "3", "--json"]);
+    third.until("task_ready");
+    let why = scene.zeph(&["why", "3", "work"]);
+    let wanted = "(1 of 1 used by run 1; run 2 is next)";
+    assert!(why.out.contains(wanted), "{why:?}");
+    scene.write(gate);
+    assert_eq!(code(&first.wait()), 0);
+    scene.pass_gate(3);
+    let third = third.wait();
+    assert_eq!(code(&third), 0, "{third:?}");
+    second.signal("CONT");
+    scene.pass_gate(2);
+    let second = second.wait();
+    assert_eq!(code(&second), 0, "{second:?}");
 }
 
 #[test]

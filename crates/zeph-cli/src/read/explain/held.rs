@@ -16,7 +16,7 @@ pub(crate) enum Blocked {
     Here(Held),
     /// The run waits for another one of its group.
     Group,
-    /// All slots of its shared lane are used, by runs of any process.
+    /// All slots of its shared lane are used, by runs of any process, or another run is next.
     SharedLane(LaneId),
 }
 
@@ -31,11 +31,11 @@ pub(crate) fn blocked(view: &RunView, outside: &Outside, task: TaskId) -> Blocke
     }
     let used = &view.graph().task(task).rules().lanes;
     let is_of_task = |lane: &&SharedLane| used.iter().any(|used| used.lane == lane.id);
-    let full = outside
+    let taken = outside
         .lanes
         .iter()
-        .find(|lane| lane.is_full() && is_of_task(lane));
-    match full {
+        .find(|lane| lane.is_taken() && is_of_task(lane));
+    match taken {
         Some(lane) if held == Held::Nothing => Blocked::SharedLane(lane.id),
         Some(_) | None => Blocked::Here(held),
     }
@@ -74,11 +74,8 @@ pub(super) fn reason(view: &RunView, outside: &Outside, task: TaskId) -> Reason 
         }
         (Blocked::SharedLane(id), _) => {
             let lane = outside.lanes.iter().find(|lane| lane.id == id);
-            let holder = lane.and_then(|lane| lane.holders.first());
-            (
-                "shared_lane",
-                holder.map(|holder| command(&["status", holder])),
-            )
+            let run = lane.and_then(SharedLane::because);
+            ("shared_lane", run.map(|run| command(&["status", run])))
         }
     };
     Reason::new(code, text).next(next)

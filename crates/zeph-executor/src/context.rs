@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use zeph_graph::{Attempt, RunEnd, RunId, TaskId};
 
-use crate::{Journal, LogStream, Logs, NoJournal, NoProgress, Progress, Stop};
+use crate::{Journal, LogStream, Logs, NoJournal, NoProgress, Progress, Purpose, Stop};
 
 /// The attempt that an executor runs: its identity, its cancellation, and where it reports.
 ///
@@ -42,6 +42,7 @@ struct Inner {
     outcome: Option<RunEnd>,
     approved: bool,
     inherited: Vec<Arc<File>>,
+    purpose: Purpose,
 }
 
 impl TaskContext {
@@ -68,6 +69,7 @@ impl TaskContext {
             outcome: None,
             approved: false,
             inherited: Vec::new(),
+            purpose: Purpose::default(),
         })
     }
 
@@ -165,6 +167,12 @@ impl TaskContext {
         &self.0.inherited
     }
 
+    /// What the task is for: the goal of the run, and the tasks that depend on this one.
+    #[must_use]
+    pub fn purpose(&self) -> &Purpose {
+        &self.0.purpose
+    }
+
     /// Reports that the attempt is alive, as output and progress do: its idle time-out begins anew.
     ///
     /// An executor that can be silent for a long time should call it about every 30 s.
@@ -230,6 +238,12 @@ impl TaskContextBuilder {
     /// Sets how the run went so far, for a finalizer. Default: none.
     pub fn outcome(mut self, outcome: Option<RunEnd>) -> Self {
         self.0.outcome = outcome;
+        self
+    }
+
+    /// Sets the purpose of the task. Default: unknown.
+    pub fn purpose(mut self, purpose: Purpose) -> Self {
+        self.0.purpose = purpose;
         self
     }
 

@@ -26,6 +26,7 @@ mod executor;
 mod journal;
 mod logs;
 mod output;
+mod purpose;
 mod record;
 mod registry;
 mod stop;
@@ -41,6 +42,7 @@ pub use executor::{EndReason, Executor, Item, Parent, ParentState, Prepared, Tas
 pub use journal::{Journal, NoJournal, Note, NoteKind, Proposal, Redact};
 pub use logs::{DEFAULT_LOG_BYTES, LogStream, Logs, NoProgress, Progress};
 pub use output::{MAX_BLOB_BYTES, MAX_VALUE_BYTES, ResultKey, TaskOutput, check_value_size};
+pub use purpose::{Dependant, Purpose};
 pub use record::TaskErrorRecord;
 pub use registry::{AlreadyRegistered, Registry};
 pub use stop::Stop;

@@ -79,7 +79,10 @@ fn an_agent_is_reported_its_task() {
     check(
         "agent_task",
         PromptName::AgentTask,
-        json!({ "prompt": "Group them.", "parents": parents }),
+        json!({
+            "goal": "Report", "prompt": "Group them.", "parents": parents,
+            "readers": ["join", "chart-2"], "answers": true,
+        }),
     );
 }
 

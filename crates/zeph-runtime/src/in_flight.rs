@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
-use zeph_executor::{Logs, Redact, Stop, TaskContext};
-use zeph_graph::{Attempt, RunState, TaskId};
-use zeph_scheduler::{Input, InputOutcome};
+use zeph_executor::{Dependant, Logs, Purpose, Redact, Stop, TaskContext};
+use zeph_graph::{Attempt, RunState, TaskId, Work};
+use zeph_scheduler::{Input, InputOutcome, Scheduler};
 
 use crate::active_run::AttemptHandle;
 use crate::attempt::{AttemptJob, JobError, JobResult};
@@ -78,6 +78,7 @@ impl Core {
         let approved = graph.task(of).rules().approve.is_some();
         let context = TaskContext::builder(active.chain.run().clone(), task, &*name, attempt)
             .approved(approved)
+            .purpose(purpose(&active.scheduler, task))
             .stop(&stop)
             .grace(executor_grace(active.scheduler.policy().cancel_grace))
             .logs(&logs)
@@ -318,6 +319,28 @@ impl Core {
         // A caller that gets the report may start the next run of the group.
         drop(active.group);
         active.done.send_replace(Some(Arc::new(report)));
+    }
+}
+
+/// What a task is for. Cost: its first dependants.
+fn purpose(scheduler: &Scheduler, task: TaskId) -> Purpose {
+    let graph = scheduler.graph();
+    let dependants = scheduler
+        .children(task)
+        .iter()
+        .take(Purpose::MAX_DEPENDANTS);
+    let dependants = dependants.map(|&child| {
+        let child = graph.task(child);
+        let action = match child.work() {
+            Work::Action { name, .. } => Some(name.to_string()),
+            Work::Milestone | Work::Question(_) => None,
+        };
+        let name = child.name().to_owned();
+        Dependant { name, action }
+    });
+    Purpose {
+        goal: graph.metadata().get("goal").cloned(),
+        dependants: dependants.collect(),
     }
 }
 

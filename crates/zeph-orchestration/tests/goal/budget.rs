@@ -2,6 +2,7 @@
 
 use zeph_graph::{Fault, OverBudget};
 use zeph_orchestration::executor::Budget;
+use zeph_orchestration::llm::ScriptedProvider;
 use zeph_orchestration::planner::answer::WrittenBy;
 use zeph_orchestration::{OrchestratorBuilder, RunEnd, RunState, TaskState};
 
@@ -9,19 +10,19 @@ use crate::script::{ANSWER, GOAL, asked, builder, planning_leaves};
 
 /// Planning leaves enough to reserve one of two tasks at a time, and too little for the others.
 const BUDGET: u32 = 20_000;
-const LEFT: u32 = 1_000;
+const LEFT: u32 = 600;
 
 fn tokens(tokens: u64) -> Budget {
     Budget::of_tokens(tokens)
 }
 
 /// One task at a time, so that the rain reserves before the wind.
-fn limited(over: OverBudget) -> OrchestratorBuilder {
+fn limited(model: &ScriptedProvider, over: OverBudget) -> OrchestratorBuilder {
     let policy = zeph_orchestration::Policy {
         max_parallel: std::num::NonZeroU32::MIN,
         ..Default::default()
     };
-    builder(&planning_leaves(LEFT, BUDGET))
+    builder(model)
         .policy(policy)
         .budget(tokens(BUDGET.into()))
         .over_budget(over)
@@ -43,7 +44,8 @@ fn a_policy_keeps_the_budget_of_an_earlier_or_later_call() {
 
 #[tokio::test]
 async fn at_the_limit_there_is_a_partial_answer_that_says_so() {
-    let orchestrator = limited(OverBudget::Partial).build().unwrap();
+    let model = planning_leaves(LEFT, BUDGET);
+    let orchestrator = limited(&model, OverBudget::Partial).build().unwrap();
     let report = orchestrator.run(GOAL).await.unwrap().into_results();
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     assert!(
@@ -76,8 +78,7 @@ async fn at_the_limit_there_is_a_partial_answer_that_says_so() {
 #[tokio::test]
 async fn a_higher_budget_and_a_word_let_the_run_go_on() {
     let model = planning_leaves(LEFT, BUDGET);
-    let orchestrator = builder(&model).budget(tokens(BUDGET.into()));
-    let orchestrator = orchestrator.build().unwrap();
+    let orchestrator = limited(&model, OverBudget::Ask).build().unwrap();
     let report = orchestrator.run(GOAL).await.unwrap().into_results();
     assert_eq!(report.state, RunState::Suspended);
     let [question] = &report.questions[..] else {

@@ -46,6 +46,15 @@ async fn an_approved_plan_runs_to_an_answer() {
     assert!(report.spent.tokens > 0);
     assert_eq!(questions.lock().unwrap().len(), 1);
     assert!(model.violations().is_empty(), "{:?}", model.violations());
+    let requests = model.requests();
+    let mut prompts = requests.iter().filter_map(|one| one.messages.last());
+    let begin = format!("Goal of the whole run:\n{GOAL}\n");
+    let rain = prompts.find(|one| one.text().starts_with(&begin));
+    let text = rain.map_or("", |one| one.text());
+    assert!(
+        text.contains("Your result is for the task report"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -15,6 +15,9 @@ use crate::LlmContext;
 use crate::call::ModelClient;
 use crate::prompt_budget::{MESSAGE_TOKENS, PromptBudget, Section};
 
+/// What the model gets in the last turn, in which it cannot call tools.
+const LAST_TURN: &str = "This is your last turn, and you cannot call tools any more. Give your final answer now, from what you have. Say what is missing.";
+
 /// The number of messages at the start: the system message and the task.
 const OPENING: usize = 2;
 
@@ -27,6 +30,8 @@ pub(super) struct Conversation<'a> {
     pub(super) tools: ToolCalls<'a>,
     pub(super) format: &'a OutputFormat,
     pub(super) messages: Vec<Message>,
+    /// Whether the system message explains the delimiters of untrusted text.
+    pub(super) has_preamble: bool,
     /// The most tokens of one answer.
     pub(super) max_output: u32,
     /// The most tokens of one request.
@@ -118,7 +123,10 @@ impl Conversation<'_> {
 
     /// Asks for another answer in the next turn, if the limits have room for the question.
     fn ask_for_another(&mut self, defect: Defect, reply: &LlmResponse) -> bool {
-        let question = defect.question(reply, self.max_output, self.context.sanitizer());
+        let mut question = defect.question(reply, self.max_output, self.context.sanitizer());
+        if defect == Defect::Refused {
+            question = self.explained(question);
+        }
         self.messages.push(Message::user(question));
         let count = |text: &str| self.client.count(text);
         let tokens = self.client.count_request(&self.request()) + self.format.tokens(&count);
@@ -146,6 +154,7 @@ impl Conversation<'_> {
         let mut request = self.request();
         if last && !self.tools.is_empty() {
             request.tool_choice = ToolChoice::None;
+            request.messages.push(Message::user(LAST_TURN));
         }
         self.send(turn, request).await
     }
@@ -238,6 +247,15 @@ impl Conversation<'_> {
         })
     }
 
+    /// A message with untrusted text after the meaning of the delimiters, unless the system message has it.
+    fn explained(&self, message: String) -> String {
+        let preamble = self.context.sanitizer().preamble();
+        if self.has_preamble || preamble.is_empty() {
+            return message;
+        }
+        format!("{preamble}\n\n{message}")
+    }
+
     /// The message that asks for a correction: the model's answer and its problems.
     async fn correction(&self, problems: &[String], text: &str, budget: u64) -> String {
         let mut message = String::from("Your last answer does not have the required format:\n");
@@ -253,12 +271,13 @@ impl Conversation<'_> {
             count: &count,
             max_section: u64::from(self.max_output),
         };
-        let left = budget.saturating_sub(count(&message) + MESSAGE_TOKENS);
+        let used = count(&message) + count(self.context.sanitizer().preamble());
+        let left = budget.saturating_sub(used + MESSAGE_TOKENS);
         let section = Section::new("your last answer", text);
         let measured = prompt.measure(vec![section]).await;
         for shown in prompt.share(&measured, left).await {
             message = format!("You wrote:\n{}\n\n{message}", shown.text);
         }
-        message
+        self.explained(message)
     }
 }

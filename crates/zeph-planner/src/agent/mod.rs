@@ -40,8 +40,9 @@ use tool_calls::ToolCalls;
 /// 1. The agent: the one that the task names, else the router's choice. Without any agents the default
 ///    agent does the task, so that a plain prompt needs no definition. The choice is a note of kind
 ///    `route`.
-/// 2. The prompt: the agent's prompt, the task's prompt, and the end and the output of each parent,
-///    sanitized, within the agent's `max_input_tokens` by water-filling. Each cut is marked.
+/// 2. The prompt: the agent's prompt, the goal of the run, the task's prompt, the end and the output of each
+///    parent or the reason for a missing one, and the tasks that get the result. Outputs and reasons are
+///    sanitized, and are within the agent's `max_input_tokens` by water-filling. Each cut is marked.
 /// 3. The tools: those that the definition, the task and the host allow. The model sees an error if it
 ///    calls another tool or gives unsuitable arguments. Each call is a note of kind `tool`; results are
 ///    sanitized and limited.
@@ -156,7 +157,14 @@ impl AgentExecutor {
             count(&serde_json::to_string(&tools.specs()).unwrap_or_default())
         };
         let room = max_input.saturating_sub(specs + format.tokens(&count));
-        let opening = prompt::open(context, agent, params, output, input, &count, room).await;
+        let shown = prompt::Shown {
+            params,
+            output,
+            input,
+            purpose: cx.purpose(),
+            has_tools: !tools.is_empty(),
+        };
+        let opening = prompt::open(context, agent, &shown, &count, room).await;
         let note = RouteNote {
             agent: Some(agent.name.clone()),
             provider: Some(client.provider().name().to_owned()),
@@ -164,9 +172,10 @@ impl AgentExecutor {
             parents: opening
                 .as_ref()
                 .map_or(Vec::new(), |opening| opening.shown.clone()),
+            purpose: cx.purpose().clone(),
         };
         note.write(cx).await?;
-        let messages = opening?.messages;
+        let opening = opening?;
         let conversation = Conversation {
             context,
             cx,
@@ -174,7 +183,8 @@ impl AgentExecutor {
             client: &client,
             tools,
             format: &format,
-            messages,
+            messages: opening.messages,
+            has_preamble: opening.has_preamble,
             max_output,
             max_input,
             cut_text: None,

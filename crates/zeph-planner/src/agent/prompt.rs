@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use zeph_common::{Boundary, escape_terminal, truncate};
-use zeph_executor::{EndReason, Parent, ParentState, TaskError, TaskInput};
+use zeph_common::{Boundary, escape_terminal, plain_text, truncate};
+use zeph_executor::{Dependant, EndReason, Parent, ParentState, Purpose, TaskError, TaskInput};
 use zeph_llm::Message;
 use zeph_sanitizer::Change;
 use zeph_subagent::{AgentOutput, SubAgentDef};
@@ -14,6 +14,7 @@ use super::ask_again::is_cut_off;
 use super::errors;
 use super::params::AgentParams;
 use crate::LlmContext;
+use crate::answer::AnswerExecutor;
 use crate::prompt_budget::{
     FitError, MESSAGE_TOKENS, PromptBudget, Section, SectionText, value_text,
 };
@@ -22,7 +23,18 @@ use crate::prompts::PromptName;
 /// The first messages, and what they show of the parents' results.
 pub(super) struct Opening {
     pub(super) messages: Vec<Message>,
+    /// Whether the system message explains the delimiters of untrusted text.
+    pub(super) has_preamble: bool,
     pub(super) shown: Vec<ParentShown>,
+}
+
+/// What the first messages are made from.
+pub(super) struct Shown<'a> {
+    pub(super) params: &'a AgentParams,
+    pub(super) output: &'a AgentOutput,
+    pub(super) input: &'a TaskInput,
+    pub(super) purpose: &'a Purpose,
+    pub(super) has_tools: bool,
 }
 
 /// A parent as the prompt shows it.
@@ -52,14 +64,20 @@ pub struct ParentShown {
 pub(super) async fn open(
     context: &LlmContext,
     agent: &SubAgentDef,
-    params: &AgentParams,
-    output: &AgentOutput,
-    input: &TaskInput,
+    from: &Shown<'_>,
     count: &(dyn Fn(&str) -> u64 + Sync),
     budget: u64,
 ) -> Result<Opening, TaskError> {
-    let parents = parents(params, input)?;
-    let system = system(context, agent, output)?;
+    let params = from.params;
+    let parents = parents(params, from.input)?;
+    // Results of tools are untrusted too.
+    let is_explained = from.has_tools || parents.iter().any(|(_, one)| parent_text(one).is_some());
+    let preamble = if is_explained {
+        context.sanitizer().preamble()
+    } else {
+        ""
+    };
+    let system = system(context, agent, from.output, preamble)?;
     let prompt = PromptBudget {
         sanitizer: context.sanitizer(),
         count,
@@ -70,15 +88,24 @@ pub(super) async fn open(
         .filter_map(|(name, parent)| Some(Section::new(*name, parent_text(parent)?)));
     let sections = prompt.measure(sections.collect()).await;
     let system_tokens = count(&system) + 2 * MESSAGE_TOKENS;
-    let render = |texts: &[SectionText]| user(context, params, &parents, texts);
     let left = budget.saturating_sub(system_tokens);
-    let fitted = prompt.fit(&sections, left, render).await;
+    let render = |texts: &[SectionText]| user(context, params, from.purpose, &parents, texts);
+    let fitted = match prompt.fit(&sections, left, render).await {
+        Err(FitError::TooLong(_)) if !from.purpose.is_empty() => {
+            // The task itself is more important than what it is for.
+            let none = Purpose::default();
+            let render = |texts: &[SectionText]| user(context, params, &none, &parents, texts);
+            prompt.fit(&sections, left, render).await
+        }
+        fitted => fitted,
+    };
     let fitted = fitted.map_err(|error| match error {
         FitError::TooLong(tokens) => errors::prompt_too_long(system_tokens + tokens, budget),
         FitError::Render(error) => error,
     })?;
     Ok(Opening {
         messages: vec![Message::system(system), Message::user(fitted.prompt)],
+        has_preamble: is_explained,
         shown: shown(&parents, &fitted.sections),
     })
 }
@@ -103,6 +130,7 @@ fn system(
     context: &LlmContext,
     agent: &SubAgentDef,
     output: &AgentOutput,
+    preamble: &str,
 ) -> Result<String, TaskError> {
     let word = match output {
         AgentOutput::Text => "text",
@@ -111,7 +139,7 @@ fn system(
     };
     let values = json!({
         "agent": { "name": agent.name, "description": agent.description, "prompt": agent.prompt },
-        "preamble": context.sanitizer().preamble(),
+        "preamble": preamble,
         "output": word,
     });
     context.prompt(PromptName::Agent, &values)
@@ -156,9 +184,17 @@ fn with_texts<'a>(
 fn user(
     context: &LlmContext,
     params: &AgentParams,
+    purpose: &Purpose,
     parents: &[(&str, &Parent)],
     texts: &[SectionText],
 ) -> Result<String, TaskError> {
+    const MAX_GOAL_BYTES: usize = 4_000;
+    let goal = purpose.goal.as_deref().map(plain_text);
+    let goal = goal.map(|goal| truncate(&goal.text, MAX_GOAL_BYTES, Boundary::Word).to_string());
+    let is_answer = |one: &&Dependant| one.action.as_deref() == Some(AnswerExecutor::ACTION);
+    let dependants = &purpose.dependants;
+    let readers = dependants.iter().filter(|one| !is_answer(one));
+    let readers: Vec<_> = readers.map(|one| escape_terminal(&one.name)).collect();
     let parents = with_texts(parents, texts).map(|(name, parent, text)| {
         json!({
             "name": escape_terminal(name),
@@ -169,7 +205,13 @@ fn user(
         })
     });
     let parents: Vec<_> = parents.collect();
-    let values = json!({ "prompt": params.prompt, "parents": parents });
+    let values = json!({
+        "goal": goal,
+        "prompt": params.prompt,
+        "parents": parents,
+        "readers": readers,
+        "answers": dependants.iter().any(|one| is_answer(&one)),
+    });
     context.prompt(PromptName::AgentTask, &values)
 }
 

@@ -87,7 +87,7 @@ impl Tools {
         let spec = ToolSpec {
             name: tool.name().to_owned(),
             description: tool.description().to_owned(),
-            parameters: tool.parameters(),
+            parameters: plain_schema(tool.parameters()),
         };
         let name = spec.name.clone();
         if !is_tool_name(&name) {
@@ -162,6 +162,42 @@ impl RegisteredTool {
     }
 }
 
+/// A schema without what generators add and no model needs: `$schema`, `title`, and the formats of numbers of
+/// programming languages. Not recursive, since a foreign tool may nest its schema deeply.
+fn plain_schema(mut schema: Value) -> Value {
+    const NUMBERS: [&str; 12] = [
+        "int8", "int16", "int32", "int64", "int", "uint8", "uint16", "uint32", "uint64", "uint",
+        "float", "double",
+    ];
+    // The values of these keys are objects whose keys are names.
+    const NAMES: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
+    // The values of these keys are data.
+    const DATA: [&str; 4] = ["default", "const", "enum", "examples"];
+    let mut open = vec![(&mut schema, false)];
+    while let Some((value, has_names)) = open.pop() {
+        match value {
+            Value::Object(fields) => {
+                if !has_names {
+                    fields.remove("$schema");
+                    fields.remove("title");
+                    let format = fields.get("format").and_then(Value::as_str);
+                    if format.is_some_and(|format| NUMBERS.contains(&format)) {
+                        fields.remove("format");
+                    }
+                }
+                for (key, value) in fields {
+                    if has_names || !DATA.contains(&key.as_str()) {
+                        open.push((value, !has_names && NAMES.contains(&key.as_str())));
+                    }
+                }
+            }
+            Value::Array(items) => open.extend(items.iter_mut().map(|item| (item, false))),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    schema
+}
+
 fn compile(spec: &ToolSpec) -> Result<AnswerSchema, String> {
     let kind = spec.parameters.get("type");
     if kind.is_none_or(|kind| kind != "object") {
@@ -228,6 +264,34 @@ mod tests {
             assert_eq!(error(&mut tools, "other", schema), like(bad));
         }
         assert_eq!(tools.names().collect::<Vec<_>>(), ["read_file"]);
+    }
+
+    #[test]
+    fn a_model_sees_a_schema_without_noise() {
+        let schema = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": "Read",
+            "type": "object",
+            "properties": {
+                "title": { "type": "string", "title": "Title", "format": "date" },
+                "lines": { "type": ["integer", "null"], "format": "uint32", "minimum": 0 },
+                "any": { "anyOf": [{ "title": "A", "const": { "title": "kept" } }] },
+            },
+            "required": ["title"],
+        });
+        let wanted = json!({
+            "type": "object",
+            "properties": {
+                "title": { "type": "string", "format": "date" },
+                "lines": { "type": ["integer", "null"], "minimum": 0 },
+                "any": { "anyOf": [{ "const": { "title": "kept" } }] },
+            },
+            "required": ["title"],
+        });
+        let mut tools = Tools::new();
+        assert_eq!(tools.add(Fixed("read", schema)), Ok(()));
+        let shown = tools.get("read").map(|known| &known.spec.parameters);
+        assert_eq!(shown, Some(&wanted));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The choice of the agent for a task, and its note.
 
 use serde::{Deserialize, Serialize};
-use zeph_executor::{Note, NoteKind, TaskContext, TaskError};
+use zeph_executor::{Note, NoteKind, Purpose, TaskContext, TaskError};
 use zeph_subagent::router::Decision;
 use zeph_subagent::{Route, RouteRequest, SubAgentDef};
 
@@ -22,6 +22,9 @@ pub struct RouteNote {
     pub route: Option<Route>,
     /// The task's parents as the prompt shows them.
     pub parents: Vec<ParentShown>,
+    /// What the task is for, as the prompt tells it.
+    #[serde(default, skip_serializing_if = "Purpose::is_empty")]
+    pub purpose: Purpose,
 }
 
 /// The chosen agent.

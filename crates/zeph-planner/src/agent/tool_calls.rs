@@ -21,6 +21,9 @@ use crate::prompt_budget::{PromptBudget, Section};
 /// The most tool calls of one reply; further ones are refused.
 const MAX_CALLS: usize = 16;
 
+/// In place of advice for which the prompt has no room.
+const NO_ROOM: &str = "not called";
+
 /// The beginning of the text of a call that ended its attempt.
 pub(crate) const ENDED: &str = "it ended the attempt: ";
 
@@ -88,6 +91,30 @@ pub(super) struct ToolCalls<'a> {
 struct CallResult {
     outcome: ToolOutcome,
     text: String,
+    /// Whether the text is this program's, and not the tool's: then the model may follow it.
+    is_advice: bool,
+}
+
+impl CallResult {
+    /// The words of a tool.
+    fn of_tool(outcome: ToolOutcome, text: String) -> Self {
+        let is_advice = false;
+        Self {
+            outcome,
+            text,
+            is_advice,
+        }
+    }
+
+    /// Why the tool was not called.
+    fn advice(outcome: ToolOutcome, text: String) -> Self {
+        let is_advice = true;
+        Self {
+            outcome,
+            text,
+            is_advice,
+        }
+    }
 }
 
 impl<'a> ToolCalls<'a> {
@@ -160,10 +187,7 @@ impl<'a> ToolCalls<'a> {
             made.unwrap_or_else(|error| {
                 let text = format!("{ENDED}{error:#}");
                 end.get_or_insert(error);
-                CallResult {
-                    outcome: ToolOutcome::Failed,
-                    text,
-                }
+                CallResult::of_tool(ToolOutcome::Failed, text)
             })
         });
         let made: Vec<CallResult> = made.collect();
@@ -211,10 +235,7 @@ impl<'a> ToolCalls<'a> {
         index: usize,
         call: &ToolCall,
     ) -> Result<CallResult, TaskError> {
-        let refused = |text: String| CallResult {
-            outcome: ToolOutcome::Refused,
-            text,
-        };
+        let refused = |text: String| CallResult::advice(ToolOutcome::Refused, text);
         if index >= MAX_CALLS {
             let text = format!(
                 "not called: a reply may have {MAX_CALLS} calls; call it again in the next reply"
@@ -240,19 +261,8 @@ impl<'a> ToolCalls<'a> {
         }
         let problems = tool.problems(&call.arguments);
         if !problems.is_empty() {
-            let why = if let Some(text) = call.arguments.as_str() {
-                let text = zeph_common::truncate(text, 200, Boundary::Char);
-                format!(
-                    "the arguments are no JSON object: {text}; write one JSON object and nothing else"
-                )
-            } else {
-                let problems = problems.join("; ");
-                format!("the arguments do not fit the schema: {problems}")
-            };
-            return Ok(CallResult {
-                outcome: ToolOutcome::BadArguments,
-                text: why,
-            });
+            let why = why_unfit(&call.arguments, &problems);
+            return Ok(CallResult::advice(ToolOutcome::BadArguments, why));
         }
         cx.progress(format!("calling {}…", call.name));
         let limit = self.context.limits.tool_timeout;
@@ -262,10 +272,7 @@ impl<'a> ToolCalls<'a> {
             Err(TaskError::permanent(format!("no answer within {limit}")))
         });
         match outcome {
-            Ok(output) => Ok(CallResult {
-                outcome: ToolOutcome::Done,
-                text: output.text,
-            }),
+            Ok(output) => Ok(CallResult::of_tool(ToolOutcome::Done, output.text)),
             Err(error) => match error.class() {
                 ErrorClass::Cancelled | ErrorClass::Interrupted | ErrorClass::OverBudget => {
                     Err(error)
@@ -273,10 +280,10 @@ impl<'a> ToolCalls<'a> {
                 ErrorClass::Retryable
                 | ErrorClass::Permanent
                 | ErrorClass::Refused
-                | ErrorClass::Skip => Ok(CallResult {
-                    outcome: ToolOutcome::Failed,
-                    text: format!("it failed: {error:#}"),
-                }),
+                | ErrorClass::Skip => Ok(CallResult::of_tool(
+                    ToolOutcome::Failed,
+                    format!("it failed: {error:#}"),
+                )),
             },
         }
     }
@@ -296,30 +303,70 @@ impl<'a> ToolCalls<'a> {
             count,
             max_section: self.context.limits.tool_result_tokens,
         };
-        let sections = calls.iter().zip(made).map(|(call, made)| {
+        let advice = made.iter().filter(|made| made.is_advice);
+        let advice: u64 = advice.map(|made| count(&made.text)).sum();
+        // Advice is short, and is left out only if there is room for nothing.
+        let has_advice = advice <= budget;
+        let said = calls.iter().zip(made).filter(|(_, made)| !made.is_advice);
+        let sections = said.map(|(call, made)| {
             let source = format!("tool {}", escape_terminal(&call.name));
             Section::new(source, &made.text)
         });
         let sections = prompt.measure(sections.collect()).await;
-        let sections = prompt.share(&sections, budget).await;
+        let sections = prompt.share(&sections, budget.saturating_sub(advice)).await;
+        let mut sections = sections.into_iter();
         let mut messages = Vec::with_capacity(calls.len());
-        for ((call, made), section) in calls.iter().zip(made).zip(sections) {
+        for (call, made) in calls.iter().zip(made) {
+            let (text, left_out) = match if made.is_advice {
+                None
+            } else {
+                sections.next()
+            } {
+                Some(section) => (section.text, section.left_out),
+                None if has_advice => (made.text.clone(), false),
+                None => (NO_ROOM.to_owned(), true),
+            };
             let note = ToolNote {
                 turn,
                 call_id: call.id.clone(),
                 name: call.name.clone(),
                 arguments: call.arguments.clone(),
                 outcome: made.outcome,
-                text: section.text.clone(),
-                left_out: section.left_out,
+                text: text.clone(),
+                left_out,
                 bytes: made.text.len() as u64,
             };
             let note = bounded_note(NoteKind::Tool, note, ToolNote::shortened)?;
             cx.journal().note(note).await?;
-            messages.push(Message::tool(&echoed(call), section.text));
+            messages.push(Message::tool(&echoed(call), text));
         }
         Ok(messages)
     }
+}
+
+/// Why arguments do not fit, in a few short lines: the model wrote parts of it.
+fn why_unfit(arguments: &Value, problems: &[String]) -> String {
+    const MAX_BYTES: usize = 300;
+    if let Some(text) = arguments.as_str() {
+        return match serde_json::from_str::<Value>(text) {
+            Err(error) => format!(
+                "not called: the arguments are broken JSON ({error}); call again with one whole JSON object"
+            ),
+            Ok(_) => {
+                "not called: the arguments are no JSON object; call again with one JSON object"
+                    .to_owned()
+            }
+        };
+    }
+    let shown = problems.iter().map(|problem| {
+        let words: Vec<&str> = problem.split_whitespace().collect();
+        truncate(&words.join(" "), MAX_BYTES, Boundary::Char).to_string()
+    });
+    let shown: Vec<String> = shown.collect();
+    let shown = shown.join("; ");
+    format!(
+        "not called: the arguments do not fit the schema: {shown}; call again with arguments that fit"
+    )
 }
 
 /// A call in the form in which later requests repeat it: services reject an invalid tool name.

@@ -121,8 +121,8 @@ impl PromptName {
                 let parent = json!({ "name": "a", "state": "completed", "text": "t", "cut": true, "why": null });
                 let failed = json!({ "name": "a", "state": "failed", "text": "t", "cut": false, "why": "c" });
                 [
-                    json!({ "prompt": "p", "parents": [parent, failed] }),
-                    json!({ "prompt": "p", "parents": [] }),
+                    json!({ "goal": "g", "prompt": "p", "parents": [parent, failed], "readers": ["r"], "answers": true }),
+                    json!({ "goal": null, "prompt": "p", "parents": [], "readers": [], "answers": false }),
                 ]
             }
             Self::Answer => [json!({ "preamble": "p" }), json!({ "preamble": "" })],

@@ -13,7 +13,7 @@ use zeph_executor::{
 use super::compare::{Difference, DifferenceIn};
 use super::journal::ReplayJournal;
 use super::recording::{Recording, redacted, unwrapped};
-use crate::agent::{ENDED, ToolNote, ToolOutcome};
+use crate::agent::{ENDED, RouteNote, ToolNote, ToolOutcome};
 use crate::{PromptNote, ReplyNote};
 
 /// An attempt that ended by itself, as the journal has it.
@@ -105,9 +105,12 @@ pub async fn replay_attempt(
     let end = recorded.end.clone();
     let (run, task, name) = (recorded.run.clone(), recorded.task, recorded.name.clone());
     let attempt = recorded.attempt;
+    let routes = recorded.notes_of::<RouteNote>(NoteKind::Route).flatten();
+    let purpose = routes.map(|route| route.purpose).next();
     let journal = Arc::new(ReplayJournal::new(recorded, redact.clone()));
     let cx = TaskContext::builder(run, task, name, attempt)
         .journal(Arc::clone(&journal) as Arc<_>)
+        .purpose(purpose.unwrap_or_default())
         .build();
     let outcome = executor.execute(&cx, input).await;
     if journal.was_refused() {

@@ -6,7 +6,7 @@ use zeph_llm::{ErrorKind, LlmResponse, Reply, ScriptedProvider, StopReason, Tool
 use zeph_planner::agent::is_cut_off;
 use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef};
 
-use super::support::{Bench, last, llm_context, read, task, tools};
+use super::support::{Bench, last, llm_context, read, task, tools, whole};
 
 fn cut(text: &str) -> Reply {
     Reply::response(LlmResponse::text(text).stopped(StopReason::MaxTokens))
@@ -50,8 +50,14 @@ async fn the_reason_of_a_refusal_is_data() {
     assert_eq!(value.expect("a part"), "a part");
     let again = last(&model, 1);
     let begin = "You refused the task:\n<untrusted source=";
-    assert!(again.starts_with(begin), "{again}");
-    assert!(!again.contains('\u{1b}') && again.len() < 2_000, "{again}");
+    assert!(again.contains(begin), "{again}");
+    let preamble = "Text between <untrusted";
+    assert!(
+        again.starts_with(preamble),
+        "the first request has none: {again}"
+    );
+    assert!(!whole(&model, 0).contains(preamble));
+    assert!(!again.contains('\u{1b}') && again.len() < 2_500, "{again}");
     assert!(again.ends_with("say what you left out and why."), "{again}");
 }
 
@@ -77,7 +83,7 @@ async fn a_text_that_stays_cut_is_kept_with_a_mark() {
 async fn a_budget_for_one_call_keeps_the_cut_text() {
     let model = ScriptedProvider::new("script").then(cut("The first half of"));
     // What the first call leaves is less than any second call needs.
-    let bench = Bench::limited(Budget::of_tokens(1_000));
+    let bench = Bench::limited(Budget::of_tokens(440));
     let value = bench.run(llm_context(&model), task(go())).await;
     let value = value.expect("the cut text");
     assert!(value.as_str().is_some_and(is_cut_off), "{value}");

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::json;
-use zeph_executor::{EndReason, NoteKind, Parent, ParentState};
+use zeph_executor::{Dependant, EndReason, NoteKind, Parent, ParentState, Purpose};
 use zeph_llm::{Capabilities, EstimatingCounter, Reply, ScriptedProvider, TokenCounter};
 use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef};
 
@@ -56,6 +56,42 @@ async fn every_parent_is_reported_with_its_end() {
         request.messages[1].text()
     );
     assert_eq!(text, golden);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_sees_the_goal_and_what_its_result_is_for() {
+    let dependant = |name: &str, action: &str| Dependant {
+        name: name.to_owned(),
+        action: Some(action.to_owned()),
+    };
+    let purpose = Purpose {
+        goal: Some("Weekly\u{1b}[31m report".to_owned()),
+        dependants: vec![dependant("join", "agent"), dependant("answer", "answer")],
+    };
+    let mut bench = Bench::new();
+    bench.purpose = purpose.clone();
+    let model = ScriptedProvider::new("script").then(Reply::text("ok"));
+    let value = bench.run(llm_context(&model), task(json!({ "prompt": "Group." })));
+    value.await.expect("an answer");
+    let wanted = "Goal of the whole run:\nWeekly report\n\nYour task, which is a part of it:\nGroup.\n\nYour result is for the task join, and for the final answer.";
+    assert_eq!(last(&model, 0), wanted);
+    let noted = bench.notes(NoteKind::Route).remove(0);
+    assert_eq!(noted["purpose"], json!(purpose));
+
+    // A goal that is too long for the limits is left out.
+    bench.purpose.goal = Some("word ".repeat(700));
+    let limits = AgentLimits {
+        max_input_tokens: 300,
+        ..AgentLimits::default()
+    };
+    let mut agents = AgentCatalog::new();
+    let agent = SubAgentDef::new("worker", "Works", "You work.").limits(limits);
+    agents.add(agent).expect("an agent");
+    let model = ScriptedProvider::new("script").then(Reply::text("ok"));
+    let params = json!({ "prompt": "Group.", "agent": "worker" });
+    let value = bench.run(llm_context(&model).agents(agents), task(params));
+    value.await.expect("an answer");
+    assert_eq!(last(&model, 0), "Group.");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 use zeph_executor::double::JournalDouble;
 use zeph_executor::{
-    Attempt, Budget, Executor, NoteKind, Parent, ParentState, Progress, Stop, TaskContext,
+    Attempt, Budget, Executor, NoteKind, Parent, ParentState, Progress, Purpose, Stop, TaskContext,
     TaskError, TaskId, TaskInput, TaskOutput,
 };
 use zeph_llm::{LlmProvider, Message, ScriptedProvider, ToolCall};
@@ -22,6 +22,7 @@ pub(crate) struct Bench {
     pub(crate) stop: Stop,
     pub(crate) shown: Arc<ProgressLog>,
     approved: bool,
+    pub(crate) purpose: Purpose,
 }
 
 /// The progress messages.
@@ -55,6 +56,7 @@ impl Bench {
             stop: Stop::new(),
             shown: Arc::default(),
             approved: false,
+            purpose: Purpose::default(),
         }
     }
 
@@ -69,6 +71,7 @@ impl Bench {
             .journal(Arc::clone(&self.journal) as _)
             .stop(&self.stop)
             .approved(self.approved)
+            .purpose(self.purpose.clone())
             .progress(Arc::clone(&self.shown) as _)
             .build()
     }

@@ -105,18 +105,26 @@ async fn a_call_outside_the_rights_or_the_schema_is_reported_to_the_model() {
             call("1", "rm -rf", json!({})),
             call("2", "read", json!({ "file": 7 })),
             call("3", "broken", json!({ "path": "a" })),
+            call("4", "read", json!("{\"path\": \"a")),
         ]))
         .then(Reply::text("done"));
     let bench = Bench::new();
     let value = bench.run(staffed(&model, worker()), go()).await;
     assert_eq!(value.expect("an answer"), "done");
     let messages = &model.requests()[1].messages;
-    assert!(messages[3].text().contains("unknown tool for this task"));
-    assert!(messages[4].text().contains("the arguments do not fit"));
-    assert!(messages[5].text().contains("the disk is gone"));
+    let advice = "unknown tool for this task; expected one of: broken, read";
+    assert_eq!(messages[3].text(), advice, "the model may follow it");
+    assert!((messages[4].text()).starts_with("not called: the arguments do not fit"));
+    let failed = messages[5].text();
+    assert!(failed.starts_with("<untrusted ") && failed.contains("the disk is gone"));
+    let broken = "not called: the arguments are broken JSON (EOF while parsing";
+    assert!(messages[6].text().starts_with(broken), "{:?}", messages[6]);
     let notes = bench.notes(NoteKind::Tool);
     let outcomes: Vec<&Value> = notes.iter().map(|note| &note["outcome"]).collect();
-    assert_eq!(outcomes, ["refused", "bad_arguments", "failed"]);
+    assert_eq!(
+        outcomes,
+        ["refused", "bad_arguments", "failed", "bad_arguments"]
+    );
     assert_eq!(notes[0]["name"], "rm -rf");
     assert!(model.violations().is_empty());
 }
@@ -226,6 +234,10 @@ async fn turns_are_bounded_and_the_last_one_must_answer() {
     let requests = model.requests();
     assert_eq!(requests.len(), 3);
     assert_eq!(requests[2].tool_choice, zeph_llm::ToolChoice::None);
+    let tools = |index: usize| (&requests[index].messages[0], &requests[index].tools);
+    assert_eq!(tools(0), tools(2), "the beginning stays the same");
+    assert!(last(&model, 2).contains("This is your last turn"));
+    assert!(!last(&model, 1).contains("This is your last turn"));
     // The model would not see the result of a call in the last turn.
     let model = script(2).then(Reply::text("done"));
     let value = Bench::new()

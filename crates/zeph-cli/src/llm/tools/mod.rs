@@ -22,7 +22,13 @@ pub(crate) const NAMES: [&str; 3] = ["list_files", "read_file", "search_text"];
 #[serde(deny_unknown_fields)]
 struct List {
     /// The folder, relative to the project, such as "src"; "." is the project itself.
+    #[serde(default = "project")]
     path: String,
+}
+
+/// The folder that is meant if a model names none.
+fn project() -> String {
+    ".".to_owned()
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -44,6 +50,7 @@ struct Search {
     /// The exact text to look for, case-sensitive.
     text: String,
     /// The folder to look in, relative to the project; "." is all of it.
+    #[serde(default = "project")]
     path: String,
 }
 
@@ -126,8 +133,6 @@ mod tests {
                 folder.list(&of.path)
             })
         });
-        tool_conformance::check(list, json!({ "path": "." }))
-            .await
-            .unwrap();
+        tool_conformance::check(list, json!({})).await.unwrap();
     }
 }

@@ -4,7 +4,7 @@ mod kept;
 
 use serde_json::{Value, json};
 use zeph_common::escape_terminal;
-use zeph_graph::wire::{self, GraphSpec, Revision, code};
+use zeph_graph::wire::{GraphSpec, Revision, code};
 use zeph_graph::{RunId, TaskId};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::OrchestratorError;
@@ -38,8 +38,7 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
     check_after(&view, after)?;
     let earlier = RunValues::of_graph(view.graph()).map_err(OrchestratorError::from)?;
     let plan = plan::load_to_retry(cx, &args.plan, &params, earlier.clone())?;
-    let can_change = |id| view.scheduler.can_change(id);
-    let revision = wire::revision(view.graph(), &plan.graph, can_change);
+    let revision = view.revision(&plan.graph);
     kept::check(&view, &plan, &earlier)?;
     let kept = Kept::of(&view, &plan);
     check_removed(&view, &revision, &kept, args)?;

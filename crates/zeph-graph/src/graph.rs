@@ -1,12 +1,13 @@
 //! TaskGraph: tasks and their dependencies, valid by construction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fallback::Fallbacks;
 use crate::id::GraphMark;
 use crate::many::Many;
+use crate::patches::Patches;
 use crate::{AddError, Lane, LaneId, LaneUse, Links, OnFailure, Params, Rules, Task, TaskId, Work};
 
 /// The most tasks that a graph can hold.
@@ -43,7 +44,7 @@ pub struct TaskGraph {
     metadata: BTreeMap<String, String>,
     pub(crate) many: Many,
     pub(crate) fallbacks: Fallbacks,
-    pub(crate) removed: BTreeSet<u32>,
+    pub(crate) patches: Patches,
 }
 
 impl Default for TaskGraph {
@@ -74,7 +75,7 @@ impl TaskGraph {
             metadata: BTreeMap::new(),
             many: Many::default(),
             fallbacks: Fallbacks::default(),
-            removed: BTreeSet::new(),
+            patches: Patches::default(),
         }
     }
 

@@ -13,6 +13,7 @@ mod words;
 mod budget;
 mod fallback;
 mod params;
+mod patches;
 mod rules;
 mod task;
 
@@ -25,7 +26,6 @@ mod topology;
 
 mod policy;
 mod record;
-mod removal;
 mod state;
 
 pub mod picture;

@@ -109,35 +109,6 @@ impl TaskGraph {
         }
     }
 
-    /// The graph without items and without removed tasks, as a person would write it. A task that depends on an
-    /// item depends on the task of the item. The ids of the tasks before the first item or removed task are the
-    /// same.
-    #[must_use]
-    pub fn as_written(&self) -> Self {
-        let mut graph = Self::new();
-        *graph.metadata_mut() = self.metadata().clone();
-        for lane in self.lanes() {
-            let id = graph.add_lane(Arc::clone(&lane.name), lane.capacity);
-            graph.set_lane_shared(id, lane.shared);
-        }
-        let mut ids: Vec<Option<TaskId>> = Vec::with_capacity(self.len());
-        for (id, task) in self.tasks() {
-            if self.item(id).is_some() || self.is_removed(id) {
-                ids.push(None);
-                continue;
-            }
-            let whole = |parent: &TaskId| self.item(*parent).map_or(*parent, |(of, _)| of);
-            let parents = self.parents(id).iter().map(whole);
-            let parents: Vec<TaskId> = parents.filter_map(|parent| ids[parent.index()]).collect();
-            let mut task = task.clone();
-            if let Some(fallback) = self.fallback(id).and_then(|to| ids[to.index()]) {
-                task.rules_mut().on_failure = OnFailure::Fallback(fallback);
-            }
-            ids.push(Some(graph.add_task(task, parents)));
-        }
-        graph
-    }
-
     /// The positions of the items of a task, if it was expanded.
     #[must_use]
     pub fn items(&self, task: TaskId) -> Option<Range<u32>> {

@@ -21,12 +21,13 @@ pub const OLDEST_SQLITE: &str = "3.51.3";
 const LAST_UNRELEASED: i64 = 3;
 
 /// The SQL from each schema version to the next. The first script creates the tables in an empty database.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("sql/schema.sql"),
     include_str!("sql/schema_5.sql"),
     include_str!("sql/schema_6.sql"),
     include_str!("sql/schema_7.sql"),
     include_str!("sql/schema_8.sql"),
+    include_str!("sql/schema_9.sql"),
 ];
 
 /// The views of the newest version. They hold no data, so each migration creates all of them anew.

@@ -21,6 +21,7 @@ use crate::attempt::JobResult;
 use crate::clock::Clock;
 use crate::commit::{CommitInFlight, committed};
 use crate::error::RuntimeError;
+use crate::event::RunEvent;
 use crate::growing_log::GrowingLog;
 use crate::in_flight::InFlight;
 use crate::inbox::{PostedRequest, read_inbox, replaced};
@@ -282,7 +283,8 @@ impl Core {
         self.slots_used += active.scheduler.counts().in_flight();
         self.runs.insert(key, active);
         // Requests from before the resume come before any deadline that has passed since.
-        self.apply_posted(key, requests);
+        let outcomes = self.apply_posted(key, requests);
+        self.tell_dropped(key, outcomes);
         let waits = self.runs.get(&key).is_some_and(ActiveRun::waits_for_group);
         if !is_resume {
             self.handle(key, Input::Start);
@@ -320,8 +322,11 @@ impl Core {
             active.handled.insert(id);
             active.settled.push(id);
             let run = active.chain.run().clone();
+            // A later request of the same person took its place.
+            if replaced.contains(&id) {
+                continue;
+            }
             let outcome = match request {
-                _ if replaced.contains(&id) => Ok(InputOutcome::Stale),
                 Ok(request) => self.apply(key, request),
                 Err(reason) => Err(RuntimeError::Refused {
                     run: run.clone(),
@@ -334,6 +339,24 @@ impl Core {
             outcomes.insert(id, outcome);
         }
         outcomes
+    }
+
+    /// Tells observers which requests of the inbox had no effect: those who made them are not there any more.
+    fn tell_dropped(&self, key: Key, outcomes: BTreeMap<RequestId, Outcome>) {
+        let Some(active) = self.runs.get(&key) else {
+            return;
+        };
+        for (request, outcome) in outcomes {
+            let why = match outcome {
+                Ok(InputOutcome::Accepted) => continue,
+                Ok(InputOutcome::Stale | InputOutcome::Rejected) => {
+                    "it changes nothing any more".into()
+                }
+                Err(error) => error.to_string().into(),
+            };
+            // Without observers the log has it.
+            let _ = active.events.send(RunEvent::Dropped { request, why });
+        }
     }
 
     fn read_inbox(&self, run: RunId, posted: RequestId, ack: Ack) {

@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 use zeph_common::{Boundary, Truncated, truncate};
 use zeph_executor::{LogStream, Progress};
 use zeph_graph::Attempt;
+use zeph_memory::RequestId;
 use zeph_scheduler::Event;
 
 use crate::growing_log::GrowingLog;
@@ -65,6 +66,13 @@ pub enum RunEvent {
         group: Arc<str>,
         /// The run that holds the group, if it is known.
         holder: Option<Arc<str>>,
+    },
+    /// A request from the inbox had no effect when the run was resumed. Not saved.
+    Dropped {
+        /// The number of the request.
+        request: RequestId,
+        /// The reason.
+        why: Arc<str>,
     },
     /// This observer was too slow and missed that many events. The journal has the saved ones.
     Missed(u64),

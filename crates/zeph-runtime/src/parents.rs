@@ -190,7 +190,8 @@ pub(crate) fn ends(
                 | TaskState::Canceling { .. } => (ParentState::Unfinished, ParentOutput::None),
             };
             ParentRef {
-                name: graph.task(parent).name().into(),
+                // An attempt that had started when the parent was removed knows it by its name in the plan.
+                name: graph.written_name(parent).into(),
                 state,
                 output,
                 why: None,

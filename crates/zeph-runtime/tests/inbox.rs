@@ -6,7 +6,8 @@ use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Question, RunEnd, RunState, Task, TaskGraph, Timestamp};
 use zeph_memory::{MemoryStore, RawGraphStore};
 use zeph_runtime::{
-    Delivery, Engine, PostedRequest, Request, RunView, RuntimeError, Submission, ask, replace,
+    Delivery, Engine, PostedRequest, Request, RunEvent, RunView, RuntimeError, Submission, ask,
+    replace,
 };
 use zeph_scheduler::InputOutcome;
 
@@ -182,4 +183,54 @@ async fn a_handle_adds_tasks_and_a_run_at_rest_gets_them_when_it_is_resumed() {
     );
     let by = second.by.as_ref().expect("is known");
     assert_eq!(by.reason.as_deref(), Some("they asked"));
+}
+
+#[tokio::test]
+async fn a_request_that_has_no_effect_when_the_run_is_resumed_is_told() {
+    let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+    let engine = async || {
+        let engine = Engine::builder(Arc::clone(&store)).start().await;
+        engine.expect("starts")
+    };
+    let submission = Submission::new(two_questions());
+    let run = engine().await.submit(submission).await.expect("is saved");
+    run.suspend().await.expect("is saved");
+    run.wait().await.expect("is suspended");
+    // Each is fine by itself, and the second is not after the first.
+    let complete = Request::Complete {
+        task: "a".to_owned(),
+        output: "x".into(),
+        reason: None,
+    };
+    let patch = GraphSpec {
+        removes: vec!["a".to_owned(), "b".to_owned()],
+        ..GraphSpec::default()
+    };
+    let amend = Request::Amend {
+        patch: serde_json::from_str(&patch.to_json()).expect("is JSON"),
+        after: 0,
+        reason: None,
+    };
+    let now = Timestamp::from_micros(2);
+    let mut posted = Vec::new();
+    for request in [&complete, &amend] {
+        let delivery = ask(&*store, None, run.id(), request, now).await;
+        let Ok(Delivery::Posted(id)) = delivery else {
+            panic!("it is posted: {delivery:?}");
+        };
+        posted.push(id);
+    }
+    let resumed = engine().await.resume(run.id()).await.expect("goes on");
+    let mut events = resumed.events();
+    loop {
+        match events.next().await.expect("it is told") {
+            RunEvent::Dropped { request, why } => {
+                assert_eq!(request, posted[1]);
+                assert!(why.contains("\"a\" has ended"), "{why}");
+                break;
+            }
+            RunEvent::Saved { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }

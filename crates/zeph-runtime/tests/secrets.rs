@@ -144,7 +144,10 @@ async fn a_secret_in_two_writes_is_not_in_the_events() {
                 assert!(!text.contains("hunt"), "{text}");
                 assert!(text.ends_with("x [secre… (4093 bytes cut)"), "{text}");
             }
-            RunEvent::Saved { .. } | RunEvent::Waits { .. } | RunEvent::Missed(_) => {}
+            RunEvent::Saved { .. }
+            | RunEvent::Waits { .. }
+            | RunEvent::Dropped { .. }
+            | RunEvent::Missed(_) => {}
         }
     }
     // The unfinished line is sent before the end of the attempt.

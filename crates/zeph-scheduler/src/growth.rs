@@ -246,8 +246,11 @@ impl Machine {
                 bad(user, text);
             }
             let children = self.links.children(task).iter();
-            let left =
-                children.filter(|&&child| !removed.contains(&child) && self.has_not_started(child));
+            // Items run for a list that was made before.
+            let left = children.filter(|&&child| {
+                let is_item = self.graph.item(child).is_some();
+                !is_item && !removed.contains(&child) && self.has_not_started(child)
+            });
             for &child in left {
                 let (child_name, needed) = (name(child), name(task));
                 let text = format!("task {child_name:?} needs {needed:?}, which is removed");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use zeph_common::{escape_terminal, format_duration};
 use zeph_graph::{Record, RunState, Timestamp};
+use zeph_memory::RequestId;
 use zeph_orchestration::follow::{Ask, Stop, Update};
 use zeph_orchestration::{Follower, Hook, Hooks, RunReport};
 use zeph_planner::plan::PlanOutput;
@@ -141,6 +142,7 @@ impl Session {
                     self.view.progress(&task, &text);
                 }
                 RunEvent::Waits { group, holder } => self.waits(&group, holder.as_deref()),
+                RunEvent::Dropped { request, why } => self.dropped(request, &why),
                 RunEvent::Missed(_) => {}
             },
             Update::Ask(ask) => self.ask(*ask).await,
@@ -251,6 +253,13 @@ impl Session {
         let word = Tone::Warning.paint("waiting");
         self.view.line(&format!("{word} the run {words}"));
         self.waits = Some(words);
+    }
+
+    fn dropped(&mut self, request: RequestId, why: &str) {
+        let run = self.follower.handle().id();
+        self.view.dropped(run.as_str(), request, why);
+        let text = format!("request {request}: {}", escape_terminal(why));
+        self.note("dropped", Tone::Bad, &text);
     }
 
     fn note(&mut self, word: &str, tone: Tone, text: &str) {

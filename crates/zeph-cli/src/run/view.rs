@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::signal::unix::Signal;
 use zeph_common::{escape_terminal, format_duration};
 use zeph_graph::{Record, Timestamp, wire};
+use zeph_memory::RequestId;
 use zeph_scheduler::Event;
 
 use crate::context::{self, AppContext};
@@ -152,6 +153,16 @@ impl View {
             let text = waits_words(group, holder);
             let json = json!({
                 "event": "waiting", "run": run, "group": group, "waits_for": holder, "text": text,
+            });
+            out::json(&self.channel.marked(json));
+        }
+    }
+
+    /// A request from the inbox that had no effect, as JSON.
+    pub(crate) fn dropped(&self, run: &str, request: RequestId, why: &str) {
+        if self.is_json() {
+            let json = json!({
+                "event": "dropped", "run": run, "request": request.get(), "text": why,
             });
             out::json(&self.channel.marked(json));
         }

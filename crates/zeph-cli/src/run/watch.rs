@@ -147,7 +147,10 @@ impl Screen {
                 self.saved(watcher, &event, about, question).await;
             }
             RunEvent::Progress { task, text, .. } => self.view.progress(&task, &text),
-            RunEvent::Log { .. } | RunEvent::Waits { .. } | RunEvent::Missed(_) => {}
+            RunEvent::Log { .. }
+            | RunEvent::Waits { .. }
+            | RunEvent::Dropped { .. }
+            | RunEvent::Missed(_) => {}
         }
         let status = follow::status(&watcher.view().snapshot(), &self.lines);
         self.view.status(&status);

@@ -121,3 +121,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_depended_on_a_replaced_task_depends_on_its_successor_in_the_plan() {
+    let mut graph = base();
+    let parse = r#"{"name":"parse","work":{"kind":"action","name":"fast"},"needs":["fetch"]}"#;
+    // `save` has ended, so it stays as it is.
+    graph.extend(&patch(&["parse"], parse)).unwrap();
+    graph.extend(&patch(&["parse"], parse)).unwrap();
+    let save = graph.find("save").unwrap();
+    assert_eq!(graph.written_name(graph.parents(save)[0]), "parse");
+    let written = graph.as_written();
+    assert_eq!(names(&written), ["fetch", "parse", "save"]);
+    let (parse, save) = (written.find("parse"), written.find("save").unwrap());
+    assert_eq!(written.parents(save).first(), parse.as_ref());
+    // Before the patches it was as it was written then.
+    assert!(diff(&base(), &graph.as_written_after(0)).is_empty());
+    assert_eq!(by_name(&graph.as_written_after(1)), by_name(&written));
+    let found = |patches| graph.find_after("parse", patches).map(TaskId::index);
+    assert_eq!([found(0), found(1), found(2)], [Some(1), Some(3), Some(4)]);
+    // A successor that depends on it makes no cycle.
+    let cycle = r#"{"name":"parse","needs":["save"]}"#;
+    graph.extend(&patch(&["parse"], cycle)).unwrap();
+    assert_eq!(names(&graph.as_written()).len(), 3);
+    // A task without a successor is not depended on.
+    graph.extend(&patch(&["parse"], "")).unwrap();
+    assert_eq!(names(&graph.as_written()), ["fetch", "save"]);
+}

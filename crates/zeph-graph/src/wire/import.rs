@@ -133,8 +133,9 @@ fn amend(
 ) -> Result<Range<u32>, Diagnostics> {
     let removed = graph.remove(&patch.removes);
     let added = add_tasks(graph, patch.tasks.clone(), checked);
-    if added.is_err() {
-        graph.put_back(removed);
+    match &added {
+        Ok(added) => graph.patches.note(added.start),
+        Err(_) => graph.put_back(removed),
     }
     added
 }

@@ -88,7 +88,10 @@ FROM runs, json_each((
     SELECT json_group_array(json_array(task, name, last, attempts, started_at, ended_at,
                                        supplied))
     FROM (
-        SELECT task, max(name) AS name,
+        -- A task that an amendment took out has its name with a mark, as in the graph.
+        SELECT task,
+               max(name) || iif(max(why) FILTER (WHERE type = 'skipped') = 'removed',
+                                ' (removed)', '') AS name,
                substr(max(printf('%019d', seq) || type), 20) AS last,
                count(*) FILTER (WHERE type = 'started') AS attempts,
                min(at) FILTER (WHERE type = 'started') AS started_at,

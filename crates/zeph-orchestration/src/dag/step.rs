@@ -228,7 +228,7 @@ impl DagScheduler {
         let (action, params) = driver::action_of(definition);
         let input = |&parent| {
             let value = self.value(parent)?;
-            Some((graph.task(parent).shared_name(), Arc::clone(value)))
+            Some((graph.written_name(parent).into(), Arc::clone(value)))
         };
         let inputs: Inputs = graph.parents(task).iter().filter_map(input).collect();
         let item = graph.item(task).and_then(|(of, index)| {

@@ -33,7 +33,7 @@ pub async fn command_input(
         return Ok(None);
     };
     let graph = view.graph();
-    let parents = graph.parents(task).iter().map(|&id| graph.task(id).name());
+    let parents = graph.parents(task).iter().map(|&id| graph.written_name(id));
     let used = RunValues::used_parents(&params, parents);
     let parents = view.parents(store, task, &used).await?;
     let values = RunValues::of_graph(view.graph())?;

@@ -248,7 +248,10 @@ impl Follower {
                 self.missed = self.delivers_events;
                 return;
             }
-            RunEvent::Progress { .. } | RunEvent::Log { .. } | RunEvent::Waits { .. } => {}
+            RunEvent::Progress { .. }
+            | RunEvent::Log { .. }
+            | RunEvent::Waits { .. }
+            | RunEvent::Dropped { .. } => {}
         }
         if self.delivers_events {
             self.due.push_back(Update::Event(Box::new(event)));

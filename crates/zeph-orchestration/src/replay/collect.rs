@@ -161,7 +161,7 @@ impl<'a> StoredRun<'a> {
     async fn parents(&self, task: TaskId) -> Result<IndexMap<String, Parent>, RuntimeError> {
         let graph = self.view.graph();
         let names = graph.parents(task).iter();
-        let names = names.map(|&parent| graph.task(parent).name().to_owned());
+        let names = names.map(|&parent| graph.written_name(parent).to_owned());
         self.view.parents(self.store, task, &names.collect()).await
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{ContentId, Effect, TaskGraph, TaskId};
+use zeph_graph::{ContentId, Effect, TaskGraph, TaskId, Trigger};
 
 use super::{Kept, RetryPlan, RunsAgain};
 use crate::error::RuntimeError;
@@ -33,6 +33,7 @@ impl RetryPlan {
         for (name, value) in values {
             let id = self.find(&name)?;
             self.check_own_result(id, "give its result to")?;
+            self.check_fires(id)?;
             given.insert(id, value);
         }
         let ids: Vec<TaskId> = self.graph.ids().collect();
@@ -62,6 +63,21 @@ impl RetryPlan {
         self.drop_lists()?;
         self.check_proposers()?;
         Ok(self)
+    }
+
+    /// Refuses a result of a task that waits for a failure: what it depends on has results, so it is skipped.
+    fn check_fires(&self, task: TaskId) -> Result<(), RuntimeError> {
+        let waits = self.graph.task(task).rules().trigger == Trigger::AnyFailed;
+        if !waits || self.graph.parents(task).is_empty() {
+            return Ok(());
+        }
+        let name = self.graph.task(task).name();
+        Err(RuntimeError::Refused {
+            run: self.of.clone(),
+            reason: format!(
+                "{name} runs only if a task before it fails, and takes no other result: give one to what depends on it"
+            ),
+        })
     }
 
     /// A task that has a given result, or whose list may be another one, keeps no items of the earlier run.

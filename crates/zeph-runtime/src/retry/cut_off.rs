@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use zeph_graph::wire::GraphSpec;
+use zeph_graph::wire::{self, GraphSpec, Revision, TaskSpec};
 use zeph_graph::{ContentId, Effect, Params, Task, TaskGraph, TaskId, Trigger, Work};
 use zeph_memory::RawGraphStore;
 
@@ -13,6 +13,7 @@ use super::{Kept, RetryPlan, RunsAgain, result_of};
 use crate::error::RuntimeError;
 use crate::restore::output;
 use crate::same_inputs::{PART, SameInputs, output_hash};
+use crate::view::RunView;
 
 /// The result that a task had in the earlier run.
 #[derive(Clone, Debug)]
@@ -31,12 +32,8 @@ impl Compared<'_> {
         earlier: &mut BTreeMap<String, Earlier>,
     ) {
         let name = graph.task(id).name();
-        let Some(before) = self
-            .view
-            .graph()
-            .find(name)
-            .filter(|_| !self.later.is_some())
-        else {
+        let before = self.view.graph().find(name);
+        let Some(before) = before.filter(|_| !self.later.is_some()) else {
             return;
         };
         let stands_in = self.view.stand_in(before).is_some();
@@ -211,25 +208,62 @@ fn stored(kept: &Kept) -> Option<ContentId> {
     }
 }
 
-/// The graph without the preparations that an earlier retry added.
-pub(super) fn without_preparations(graph: TaskGraph) -> TaskGraph {
+/// Whether a retry has added preparations to the graph.
+fn has_preparations(graph: &TaskGraph) -> bool {
     let is_prepared = |params: &Params| {
         let value = params.to_value();
         value.is_ok_and(|value| !value[PART].is_null())
     };
-    let has_any =
-        (graph.tasks()).any(|(_, task)| task.rules().prepare.as_ref().is_some_and(is_prepared));
-    if !has_any {
+    (graph.tasks()).any(|(_, task)| task.rules().prepare.as_ref().is_some_and(is_prepared))
+}
+
+/// Removes the preparation that a retry added.
+fn strip(task: &mut TaskSpec) {
+    if let Some(fields) = task.prepare.as_mut().and_then(Value::as_object_mut) {
+        fields.remove(PART);
+        if fields.is_empty() {
+            task.prepare = None;
+        }
+    }
+}
+
+/// The graph without the preparations that an earlier retry added.
+pub(super) fn without_preparations(graph: TaskGraph) -> TaskGraph {
+    if !has_preparations(&graph) {
         return graph;
     }
     let mut spec = GraphSpec::from(&graph);
+    spec.tasks.iter_mut().for_each(strip);
+    TaskGraph::try_from(spec).unwrap_or(graph)
+}
+
+/// The plan with the preparations that a retry added to tasks of the run, for tasks that are the same otherwise.
+fn with_preparations(plan: &TaskGraph, run: &TaskGraph) -> Option<TaskGraph> {
+    if !has_preparations(run) {
+        return None;
+    }
+    let tasks = GraphSpec::from(&run.as_written()).tasks.into_iter();
+    let old: BTreeMap<String, TaskSpec> = tasks.map(|task| (task.name.clone(), task)).collect();
+    let mut spec = GraphSpec::from(plan);
     for task in &mut spec.tasks {
-        if let Some(fields) = task.prepare.as_mut().and_then(Value::as_object_mut) {
-            fields.remove(PART);
-            if fields.is_empty() {
-                task.prepare = None;
+        if let Some(old) = old.get(&task.name) {
+            let mut planned = old.clone();
+            strip(&mut planned);
+            if planned == *task {
+                task.prepare.clone_from(&old.prepare);
             }
         }
     }
-    TaskGraph::try_from(spec).unwrap_or(graph)
+    TaskGraph::try_from(spec).ok()
+}
+
+impl RunView {
+    /// What another version of its plan changes in the run; see [`wire::revision`]. A task of a retry that may
+    /// [keep its result](RetryPlan::cut_off) is the same as without that.
+    #[must_use]
+    pub fn revision(&self, plan: &TaskGraph) -> Revision {
+        let prepared = with_preparations(plan, self.graph());
+        let plan = prepared.as_ref().unwrap_or(plan);
+        wire::revision(self.graph(), plan, |id| self.scheduler.can_change(id))
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Record, Seq, TaskGraph, TaskId};
 
 use crate::error::RuntimeError;
@@ -12,6 +11,8 @@ use crate::view::RunView;
 #[derive(Debug, Default)]
 pub(super) struct Later {
     record: Option<Seq>,
+    /// The number of amendments before.
+    amendments: usize,
     /// The tasks that completed later.
     completed: BTreeSet<TaskId>,
     /// The tasks whose list of items was made later.
@@ -33,32 +34,33 @@ impl Later {
             record: Some(record),
             ..Self::default()
         };
-        let mut added: BTreeSet<&str> = BTreeSet::new();
-        for entry in view.entries.iter().filter(|entry| entry.seq > record) {
+        for entry in &view.entries {
+            if entry.seq <= record {
+                later.amendments += usize::from(matches!(entry.record, Record::Amended { .. }));
+                continue;
+            }
             if let Record::Expanded { task, .. } = entry.record {
                 later.expanded.insert(task);
-            }
-            if let Record::Amended { content, .. } = entry.record {
-                let patch = view.patches.get(&content);
-                let tasks = patch.into_iter().flat_map(|patch| &patch.tasks);
-                added.extend(tasks.map(|task| &*task.name));
             }
             if let Some(end) = entry.record.task_end() {
                 later.completed.insert(end.task);
             }
         }
-        let mut spec = GraphSpec::from(&view.graph().as_written());
-        spec.tasks.retain(|task| !added.contains(&*task.name));
-        // The tasks before an amendment do not depend on those that it adds.
-        let graph = TaskGraph::try_from(spec).map_err(|problems| RuntimeError::Refused {
-            run: view.run.clone(),
-            reason: format!("its graph at record {record} cannot be restored: {problems}"),
-        })?;
+        let graph = view.graph().as_written_after(later.amendments);
         Ok((later, graph))
     }
 
     pub(super) const fn is_some(&self) -> bool {
         self.record.is_some()
+    }
+
+    /// The task of the run that has this name in the graph as it was.
+    pub(super) fn find(&self, graph: &TaskGraph, name: &str) -> Option<TaskId> {
+        match self.record {
+            // Items are not part of that graph, and are found by their own names.
+            Some(_) => (graph.find_after(name, self.amendments)).or_else(|| graph.find(name)),
+            None => graph.find(name),
+        }
     }
 
     /// Whether a record is one of them.

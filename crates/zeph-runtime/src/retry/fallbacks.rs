@@ -10,7 +10,7 @@ impl Compared<'_> {
     /// Why a task that completed with the result of its fallback runs again: the fallback has changed, is gone,
     /// or was chosen.
     pub(super) fn fallback_changed(&self, graph: &TaskGraph, id: TaskId) -> Option<RunsAgain> {
-        let before = self.view.graph().find(graph.task(id).name())?;
+        let before = self.find(graph.task(id).name())?;
         let mut stood_in = self.view.stand_in(before);
         // Fallbacks do not go round in a circle.
         while let Some(other) = stood_in {

@@ -40,7 +40,7 @@ impl Compared<'_> {
     /// What a task keeps, as far as its own definition and result decide.
     pub(super) fn whole(&self, graph: &TaskGraph, id: TaskId) -> Result<Kept, RunsAgain> {
         let task = graph.task(id);
-        let before = self.view.graph().find(task.name());
+        let before = self.find(task.name());
         let before = before.ok_or(RunsAgain::New)?;
         if task.rules().finally {
             return Err(RunsAgain::Finally);
@@ -59,9 +59,9 @@ impl Compared<'_> {
         if self.chosen.iter().any(is_chosen) {
             return Err(RunsAgain::Chosen);
         }
-        let names = |needs: &[String]| needs.iter().cloned().collect::<BTreeSet<_>>();
         let (earlier, spec) = (self.spec(before), &self.new.tasks[id.index()]);
-        let is_same = earlier.work == spec.work && names(&earlier.needs) == names(&spec.needs);
+        let needs: BTreeSet<&str> = spec.needs.iter().map(String::as_str).collect();
+        let is_same = earlier.work == spec.work && self.needs(before) == needs;
         let is_same = is_same && !(self.is_changed)(id, task);
         is_same.then_some(kept).ok_or(RunsAgain::Changed)
     }
@@ -83,19 +83,25 @@ impl Compared<'_> {
         states.any(|state| matches!(state, TaskState::Failed { .. } | TaskState::Canceled { .. }))
     }
 
-    /// A completed effect that must not happen twice is repeated only on purpose.
+    /// A completed effect that must not happen twice is repeated only on purpose. That of a task which an amendment
+    /// put in the place of this one counts, too.
     pub(super) fn unless_repeated(
         &self,
         task: &Task,
         kept: Result<Kept, RunsAgain>,
     ) -> Result<Kept, RunsAgain> {
-        let known = self.view.graph().find(task.name());
         let is_once = task.rules().effect == Effect::AtMostOnce;
-        let is_repeated = known.is_some_and(|before| has_result(self.view, before));
+        let has_result = |id: Option<TaskId>| id.is_some_and(|id| has_result(self.view, id));
+        let before = self.find(task.name());
+        let successor = self.view.graph().find(task.name());
+        let successor = successor.filter(|_| successor != before);
         match kept {
             Err(RunsAgain::Upstream(_) | RunsAgain::Changed | RunsAgain::Later)
-                if is_once && is_repeated =>
+                if is_once && has_result(before) =>
             {
+                Err(RunsAgain::EffectRepeated)
+            }
+            Err(why) if is_once && why != RunsAgain::Chosen && has_result(successor) => {
                 Err(RunsAgain::EffectRepeated)
             }
             kept => kept,
@@ -105,7 +111,7 @@ impl Compared<'_> {
     /// A task that makes its list anew repeats its items: the effects of those that completed, and of those whose
     /// end is not known.
     fn repeated_items(&self, task: &Task, why: RunsAgain) -> RunsAgain {
-        let before = self.view.graph().find(task.name());
+        let before = self.find(task.name());
         let items = before.and_then(|before| self.view.graph().items(before));
         if task.rules().effect != Effect::AtMostOnce {
             return why;
@@ -163,7 +169,7 @@ impl Compared<'_> {
         id: TaskId,
     ) -> Option<(ContentId, u32)> {
         let task = graph.task(id);
-        let before = self.view.graph().find(task.name())?;
+        let before = self.find(task.name())?;
         let items = self.view.scheduler.items(before)?;
         if self.later.expanded(before) {
             return None;
@@ -187,13 +193,26 @@ impl Compared<'_> {
         fits.then_some((items.list, items.total))
     }
 
+    /// The task of the earlier run of that name.
+    pub(super) fn find(&self, name: &str) -> Option<TaskId> {
+        self.later.find(self.view.graph(), name)
+    }
+
+    /// What a task depended on, by the names in the plan.
+    fn needs(&self, before: TaskId) -> BTreeSet<&str> {
+        let graph = self.view.graph();
+        let whole = |parent: &TaskId| graph.item(*parent).map_or(*parent, |(of, _)| of);
+        let parents = graph.parents(before).iter().map(whole);
+        parents.map(|parent| graph.written_name(parent)).collect()
+    }
+
     fn spec(&self, before: TaskId) -> &TaskSpec {
         &self.old.tasks[before.index()]
     }
 
     /// What an item keeps.
     fn item(&self, item: &Task) -> Result<Kept, RunsAgain> {
-        let before = self.view.graph().find(item.name());
+        let before = self.find(item.name());
         let before = before.ok_or(RunsAgain::New)?;
         let kept = self.result_of(before)?;
         let is_chosen = self.chosen.contains(&item.name());

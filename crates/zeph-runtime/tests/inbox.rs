@@ -221,7 +221,7 @@ async fn a_request_that_has_no_effect_when_the_run_is_resumed_is_told() {
         posted.push(id);
     }
     let resumed = engine().await.resume(run.id()).await.expect("goes on");
-    let mut events = resumed.events();
+    let mut events = resumed.events().expect("the run is here");
     loop {
         match events.next().await.expect("it is told") {
             RunEvent::Dropped { request, why } => {

@@ -186,7 +186,7 @@ async fn a_handle_adds_tasks_and_a_run_at_rest_gets_them_when_it_is_resumed() {
 }
 
 #[tokio::test]
-async fn a_request_that_has_no_effect_when_the_run_is_resumed_is_told() {
+async fn a_request_that_has_no_effect_when_the_run_is_resumed_is_reported() {
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
     let engine = async || {
         let engine = Engine::builder(Arc::clone(&store)).start().await;
@@ -223,7 +223,7 @@ async fn a_request_that_has_no_effect_when_the_run_is_resumed_is_told() {
     let resumed = engine().await.resume(run.id()).await.expect("goes on");
     let mut events = resumed.events().expect("the run is here");
     loop {
-        match events.next().await.expect("it is told") {
+        match events.next().await.expect("it is reported") {
             RunEvent::Dropped { request, why } => {
                 assert_eq!(request, posted[1]);
                 assert!(why.contains("\"a\" has ended"), "{why}");

@@ -16,6 +16,7 @@
 //! The cost is linear in the length of the text. serde_json bounds the depth of nesting.
 
 mod lenient;
+mod marks;
 mod parse;
 mod scan;
 
@@ -117,6 +118,8 @@ pub enum Notation {
     Escape,
     /// White space that is not white space in JSON.
     Space,
+    /// An equals sign or a wide colon or comma.
+    Punctuation,
 }
 
 /// The error of a text without a value. Places are byte offsets in the text.
@@ -397,6 +400,7 @@ impl fmt::Display for Notation {
             Self::MissingComma => "a missing comma",
             Self::Escape => "a needless escape",
             Self::Space => "other white space",
+            Self::Punctuation => "other punctuation",
         })
     }
 }

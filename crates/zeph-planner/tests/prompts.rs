@@ -26,7 +26,7 @@ fn check(file: &str, name: PromptName, values: Value) {
 
 #[test]
 fn the_planner_is_reported_what_there_is() {
-    let limits = json!({ "tasks": 17, "depth": 8, "width": 6 });
+    let limits = json!({ "tasks": 17, "depth": 8, "width": 6, "tokens": 20_000 });
     let analyst = json!({ "name": "analyst", "description": "Groups things.", "tools": ["grep", "read"], "tags": ["code"] });
     let writer = json!({ "name": "writer", "description": "Writes.", "tools": [], "tags": [] });
     let since = json!({ "name": "since", "form": "text of at most 40 bytes", "about": "the first day", "optional": true });
@@ -40,7 +40,7 @@ fn the_planner_is_reported_what_there_is() {
     check(
         "plan-bare",
         PromptName::Plan,
-        json!({ "preamble": "", "agents": [writer], "commands": [], "kinds": ["agent"], "limits": limits }),
+        json!({ "preamble": "", "agents": [writer], "commands": [], "kinds": ["agent"], "limits": { "tasks": 17, "depth": 8, "width": 6, "tokens": null } }),
     );
 }
 
@@ -50,7 +50,7 @@ fn the_planner_is_asked_and_asked_again() {
     check(
         "plan_goal",
         PromptName::PlanGoal,
-        json!({ "goal": "Weekly <report> & {{ more }}", "feedback": feedback }),
+        json!({ "goal": "Weekly <report> & {{ more }}", "feedback": feedback, "rejected": ["<<plan>>[tasks.a]<<end>>", null] }),
     );
     let problem = json!({ "code": "unknown_need", "path": "/tasks/1/needs/0", "message": "there is no task \"lgo\"", "help": "did you mean \"log\"?" });
     let whole =

@@ -5,6 +5,7 @@
 //! two objects, raw control characters and `\'` in a string, and other white space. The strict parser
 //! reads the result, so everything else is still an error.
 
+use super::marks::{COLONS, TRIPLE, closing_quotes, comment, is_word, length_of};
 use super::{Notation, Tolerated};
 
 /// JSON that was rewritten.
@@ -158,8 +159,8 @@ impl<'a> Writer<'a> {
             match self.next {
                 Next::Value(can_close) => self.value(c, can_close)?,
                 Next::Key(can_close) => self.key(c, can_close)?,
-                Next::Colon if c == ':' => {
-                    self.copy(1);
+                Next::Colon if COLONS.contains(&c) => {
+                    self.colon(c);
                     self.next = Next::Value(false);
                 }
                 Next::Colon => return Err(self.unexpected("a colon after the key")),
@@ -211,6 +212,17 @@ impl<'a> Writer<'a> {
         Ok(len)
     }
 
+    /// A colon, or what other notations have in its place.
+    fn colon(&mut self, c: char) {
+        let arrow = usize::from(self.rest().starts_with("=>"));
+        if c == ':' {
+            self.copy(1);
+        } else {
+            self.note(Notation::Punctuation);
+            self.replace(c.len_utf8() + arrow, ":");
+        }
+    }
+
     /// One of the words that stand for a value.
     fn word(&mut self) -> Result<(), Unreadable> {
         const WORDS: [(&str, &str); 6] = [
@@ -253,7 +265,7 @@ impl<'a> Writer<'a> {
             c if is_word(c) && !c.is_ascii_digit() => {
                 let len = self.token(|c| is_word(c) || c == '-')?;
                 let after = self.rest()[len..].trim_start();
-                if !after.starts_with(':') {
+                if !after.starts_with(COLONS) {
                     return Err(self.unexpected("a key in double quotes"));
                 }
                 self.note(Notation::BareKey);
@@ -269,9 +281,14 @@ impl<'a> Writer<'a> {
     fn after_value(&mut self, c: char) -> Result<(), Unreadable> {
         let is_list = self.stack.last() == Some(&'[');
         match c {
-            ',' => {
+            ',' | '，' => {
                 self.comma = Some((self.at, self.out.len()));
-                self.copy(1);
+                if c == ',' {
+                    self.copy(1);
+                } else {
+                    self.note(Notation::Punctuation);
+                    self.replace(c.len_utf8(), ",");
+                }
                 self.next = if is_list {
                     Next::Value(true)
                 } else {
@@ -336,6 +353,9 @@ impl<'a> Writer<'a> {
 
     fn string(&mut self, open: char) -> Result<(), Unreadable> {
         let closing = closing_quotes(open).unwrap_or_default();
+        if self.rest().starts_with(TRIPLE) {
+            return self.triple();
+        }
         if open == '"' {
             self.copy(1);
         } else {
@@ -368,10 +388,34 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A text between three double quotes, as in Python.
+    fn triple(&mut self) -> Result<(), Unreadable> {
+        let body = &self.rest()[TRIPLE.len()..];
+        let Some(len) = body.find(TRIPLE) else {
+            return Err(Unreadable::Ended { is_whole: false });
+        };
+        if body[..len].contains('\\') {
+            return Err(self.unexpected("a text in double quotes"));
+        }
+        self.note(Notation::Quotes);
+        let mut json = String::from('"');
+        for c in body[..len].chars() {
+            match c {
+                '"' => json.push_str("\\\""),
+                c if c < ' ' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+                c => json.push(c),
+            }
+        }
+        json.push('"');
+        self.replace(len + 2 * TRIPLE.len(), &json);
+        Ok(())
+    }
+
     /// Whether a quote of that length closes its string: what follows can only follow a string.
     fn closes(&self, len: usize) -> bool {
         let after = self.rest()[len..].trim_start();
-        after.is_empty() || after.starts_with([',', ':', ']', '}', '/', '#', '\u{FEFF}'])
+        after.is_empty()
+            || after.starts_with([',', ':', ']', '}', '/', '#', '=', '，', '：', '\u{FEFF}'])
     }
 
     fn escape(&mut self, closing: &str) -> Result<(), Unreadable> {
@@ -393,7 +437,7 @@ impl<'a> Writer<'a> {
         while let Some(c) = self.peek() {
             if c.is_ascii_whitespace() {
                 self.copy(1);
-            } else if c.is_whitespace() || c == '\u{FEFF}' {
+            } else if c.is_whitespace() || matches!(c, '\u{FEFF}' | '\u{200B}') {
                 self.note(Notation::Space);
                 self.replace(c.len_utf8(), " ");
             } else if let Some(len) = comment(self.rest()) {
@@ -407,48 +451,4 @@ impl<'a> Writer<'a> {
         }
         Ok(())
     }
-}
-
-/// The quotes that close a string with that opening quote.
-fn closing_quotes(open: char) -> Option<&'static str> {
-    Some(match open {
-        '"' => "\"",
-        '\'' => "'",
-        '`' => "`",
-        '“' => "”“",
-        '”' => "”",
-        '„' => "“”",
-        '‘' => "’‘",
-        '’' => "’",
-        '＂' => "＂",
-        '«' => "»",
-        _ => return None,
-    })
-}
-
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '$'
-}
-
-fn length_of(text: &str, is_part: impl Fn(char) -> bool) -> usize {
-    text.find(|c| !is_part(c)).unwrap_or(text.len())
-}
-
-/// The length of the comment at the start of a text; `None` if there is none, or if it may hide a part of
-/// the JSON.
-fn comment(text: &str) -> Option<usize> {
-    let (body, len) = if let Some(body) = text.strip_prefix("/*") {
-        let end = body.find("*/")?;
-        (&body[..end], end + 4)
-    } else {
-        let body = text.strip_prefix("//").or_else(|| text.strip_prefix('#'))?;
-        let end = length_of(body, |c| c != '\n');
-        (&body[..end], text.len() - body.len() + end)
-    };
-    let quotes = body.matches('"').count();
-    let hides = quotes % 2 == 1
-        || body.contains(['{', '}', '[', ']'])
-        || body.contains("\":")
-        || body.trim_start().starts_with(['"', '\'']);
-    (!hides).then_some(len)
 }

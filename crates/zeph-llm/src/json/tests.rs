@@ -130,7 +130,9 @@ fn commas_and_raw_controls_are_repaired() {
 
 #[test]
 fn other_notations_are_rewritten() {
-    use super::Notation::{BareKey, Comment, Escape, MissingComma, Quotes, Space, Word};
+    use super::Notation::{
+        BareKey, Comment, Escape, MissingComma, Punctuation, Quotes, Space, Word,
+    };
     let wanted = json!({ "a": [{ "b": "it's" }, { "c": null }], "d": "x \"y\"" });
     let cases = [
         (
@@ -156,6 +158,14 @@ fn other_notations_are_rewritten() {
         (
             "{'a': [{'b': 'it's'}, {'c': NULL}], 'd': 'x \"y\"'}",
             vec![Quotes, Word],
+        ),
+        (
+            "{“a”：[{“b”：“it's”}，{“c”：null}]，“d”：“x \"y\"”}",
+            vec![Quotes, Punctuation],
+        ),
+        (
+            "{a = [{b = \"\"\"it's\"\"\"}, {c => null}], d = \"x \\\"y\\\"\"}",
+            vec![BareKey, Punctuation, Quotes],
         ),
     ];
     for (text, ways) in cases {

@@ -97,6 +97,9 @@ async fn a_plan_is_rejected_twice_and_the_model_is_reported_why() {
     let last = model.requests();
     let last = last.iter().rev().find(|one| asks_for_a_plan(one)).unwrap();
     assert!(says(last, "mention snow") && says(last, "and fog"));
+    // It sees the plans that the words are about.
+    let plans = last.messages[1].text().matches("[tasks.rain]").count();
+    assert_eq!(plans, 2);
 }
 
 #[tokio::test]

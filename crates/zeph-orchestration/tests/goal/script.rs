@@ -28,11 +28,19 @@ pub(crate) fn asks_for_a_plan(request: &LlmRequest) -> bool {
 
 /// Adds the replies of agents and aggregator after the existing rules.
 pub(crate) fn plays(model: ScriptedProvider) -> ScriptedProvider {
+    // A request for another plan has the rejected one in it, and so the prompts of its tasks.
+    let works = |text: &'static str| {
+        move |request: &LlmRequest| !asks_for_a_plan(request) && says(request, text)
+    };
     model
         .for_purpose(Purpose::Answer, Reply::text(ANSWER))
-        .when("Tell of the rain.", Reply::text("It rains."))
-        .when("Tell of the wind.", Reply::text("It blows."))
-        .when("Write it up", Reply::text("It rains and blows."))
+        .rule(works("Tell of the rain."), None, Reply::text("It rains."))
+        .rule(works("Tell of the wind."), None, Reply::text("It blows."))
+        .rule(
+            works("Write it up"),
+            None,
+            Reply::text("It rains and blows."),
+        )
 }
 
 /// The model without a plan.

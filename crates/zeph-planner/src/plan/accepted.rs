@@ -39,7 +39,8 @@ pub struct PlannedTask {
     pub work: PlannedWork,
     /// The condition under which it starts.
     pub trigger: Trigger,
-    /// The effect of its failure.
+    /// The effect of its failure: [`OnFailure::Skip`] unless the model says otherwise, so that one failed
+    /// task does not cost the results of the others. For a question it has no meaning.
     pub on_failure: OnFailure,
     /// The length of the answer that the model expects, in tokens.
     pub expected_tokens: Option<u32>,
@@ -135,10 +136,13 @@ pub(super) const TRIGGERS: [(&str, Trigger); 2] = [
     (Trigger::AllDone.word(), Trigger::AllDone),
 ];
 
+/// The failure rule of a task whose model states none. In a plan file the default is `abort`.
+pub(super) const DEFAULT_RULE: OnFailure = OnFailure::Skip;
+
 /// The failure rules that a model may choose, with their words.
 pub(super) const FAILURE_RULES: [(&str, OnFailure); 3] = [
-    ("abort", OnFailure::Abort),
     ("skip", OnFailure::Skip),
+    ("abort", OnFailure::Abort),
     (
         "ask",
         OnFailure::Ask(zeph_graph::AskFailure { fallback: None }),

@@ -115,6 +115,7 @@ fn key(request: &PlanRequest, fingerprint: &str) -> String {
         VERSION,
         normalized(&request.goal),
         feedback,
+        request.rejected,
         request.catalog.catalog_text(),
         request.commands.to_json(),
         request.limits,

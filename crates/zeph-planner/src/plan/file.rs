@@ -10,7 +10,8 @@ use super::{FindingKind, Plan, PlannedTask, PlannedWork};
 impl Plan {
     /// The plan as a plan file in TOML: the goal and the tasks, with everything that a run needs.
     ///
-    /// Expressions in the model's texts are escaped, so that reading the file evaluates none of them.
+    /// The rule of failure is written out where it is not `abort`, the default of plan files. Expressions in
+    /// the model's texts are escaped, so that reading the file evaluates none of them.
     /// Explanation, warnings and expected lengths are comments.
     ///
     /// # Examples
@@ -26,6 +27,7 @@ impl Plan {
     /// [tasks.write]
     /// agent = "writer"
     /// prompt = "Say $${{ params.x }}"
+    /// on_failure = "skip"
     /// "#));
     /// # Ok::<(), zeph_subagent::Diagnostics>(())
     /// ```

@@ -40,6 +40,7 @@ pub fn goal_graph(goal: &str, confirm: bool) -> GraphSpec {
         number: 1,
         goal,
         feedback: &[],
+        rejected: &[],
         confirm,
     };
     GraphSpec {

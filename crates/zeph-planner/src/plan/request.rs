@@ -18,6 +18,8 @@ pub struct PlanRequest {
     pub goal: String,
     /// A person's feedback on earlier plans for the goal, oldest first. Trusted.
     pub feedback: Vec<String>,
+    /// The plan files that the feedback is about, in the same order; may be shorter or empty. Untrusted.
+    pub rejected: Vec<String>,
     /// The agents.
     pub catalog: Arc<AgentCatalog>,
     /// The commands. Default: none.
@@ -40,6 +42,7 @@ impl PlanRequest {
         Self {
             goal: goal.into(),
             feedback: Vec::new(),
+            rejected: Vec::new(),
             rights: PlanRights::of(&catalog),
             catalog,
             commands: Arc::default(),
@@ -71,6 +74,7 @@ impl fmt::Debug for PlanRequest {
         f.debug_struct("PlanRequest")
             .field("goal", &self.goal)
             .field("feedback", &self.feedback)
+            .field("rejected", &self.rejected)
             .field("limits", &self.limits)
             .field("rights", &self.rights)
             .finish_non_exhaustive()

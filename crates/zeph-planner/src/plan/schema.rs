@@ -107,7 +107,10 @@ fn task_fields(request: &PlanRequest) -> Vec<(&'static str, Value)> {
     let triggers = TRIGGERS.map(|(word, _)| word);
     fields.push(("trigger", word_or_null("When the task starts.", &triggers)));
     let rules = FAILURE_RULES.map(|(word, _)| word);
-    fields.push(("on_failure", word_or_null("What a failure means.", &rules)));
+    fields.push((
+        "on_failure",
+        word_or_null("What a failure means; null is skip.", &rules),
+    ));
     fields.push((
         "expected_tokens",
         json!({

@@ -91,15 +91,16 @@ impl PromptName {
                     json!({ "name": "a", "description": "b", "tools": ["c"], "tags": ["d"] });
                 let argument = json!({ "name": "e", "form": "f", "about": "g", "optional": true });
                 let command = json!({ "name": "h", "about": "i", "arguments": [argument] });
-                let limits = json!({ "tasks": 3, "depth": 2, "width": 2 });
+                let limits = json!({ "tasks": 3, "depth": 2, "width": 2, "tokens": 900 });
+                let less = json!({ "tasks": 3, "depth": 2, "width": 2, "tokens": null });
                 [
                     json!({ "preamble": "p", "agents": [agent], "commands": [command], "kinds": ["agent", "command", "question"], "limits": limits }),
-                    json!({ "preamble": "", "agents": [], "commands": [], "kinds": ["agent"], "limits": limits }),
+                    json!({ "preamble": "", "agents": [], "commands": [], "kinds": ["agent"], "limits": less }),
                 ]
             }
             Self::PlanGoal => [
-                json!({ "goal": "g", "feedback": ["f"] }),
-                json!({ "goal": "g", "feedback": [] }),
+                json!({ "goal": "g", "feedback": ["f", "h"], "rejected": ["r", null] }),
+                json!({ "goal": "g", "feedback": [], "rejected": [] }),
             ],
             Self::PlanCorrection => {
                 let problem =

@@ -55,6 +55,10 @@ fn wrappers() -> Vec<Kind> {
             "in a message",
             |plan| json!({ "role": "assistant", "content": plan }),
         ),
+        kind("a JSON text without its quotes", |plan| {
+            let text = json!(plan.text()).to_string();
+            Some(text[1..text.len() - 1].to_owned())
+        }),
         wrapped("in a list in a field", |plan| json!({ "plans": [plan] })),
     ]
 }
@@ -103,6 +107,9 @@ fn containers() -> Vec<Kind> {
         }),
         kind("the list of tasks as a JSON text", |plan| {
             whole(plan, &json!(json!(plan.tasks).to_string()))
+        }),
+        kind("the list of tasks in an object", |plan| {
+            whole(plan, &json!({ "task": plan.tasks }))
         }),
         kind("JSON lines", |plan| Some(lines(&plan.tasks))),
         kind("JSON lines with commas", |plan| {

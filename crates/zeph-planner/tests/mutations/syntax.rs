@@ -1,6 +1,6 @@
 //! Readable mutations of the text: what stands around the JSON, and other notations for it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::sample::Sample;
 use super::{Kind, finished, kind};
@@ -101,6 +101,24 @@ fn notation() -> Vec<Kind> {
             plan.replace("    {\n", "    // A step\n    {\n")
         }),
         text("bare keys", bare_keys),
+        text("wide punctuation", |plan| {
+            plan.replace("\": ", "\"：").replace(",\n", "，\n")
+        }),
+        text("equals signs", |plan| {
+            bare_keys(plan)
+                .replace("name: ", "name = ")
+                .replace("agent: ", "agent = ")
+        }),
+        text("arrows", |plan| plan.replace("\": ", "\" => ")),
+        kind("prompts in three quotes", |plan| {
+            let mut text = plan.pretty();
+            for task in &plan.tasks {
+                let prompt = task["prompt"].as_str()?;
+                let written = json!(prompt).to_string();
+                text = text.replace(&written, &format!("\"\"\"{prompt}\"\"\""));
+            }
+            Some(text)
+        }),
         text("no comma between tasks", |plan| {
             plan.replace("    },\n    {", "    }\n    {")
         }),

@@ -128,6 +128,7 @@ fn needs() -> Vec<Kind> {
         joined("one text with commas", |needs| json!(needs.join(", "))),
         joined("one text with and", |needs| json!(needs.join(" and "))),
         joined("one text with semicolons", |needs| json!(needs.join("; "))),
+        joined("one text with blanks", |needs| json!(needs.join(" "))),
         joined("one text with lines", |needs| json!(needs.join("\n"))),
         joined("a text in a list", |needs| json!([needs.join(", ")])),
         joined("a JSON text", |needs| json!(json!(needs).to_string())),

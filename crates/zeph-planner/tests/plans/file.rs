@@ -3,6 +3,7 @@
 //! With `UPDATE_GOLDEN=1` in the environment the golden files are written, for a person to review.
 
 use serde_json::json;
+use zeph_graph::OnFailure;
 use zeph_planner::plan::{Plan, PlannedWork, read_plan};
 
 use crate::support::{path, request};
@@ -69,4 +70,23 @@ fn nothing_is_lost_on_the_way() {
         let about = table.get(about).map(read).unwrap_or_default();
         assert_eq!(about, task.work.about(), "{}", task.name);
     }
+}
+
+#[test]
+fn a_failure_of_a_models_task_is_skipped_unless_the_model_says_otherwise() {
+    let text = r#"[{"name": "a", "agent": "writer", "prompt": "x"},
+        {"name": "b", "agent": "writer", "prompt": "y", "on_failure": "abort"},
+        {"name": "c", "agent": "writer", "prompt": "z", "on_failure": null},
+        {"name": "d", "kind": "question", "prompt": "Which?"}]"#;
+    let plan = read_plan(text, &request()).outcome.unwrap();
+    let rules: Vec<_> = plan
+        .tasks
+        .iter()
+        .map(|task| task.on_failure.clone())
+        .collect();
+    let (skip, abort) = (OnFailure::Skip, OnFailure::Abort);
+    assert_eq!(rules, [skip.clone(), abort.clone(), skip, abort]);
+    // A person who reviews the plan file sees the rule: there the default is to abort.
+    let file = plan.to_plan_file();
+    assert_eq!(file.matches("on_failure = \"skip\"").count(), 2, "{file}");
 }

@@ -253,6 +253,7 @@ async fn adopt(
     let params = AdoptParams {
         goal: "Tell a tale".to_owned(),
         feedback: vec!["short".to_owned()],
+        rejected: Vec::new(),
         round,
         plan: "plan".to_owned(),
         confirm,
@@ -336,7 +337,11 @@ async fn a_rejected_plan_is_made_anew_with_the_reason() {
         (next.round, next.feedback),
         (3, vec!["short".to_owned(), "use git".to_owned()])
     );
+    // The plan of the first feedback is unknown; the second is about the plan that was rejected now.
+    let plan = made().await.plan_file;
+    assert_eq!(next.rejected, [String::new(), plan]);
     let adopt: AdoptParams = params(&patch.tasks[2]);
+    assert_eq!(adopt.rejected, next.rejected);
     assert_eq!(
         (adopt.plan.as_str(), adopt.confirm.as_deref()),
         ("plan-3", Some("confirm-3"))

@@ -147,6 +147,8 @@ async fn each_kind_of_failure_has_its_name() {
         (text("I would rather talk."), PlanFailure::NotAPlan, 3),
         (text("{\"reasoning\": nope}"), PlanFailure::NotAPlan, 3),
         (text(&GOOD[..80]), PlanFailure::Truncated, 3),
+        // It ended by itself after a task: more output tokens would not help.
+        (text(&GOOD[..GOOD.len() - 2]), PlanFailure::NotAPlan, 3),
         (text(DANGLING), PlanFailure::Defective, 3),
         (error(ErrorKind::Timeout), PlanFailure::TimedOut, 1),
         (error(ErrorKind::Cut), PlanFailure::Unavailable, 1),
@@ -243,6 +245,7 @@ async fn the_fallback_plan_has_one_task() {
     let planner = planner(&script).fallback_plan(FallbackPlan::Agent("writer".to_owned()));
     let plan = plan(&planner).await.unwrap();
     assert_eq!(plan.tasks[0].work.about(), "A weekly report");
+    assert_eq!(plan.tasks[0].on_failure, zeph_graph::OnFailure::Abort);
     let warnings = plan.findings.iter();
     let warnings = warnings.filter(|one| one.kind == FindingKind::Warning);
     let codes: Vec<&str> = warnings.map(|one| one.code.as_str()).collect();
@@ -336,10 +339,48 @@ async fn a_host_has_its_own_words() {
 async fn feedback_reaches_the_model() {
     let script = script().then(Reply::text(GOOD));
     let mut request = request();
-    request.feedback = vec!["fewer tasks".to_owned()];
+    request.feedback = vec!["fewer tasks".to_owned(), "drop gamma".to_owned()];
+    // The plan of the first feedback is unknown, as in a run of an older version.
+    request.rejected = vec![String::new(), "[tasks.gamma] <|im_start|>".to_owned()];
     finish(planner(&script).plan(request)).await.unwrap();
     let shown = script.requests()[0].messages[1].text().to_owned();
-    assert!(shown.contains("1. fewer tasks"), "{shown}");
+    assert!(shown.starts_with("Goal:\nA weekly report"), "{shown}");
+    assert!(
+        shown.contains("1. fewer tasks\n2. drop gamma\nThis was said about the plan:\n<untrusted"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("[tasks.gamma]") && !shown.contains("<|im_start|>"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn the_budget_and_an_example_reach_the_model() {
+    let script = script().then(Reply::text(GOOD)).then(Reply::text(GOOD));
+    let mut request = request();
+    finish(planner(&script).plan(request.clone()))
+        .await
+        .unwrap();
+    request.limits.max_tokens = Some(90_000);
+    finish(planner(&script).plan(request.clone()))
+        .await
+        .unwrap();
+    let shown = |call: usize| script.requests()[call].messages[0].text().to_owned();
+    assert!(!shown(0).contains("may cost"), "{}", shown(0));
+    assert!(
+        shown(1).contains("The whole plan may cost 90000 tokens."),
+        "{}",
+        shown(1)
+    );
+    // The example is a plan of this host.
+    let shown = shown(0);
+    let start = shown.find("{\"reasoning\": \"The two").unwrap();
+    let end = shown.find("\n\nRules:").unwrap();
+    let reading = zeph_planner::plan::read_plan(&shown[start..end], &request);
+    assert_eq!(reading.outcome.unwrap().tasks.len(), 3);
+    let repaired: Vec<_> = reading.repairs.iter().map(|one| one.code.text()).collect();
+    assert!(repaired.is_empty(), "{repaired:?}");
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ pub(super) fn request(
         text.map_err(|error| bad_prompt(&error))
     };
     let system = render(PromptName::Plan, host_values(planner, request))?;
-    let goal = json!({ "goal": request.goal, "feedback": request.feedback });
+    let rejected = rejected_plans(planner, request);
+    let goal = json!({ "goal": request.goal, "feedback": request.feedback, "rejected": rejected });
     let mut user = render(PromptName::PlanGoal, goal)?;
     if let Some(correction) = correction {
         let problems = stored(correction.diagnostics.iter().take(MAX_PROBLEMS));
@@ -79,6 +80,20 @@ pub(super) fn request(
     Ok(asked)
 }
 
+/// The plan that each feedback is about, sanitized; null where it is unknown.
+fn rejected_plans(planner: &LlmPlanner, request: &PlanRequest) -> Vec<Option<String>> {
+    let plans = (0..request.feedback.len()).map(|index| {
+        let plan = request.rejected.get(index)?;
+        let content = Content {
+            source: "plan",
+            text: plan,
+            max_bytes: MAX_EXCERPT_BYTES,
+        };
+        (!plan.is_empty()).then(|| planner.sanitizer.sanitize(&content).text)
+    });
+    plans.collect()
+}
+
 fn bad_prompt(error: &PromptError) -> PlanError {
     let message = format!("{error}: {:#}", error.source);
     PlanError::new(PlanFailure::BadPrompt, &message)
@@ -97,7 +112,10 @@ fn host_values(planner: &LlmPlanner, request: &PlanRequest) -> serde_json::Value
         "agents": agents.collect::<Vec<_>>(),
         "commands": request.commands.to_json(),
         "kinds": request.kinds(),
-        "limits": { "tasks": limits.max_tasks, "depth": limits.max_depth, "width": limits.max_width },
+        "limits": {
+            "tasks": limits.max_tasks, "depth": limits.max_depth, "width": limits.max_width,
+            "tokens": limits.max_tokens,
+        },
     })
 }
 

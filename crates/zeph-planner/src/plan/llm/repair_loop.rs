@@ -255,7 +255,7 @@ fn exhausted(tries: Vec<PlanTry>) -> PlanError {
             "the last one is empty"
         };
         (PlanFailure::Empty, why)
-    } else if has(code::NO_JSON) || has(code::SYNTAX) {
+    } else if has(code::NO_JSON) || has(code::SYNTAX) || has(code::UNCLOSED) {
         (PlanFailure::NotAPlan, "the last one is not a plan")
     } else {
         (PlanFailure::Defective, "none was acceptable")
@@ -274,7 +274,10 @@ fn one_task(plan: &FallbackPlan, request: &PlanRequest, error: &PlanError) -> Op
         FallbackPlan::Routed => None,
         FallbackPlan::Agent(agent) => Some(agent),
     };
-    let task = json!({ "name": "work", "prompt": request.goal, "agent": agent });
+    // Without the only task there is nothing to answer from, so its failure is that of the run.
+    let task = json!({
+        "name": "work", "kind": "agent", "prompt": request.goal, "agent": agent, "on_failure": "abort",
+    });
     let text = json!({ "reasoning": "", "tasks": [task] }).to_string();
     let mut plan = read_plan(&text, request).outcome.ok()?;
     plan.findings.retain(|one| one.kind == FindingKind::Warning);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zeph_common::{Boundary, head_tail};
 use zeph_executor::{
     Executor, GraphSpec, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
 };
@@ -12,6 +13,8 @@ use super::round::{self, Round};
 use super::verdict::{Verdict, read_verdict};
 use super::{PlanCompiler, PlanOutput};
 
+/// The most bytes of a rejected plan that later rounds see.
+const MAX_REJECTED_BYTES: usize = 6 << 10;
 /// The code of a plan file with problems.
 const NOT_COMPILED: &str = "plan_not_compiled";
 
@@ -24,6 +27,9 @@ pub struct AdoptParams {
     /// A person's feedback on the plans of earlier rounds.
     #[serde(default)]
     pub feedback: Vec<String>,
+    /// The plan files that the feedback is about, in the same order, shortened; absent in older runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<String>,
     /// The round, from 1.
     pub round: u32,
     /// The parent whose output is the plan.
@@ -164,9 +170,14 @@ impl AdoptExecutor {
         &self,
         cx: &TaskContext,
         params: &AdoptParams,
+        plan: &str,
         why: &str,
     ) -> Result<Adopted, TaskError> {
         let round = self.next(params.round, "the last plan was rejected")?;
+        // Plans of an older run may be missing; each belongs to the feedback at its place.
+        let mut rejected = params.rejected.clone();
+        rejected.resize(params.feedback.len(), String::new());
+        rejected.push(head_tail(plan, MAX_REJECTED_BYTES, Boundary::Word).to_string());
         let mut feedback = params.feedback.clone();
         feedback.push(match why {
             "" => "The plan was rejected without a reason; make a different one.".to_owned(),
@@ -176,6 +187,7 @@ impl AdoptExecutor {
             number: round,
             goal: &params.goal,
             feedback: &feedback,
+            rejected: &rejected,
             confirm: true,
         };
         let patch = GraphSpec {
@@ -210,7 +222,7 @@ impl Executor for AdoptExecutor {
                 tasks: self.add(cx, &params, &plan.plan_file).await?,
             },
             Verdict::Edit(file) => self.edited(cx, &params, &file).await?,
-            Verdict::Reject(why) => self.rejected(cx, &params, &why).await?,
+            Verdict::Reject(why) => self.rejected(cx, &params, &plan.plan_file, &why).await?,
             Verdict::Unclear(why) => self.ask_again(cx, &params, why).await?,
         };
         cx.journal()

@@ -29,6 +29,9 @@ pub struct PlanParams {
     /// A person's feedback on the plans of earlier rounds.
     #[serde(default)]
     pub feedback: Vec<String>,
+    /// The plan files that the feedback is about, in the same order, shortened; absent in older runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<String>,
     /// The round, from 1.
     pub round: u32,
 }
@@ -115,6 +118,7 @@ impl PlanExecutor {
         PlanRequest {
             goal: params.goal.clone(),
             feedback: params.feedback.clone(),
+            rejected: params.rejected.clone(),
             wrap: Some(Arc::new(wrap)),
             ..self.host.clone()
         }

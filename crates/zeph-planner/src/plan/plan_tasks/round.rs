@@ -7,7 +7,7 @@ use zeph_graph::AnswerKind;
 use zeph_graph::Trigger;
 use zeph_graph::wire::{QuestionSpec, TaskSpec, WorkSpec};
 
-use super::AdoptParams;
+use super::{AdoptParams, PlanParams};
 use crate::answer::{AnswerParams, AnswerTask};
 
 /// The action that makes a plan.
@@ -31,6 +31,7 @@ pub(super) struct Round<'a> {
     pub(super) number: u32,
     pub(super) goal: &'a str,
     pub(super) feedback: &'a [String],
+    pub(super) rejected: &'a [String],
     pub(super) confirm: bool,
 }
 
@@ -58,11 +59,17 @@ impl Round<'_> {
     /// `plan`, `confirm` and `adopt`.
     pub(super) fn tasks(&self) -> Vec<TaskSpec> {
         let plan = numbered(PLAN, self.number);
-        let params = json!({ "goal": self.goal, "feedback": self.feedback, "round": self.number });
+        let params = json!(PlanParams {
+            goal: self.goal.to_owned(),
+            feedback: self.feedback.to_vec(),
+            rejected: self.rejected.to_vec(),
+            round: self.number,
+        });
         let mut tasks = vec![action(plan.clone(), Vec::new(), PLAN, params)];
         let adopt = AdoptParams {
             goal: self.goal.to_owned(),
             feedback: self.feedback.to_vec(),
+            rejected: self.rejected.to_vec(),
             round: self.number,
             plan,
             confirm: None,

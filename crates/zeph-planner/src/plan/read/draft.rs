@@ -42,7 +42,8 @@ pub(super) struct TaskDraft {
     pub(super) command: Option<String>,
     pub(super) arguments: Option<Vec<ArgumentDraft>>,
     pub(super) trigger: Trigger,
-    pub(super) on_failure: OnFailure,
+    /// As written; `None` takes the default of its kind.
+    pub(super) on_failure: Option<OnFailure>,
     pub(super) expected_tokens: Option<u32>,
     /// The keys that are no fields.
     pub(super) others: Vec<Extra>,
@@ -157,6 +158,13 @@ fn list_of_tasks<'a>(value: Option<&'a Value>, found: &mut Findings) -> Option<C
     let mut note = |message| found.repair(repair::OBJECT_AS_LIST, at, message);
     match value {
         Some(Value::Array(tasks)) => return Some(Cow::Borrowed(tasks)),
+        Some(Value::Object(map))
+            if map.len() == 1
+                && let Some(Value::Array(tasks)) = map.values().next() =>
+        {
+            note("the list in an object read as the list of tasks");
+            return Some(Cow::Borrowed(tasks));
+        }
         Some(Value::Object(map)) if map.values().all(Value::is_object) || is_task(map) => {
             note("an object read as the list of tasks");
             return Some(Cow::Owned(by_name(map)));
@@ -233,7 +241,7 @@ fn task(
             .lines("prompt")
             .and_then(|text| fields.unless_null("prompt", text)),
         trigger: word(&mut fields, "trigger", &TRIGGERS).unwrap_or_default(),
-        on_failure: word(&mut fields, "on_failure", &FAILURE_RULES).unwrap_or_default(),
+        on_failure: word(&mut fields, "on_failure", &FAILURE_RULES),
         expected_tokens: expected_tokens(&mut fields),
         kind: None,
         others: known.others,
@@ -311,6 +319,7 @@ fn word<T: Clone>(
 ) -> Option<T> {
     let given = fields.optional_text(field)?;
     let folded = words::fold(&given);
+    let folded = folded.trim_end_matches("_task");
     let Some((word, value)) = words.iter().find(|(word, _)| *word == folded) else {
         let help = fields
             .found

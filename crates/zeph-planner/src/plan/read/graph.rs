@@ -112,13 +112,16 @@ impl Needs<'_, '_> {
 
     /// Reads a text with several names, or reports an unknown one.
     fn read_parts(&mut self, at: &str, written: &str) {
-        let parts = written.replace(" and ", ",");
-        let parts = parts.split([',', ';', '\n', '&', '|', '+']).map(str::trim);
-        let parts: Vec<&str> = parts
-            .filter(|part| part.contains(char::is_alphanumeric))
-            .collect();
+        let listed = written.replace(" and ", ",");
         let is_task = |part: &&str| matches!(self.names.find(part), Found::One { .. });
-        if parts.len() > 1 && parts.iter().all(is_task) {
+        let all_tasks = |separators: &[char]| {
+            let parts = listed.split(separators).map(str::trim);
+            let parts = parts.filter(|part| part.contains(char::is_alphanumeric));
+            let parts: Vec<&str> = parts.collect();
+            (parts.len() > 1 && parts.iter().all(is_task)).then_some(parts)
+        };
+        let parts = all_tasks(&[',', ';', '\n', '&', '|', '+']);
+        if let Some(parts) = parts.or_else(|| all_tasks(&[',', ' '])) {
             let message = format!("{} read as {} needs", quote(written), parts.len());
             self.found.repair(repair::TEXT_AS_LIST, at, message);
             for part in parts {

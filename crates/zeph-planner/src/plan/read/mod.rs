@@ -17,6 +17,7 @@ use zeph_diagnostics::Diagnostics;
 use zeph_graph::{OnFailure, Topology};
 use zeph_llm::StopReason;
 
+use super::accepted::DEFAULT_RULE;
 use super::finding::{Findings, stored};
 use super::{Plan, PlanRequest, PlannedTask, PlannedWork, TaskKind};
 
@@ -130,7 +131,7 @@ fn read(text: &str, ending: Ending, request: &PlanRequest, found: &mut Findings)
         // A question cannot fail, so its failure rule has no effect.
         let on_failure = match work.kind() {
             TaskKind::Question => OnFailure::default(),
-            TaskKind::Agent | TaskKind::Command => task.on_failure.clone(),
+            TaskKind::Agent | TaskKind::Command => task.on_failure.clone().unwrap_or(DEFAULT_RULE),
         };
         Some(PlannedTask {
             name,

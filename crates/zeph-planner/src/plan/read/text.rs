@@ -38,10 +38,20 @@ pub(super) fn value(
         found.repair(repair::WRAPPED_LIST, "", message);
         return Some(plan);
     }
+    if !is_usable
+        && let Some(inner) = without_escapes(text)
+        && let Ok(read) = read_json(&inner, max_bytes, has_plan)
+        && has_plan(&read.value)
+    {
+        let message = "the plan is in a JSON string without its quotes";
+        found.repair(repair::TOLERATED_TEXT, "", message);
+        tell(&read.tolerated, found);
+        return one_plan(&inner, max_bytes, read, found);
+    }
     let read = match read {
         Ok(read) => read,
         Err(error) => {
-            refuse(text, &error, found);
+            refuse(text, &error, ending, found);
             return None;
         }
     };
@@ -65,6 +75,16 @@ pub(super) fn value(
     }
     tell(&read.tolerated, found);
     one_plan(text, max_bytes, read, found)
+}
+
+/// The text in a JSON string that has lost the quotes around it: `{\"tasks\": …}`.
+fn without_escapes(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_escaped = text.starts_with("{\\\"") || text.starts_with("{\\n");
+    let quoted = format!("\"{}\"", text.replace('\n', "\\n"));
+    is_escaped
+        .then(|| serde_json::from_str(&quoted).ok())
+        .flatten()
 }
 
 /// Whether the answer is prose, and the value in it is something in brackets.
@@ -119,7 +139,7 @@ fn one_plan(text: &str, max_bytes: usize, read: ReadJson, found: &mut Findings) 
     Some(one.plan.into_owned())
 }
 
-fn refuse(text: &str, error: &JsonError, found: &mut Findings) {
+fn refuse(text: &str, error: &JsonError, end: Ending, found: &mut Findings) {
     const SHORTER: &str = "make a shorter plan: fewer tasks, shorter texts";
     let (code, pointer, message, help) = match error {
         JsonError::Empty => (code::EMPTY, "", error.to_string(), ONE_OBJECT),
@@ -132,7 +152,13 @@ fn refuse(text: &str, error: &JsonError, found: &mut Findings) {
         }
         JsonError::CutOff { .. } => {
             let message = format!("the answer is cut off: it ends with {}", ending(text));
-            (code::CUT_OFF, "", message, SHORTER)
+            let help = match end {
+                Ending::Cut => SHORTER,
+                Ending::Finished | Ending::Unknown => {
+                    "write the whole object again to its last bracket; if it was too long, plan fewer tasks"
+                }
+            };
+            (code::CUT_OFF, "", message, help)
         }
         JsonError::Unclosed { .. } => {
             let message = format!(

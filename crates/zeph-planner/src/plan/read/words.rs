@@ -146,6 +146,7 @@ const TASK_FIELDS: &[(&str, &[&str])] = &[
     (
         "agent",
         &[
+            "agents",
             "agent_name",
             "agent_id",
             "assigned_agent",

@@ -144,7 +144,12 @@ impl<'a> Reader<'a, '_> {
         self.no_command();
         self.no_agent("a question");
         // A question cannot fail, so its failure rule has no effect.
-        if self.task.on_failure != OnFailure::default() {
+        if self
+            .task
+            .on_failure
+            .as_ref()
+            .is_some_and(|rule| *rule != OnFailure::default())
+        {
             self.ignored("on_failure");
         }
         let text = self.needed_prompt("write the question for the person")?;

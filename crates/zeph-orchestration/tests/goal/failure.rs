@@ -70,6 +70,25 @@ async fn a_plan_that_no_agent_can_do_is_reported() {
 }
 
 #[tokio::test]
+async fn a_failed_task_of_a_plan_costs_only_what_needs_it() {
+    let plan = r#"{"reasoning": "Look, then write.", "tasks": [
+        {"name": "rain", "needs": [], "kind": "agent", "prompt": "Tell of the rain."},
+        {"name": "snow", "needs": [], "kind": "agent", "prompt": "Tell of the snow."},
+        {"name": "report", "needs": ["rain", "snow"], "kind": "agent", "prompt": "Write it up"}]}"#;
+    let model = model().rule(asks_for_a_plan, None, Reply::text(plan)).when(
+        "Tell of the snow.",
+        Reply::error(ErrorKind::Unauthorized, "no key"),
+    );
+    let orchestrator = builder(&model).retry(RetryPolicy::once()).build().unwrap();
+    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    assert_eq!(report.end(), Some(RunEnd::Degraded));
+    let rain = report.output("rain").await.unwrap();
+    assert_eq!(rain.unwrap().value, "It rains.");
+    assert!(report.output("report").await.unwrap().is_none());
+    assert!(report.output("answer").await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn questions_of_a_plan_are_answered_by_the_host_or_left_open() {
     let plan = r#"{"reasoning": "Ask.", "tasks": [
         {"name": "where", "needs": [], "kind": "question", "prompt": "Which Oslo?"}]}"#;

@@ -131,7 +131,8 @@ impl Names {
             return;
         };
         let labels = task.labels.iter().chain(&task.name).map(|one| one.trim());
-        for label in labels.chain([&*name]) {
+        let labels: BTreeSet<&str> = labels.chain([&*name]).collect();
+        for label in labels {
             let forms = Forms::of(label);
             self.written
                 .entry(label.to_owned())

@@ -12,6 +12,7 @@ Usage: cargo xtask COMMAND
   soak                    the long forms: a million simulated runs, 10,000 kills, damages and losses of power
   bench                   every benchmark
   test-wire               check the model client against two third-party servers and a scripted one; fetches 96 MB once
+  test-mcp                check MCP with the reference servers and client; fetches 20 MB once
   test-llm                run goals with a real model on this machine; fetches 176 MB once
   budgets                 the number of packages of each crate beside its budget
   setup                   install the tools that the gate needs
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Bench,
     TestWire,
     TestLlm,
+    TestMcp,
     Setup,
     Budgets,
 }
@@ -55,6 +57,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Command, String> {
         "bench" => without_options(rest, Command::Bench),
         "test-wire" => without_options(rest, Command::TestWire),
         "test-llm" => without_options(rest, Command::TestLlm),
+        "test-mcp" => without_options(rest, Command::TestMcp),
         "setup" => without_options(rest, Command::Setup),
         "budgets" => without_options(rest, Command::Budgets),
         "help" | "--help" | "-h" => Ok(Command::Help),

@@ -16,7 +16,7 @@ enum Layer {
     Apps,
 }
 
-const LAYERS: [(&str, Layer); 21] = [
+const LAYERS: [(&str, Layer); 22] = [
     ("zeph-common", Layer::Base),
     ("zeph-diagnostics", Layer::Base),
     ("zeph-config", Layer::Model),
@@ -29,6 +29,7 @@ const LAYERS: [(&str, Layer); 21] = [
     ("zeph-sanitizer", Layer::Ports),
     ("zeph-memory-sqlite", Layer::Adapters),
     ("zeph-command", Layer::Adapters),
+    ("zeph-mcp", Layer::Adapters),
     ("zeph-llm-genai", Layer::Adapters),
     ("zeph-runtime", Layer::Engine),
     ("zeph-planner", Layer::Engine),

@@ -2,9 +2,9 @@
 //!
 //! They fetch packages with pip and npm, so they are not part of the gate.
 
-mod fetch;
+pub(crate) mod fetch;
 mod scenario;
-mod server;
+pub(crate) mod server;
 
 use std::process::Command;
 use std::time::Duration;

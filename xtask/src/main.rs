@@ -16,6 +16,7 @@ mod guarantees;
 mod layering;
 mod llm;
 mod long;
+mod mcp;
 mod mutants;
 mod tidy;
 
@@ -69,6 +70,7 @@ fn run(command: Command) -> Result<bool, String> {
         Command::Bench => long::bench(),
         Command::TestWire => llm::test_wire(),
         Command::TestLlm => llm::test_llm(),
+        Command::TestMcp => mcp::test_mcp(),
         Command::Setup => deny::setup(),
         Command::Budgets => budgets::print(),
     }

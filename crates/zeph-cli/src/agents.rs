@@ -16,7 +16,7 @@ use crate::read::page::{self, Page, count};
 
 pub(crate) fn run(cx: &AppContext, args: &AgentsArgs) -> Result<Exit, CliError> {
     let folder = cx.config().agents.as_deref();
-    let agents = llm::agents(folder)?;
+    let agents = llm::agents(cx, folder)?;
     let Some(folder) = folder else {
         return none(cx);
     };

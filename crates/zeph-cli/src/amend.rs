@@ -54,7 +54,7 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
             return Err(CliError::new(Exit::Usage, text).code("no_model"));
         }
         let models = ModelConfig::stored(cx, view.graph())?;
-        plan::check_agents(models.agents.as_deref(), &plan)?;
+        plan::check_agents(cx, models.agents.as_deref(), &plan)?;
     }
     let list = |names: &[String]| -> Vec<Value> {
         let ids = names.iter().filter_map(|name| plan.graph.find(name));

@@ -133,6 +133,8 @@ pub(crate) enum Command {
     Replay(RunRef),
     /// List the agents, or check their definitions
     Agents(AgentsArgs),
+    /// List the tools of the MCP servers in the settings, or serve runs to an assistant
+    Mcp(McpArgs),
     /// Let the settings of the project run programs, name addresses and choose files
     Trust(TrustArgs),
     /// Start no new tasks in a run until `zeph unpause`
@@ -295,6 +297,23 @@ pub(crate) enum AgentsDo {
     List,
     /// Only the problems in them
     Check,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct McpArgs {
+    /// What to do
+    #[arg(value_enum, default_value_t = McpDo::Tools)]
+    pub(crate) what: McpDo,
+    /// One server [default: all]
+    pub(crate) server: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum McpDo {
+    /// Start the servers, and list their tools
+    Tools,
+    /// Be a server: tools to plan, start, follow and answer runs, over stdin and stdout
+    Serve,
 }
 
 #[derive(Debug, Args)]

@@ -92,6 +92,7 @@ pub(crate) async fn run(cx: &AppContext) -> Result<Exit, CliError> {
     settings(cx, &mut found)?;
     database(cx, &mut found).await?;
     services(cx, &mut found);
+    found.extend(servers(cx));
     let is_sound = found.iter().all(|one| one.status != Status::Problem);
     let json = || {
         let checks: Vec<Value> = found.iter().map(Finding::to_json).collect();
@@ -288,4 +289,32 @@ fn services(cx: &AppContext, found: &mut Vec<Finding>) {
         ),
     };
     found.push(Finding::good("services", text));
+}
+
+/// The MCP servers of the settings: whether their programs are found and their variables set. Nothing is started.
+fn servers(cx: &AppContext) -> Vec<Finding> {
+    let servers = &cx.config().mcp;
+    let mut found = Vec::new();
+    for (name, config) in servers {
+        let here = Path::new(".");
+        let program = llm::mcp::missing_program(config, here);
+        let program = program.map(|program| format!("{program} is not found"));
+        let mut variables = llm::mcp::variables(config);
+        let variable = variables.find(|name| std::env::var_os(name).is_none());
+        let variable = variable.map(|name| format!("the variable {name} is not set"));
+        found.extend(program.into_iter().chain(variable).map(|what| {
+            let text = format!("mcp.{name}: {what}");
+            let finding = Finding::new("mcp", Status::Warning, text);
+            finding.help(format!("correct [mcp.{name}] in the settings"))
+        }));
+    }
+    if found.is_empty() && !servers.is_empty() {
+        let tools = command(&["mcp", "tools"]);
+        let text = format!(
+            "{}; `{tools}` starts them and lists their tools",
+            count(servers.len() as u64, "server")
+        );
+        found.push(Finding::good("mcp", text));
+    }
+    found
 }

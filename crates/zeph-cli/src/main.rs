@@ -18,6 +18,7 @@ mod doctor;
 mod goal;
 mod graph;
 mod man;
+mod mcp;
 mod orphans;
 mod place;
 mod plan;
@@ -156,6 +157,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Budget(args) => read::budget::run(&cx, &args).await,
         Command::Replay(args) => replay::run(&cx, &args).await,
         Command::Agents(args) => agents::run(&cx, &args),
+        Command::Mcp(args) => mcp::run(&cx, &args).await,
         Command::Pause(args) => read::request::pause(&cx, &args).await,
         Command::Unpause(args) => read::request::unpause(&cx, &args).await,
         Command::Watch(args) => run::watch::run(&cx, &args).await,

@@ -101,12 +101,21 @@ pub(crate) fn secrets_of(
 }
 
 /// Refuses tasks that name agents, tools or models which do not exist.
-pub(crate) fn check_agents(agents: Option<&Path>, plan: &LoadedPlan) -> Result<(), CliError> {
+pub(crate) fn check_agents(
+    cx: &AppContext,
+    agents: Option<&Path>,
+    plan: &LoadedPlan,
+) -> Result<(), CliError> {
     if !needs_model(&plan.graph, |_| true) {
         return Ok(());
     }
-    let agents = llm::agents(agents)?;
-    let found = agent_problems(&plan.graph, |_| true, &agents, &llm::tools::NAMES);
+    let agents = llm::agents(cx, agents)?;
+    let found = agent_problems(
+        &plan.graph,
+        |_| true,
+        &agents,
+        &llm::names_of_tools(cx, &agents),
+    );
     let mut found = plan.bound.located(found);
     found.append(llm::model_problems(&agents));
     let found = found.into_result();

@@ -23,7 +23,10 @@ const SHOWN: usize = 20;
 pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
     let (store, view) = cx.load_run(args.run.as_deref()).await?;
     let run = &view.run;
-    let models = needs_model(view.graph(), |_| true).then(|| with_models(cx, &store, &view));
+    let models = match needs_model(view.graph(), |_| true) {
+        true => Some(with_models(cx, &store, &view).await),
+        false => None,
+    };
     let (orchestrator, why_not) = match models {
         Some(Ok(orchestrator)) => (orchestrator, None),
         // The run's model, agents or prompts are missing: only the decisions are replayed.
@@ -55,7 +58,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
     })
 }
 
-fn with_models(
+async fn with_models(
     cx: &AppContext,
     store: &SqliteStore,
     view: &RunView,
@@ -64,7 +67,7 @@ fn with_models(
         replayed: true,
         ..ModelConfig::stored(cx, view.graph())?
     };
-    let builder = run::builder(cx, Some(&models), view.graph())?;
+    let builder = run::builder(cx, Some(&models), view.graph()).await?;
     Ok(builder.database(store.clone()).build()?)
 }
 

@@ -204,7 +204,7 @@ async fn take_over(
     let is_open = |id| !view.scheduler.task(id).state().is_end();
     let models = needs_model(view.graph(), is_open);
     let models = models.then(|| ModelConfig::stored(cx, view.graph()));
-    let builder = run::builder(cx, models.transpose()?.as_ref(), view.graph())?;
+    let builder = run::builder(cx, models.transpose()?.as_ref(), view.graph()).await?;
     let secrets = plan::secrets_of(view.graph(), &params.values)?;
     let builder = builder.withhold(params.variables_of(secrets.keys().map(String::as_str)));
     let orchestrator = builder.database(store.clone()).build()?;

@@ -106,7 +106,7 @@ async fn start(
         retry.metadata_mut().insert(key, value);
     }
     if let (Some(plan), Some(models)) = (&changed, &models) {
-        plan::check_agents(models.agents.as_deref(), plan)?;
+        plan::check_agents(cx, models.agents.as_deref(), plan)?;
     }
     if args.no_cache {
         run::set_no_cache(retry.metadata_mut());
@@ -130,7 +130,7 @@ async fn start(
         None => params.values.clone(),
     };
     let secrets: BTreeMap<String, String> = plan::secrets_of(retry.graph(), &given)?;
-    let builder = run::builder(cx, models.as_ref(), retry.graph())?;
+    let builder = run::builder(cx, models.as_ref(), retry.graph()).await?;
     let builder = builder.withhold(params.variables_of(secrets.keys().map(String::as_str)));
     let orchestrator = builder.database(store.clone()).build()?;
     let given = secrets.iter().map(|(name, value)| (&**name, &**value));

@@ -29,6 +29,7 @@ pub(crate) fn run(cx: &AppContext, args: &ConfigArgs) -> Exit {
         json!({
             "settings": settings.collect::<Vec<_>>(),
             "commands": cx.config().commands.keys().collect::<Vec<_>>(),
+            "mcp": cx.config().mcp.keys().collect::<Vec<_>>(),
             "withheld": withheld.collect::<Vec<_>>(),
         })
     };
@@ -100,6 +101,15 @@ fn render(cx: &AppContext, page: &mut Page, settings: &[Setting], has_origins: b
         let names = commands.keys().map(String::as_str);
         page.gap();
         page.line(format!("commands: {}", page::names(names, commands.len())));
+    }
+    let servers = &cx.config().mcp;
+    if !servers.is_empty() {
+        let names = servers.keys().map(String::as_str);
+        page.gap();
+        page.line(format!(
+            "MCP servers: {}",
+            page::names(names, servers.len())
+        ));
     }
 }
 

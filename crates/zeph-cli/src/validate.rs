@@ -17,7 +17,7 @@ const PATH_SHOWN: usize = 8;
 
 pub(crate) async fn run(cx: &AppContext, args: &ValidateArgs) -> Result<Exit, CliError> {
     let loaded = plan::load_to_show(cx, &args.plan, &Params::read(&args.params).await?)?;
-    plan::check_agents(cx.config().agents.as_deref(), &loaded)?;
+    plan::check_agents(cx, cx.config().agents.as_deref(), &loaded)?;
     let warnings = loaded.bound.plan().warnings();
     let graph = &loaded.graph;
     let shape = Topology::of(graph);

@@ -55,11 +55,11 @@ fn is_inherited(config: &CommandConfig, params: &CommandParams, name: &str) -> b
     passed.any(|passed| passed == name) || !config.denied.iter().any(|rule| rule(name))
 }
 
-/// Sets the variables of a command.
+/// Sets the variables of a command; those of an attempt only if it belongs to one.
 pub(crate) fn set(
     command: &mut Command,
     config: &CommandConfig,
-    cx: &TaskContext,
+    cx: Option<&TaskContext>,
     params: &CommandParams,
     files: BTreeMap<String, String>,
 ) {
@@ -68,15 +68,16 @@ pub(crate) fn set(
             command.env_remove(&name);
         }
     }
-    command
-        .envs(files)
-        .env("ZEPH_RUN", cx.run().as_str())
-        .env("ZEPH_TASK", cx.name())
-        .env("ZEPH_ATTEMPT", cx.attempt().to_string())
-        .env("ZEPH_IDEMPOTENCY_KEY", cx.idempotency_key())
-        .env_remove("ZEPH_OUTCOME")
-        .envs(cx.outcome().map(|outcome| ("ZEPH_OUTCOME", outcome.word())))
-        .envs(&params.env);
+    command.envs(files).env_remove("ZEPH_OUTCOME");
+    if let Some(cx) = cx {
+        command
+            .env("ZEPH_RUN", cx.run().as_str())
+            .env("ZEPH_TASK", cx.name())
+            .env("ZEPH_ATTEMPT", cx.attempt().to_string())
+            .env("ZEPH_IDEMPOTENCY_KEY", cx.idempotency_key())
+            .envs(cx.outcome().map(|outcome| ("ZEPH_OUTCOME", outcome.word())));
+    }
+    command.envs(&params.env);
 }
 
 /// The `PATH` of a command with folders of its own: those, then the ones that it has anyway.

@@ -43,6 +43,12 @@ impl CommandExecutor {
     }
 }
 
+impl CommandExecutor {
+    pub(crate) fn config(&self) -> &CommandConfig {
+        &self.config
+    }
+}
+
 #[async_trait]
 impl Executor for CommandExecutor {
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {

@@ -83,8 +83,10 @@ mod json_output;
 mod named_outputs;
 mod outcome;
 mod params;
+mod service;
 mod spawn;
 
 pub use executor::{CommandExecutor, CommandExecutorBuilder, DEFAULT_MAX_OUTPUT};
 pub use group::ProcessGroup;
 pub use params::{CommandParams, OutputFormat};
+pub use service::ServiceProcess;

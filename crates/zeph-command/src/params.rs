@@ -82,6 +82,26 @@ fn zero() -> Vec<i32> {
 }
 
 impl CommandParams {
+    /// A program with its arguments, and the defaults for everything else.
+    #[must_use]
+    pub fn program(argv: Vec<String>) -> Self {
+        Self {
+            argv: Some(argv),
+            shell: None,
+            stdin: None,
+            stdin_from: None,
+            env: BTreeMap::new(),
+            pass_env: Vec::new(),
+            cwd: None,
+            path: Vec::new(),
+            artifacts: Vec::new(),
+            output: OutputFormat::Text,
+            ok_codes: zero(),
+            skip_codes: Vec::new(),
+            retry_codes: None,
+        }
+    }
+
     /// The arguments to run: `argv`, or the shell with its script.
     pub(crate) fn command_line(&self) -> Result<Vec<&str>, TaskError> {
         match (&self.argv, &self.shell) {

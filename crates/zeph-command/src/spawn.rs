@@ -95,7 +95,7 @@ pub(crate) async fn start<'a>(
     };
     let (mut wait, began) = (SHORTEST_WAIT, Instant::now());
     loop {
-        let error = match spawn(config, cx, params, has_stdin, output_file)? {
+        let error = match spawn(config, Some(cx), params, has_stdin, output_file)? {
             Ok(child) => {
                 let group = Group::led_by(&child);
                 return Ok(Started {
@@ -122,10 +122,16 @@ pub(crate) async fn start<'a>(
     }
 }
 
+/// Spawns a program that belongs to no attempt, with pipes for all its streams.
+pub(crate) fn service(config: &CommandConfig, params: &CommandParams) -> Result<Child, TaskError> {
+    params.check()?;
+    spawn(config, None, params, true, None)?
+}
+
 /// One try. The inner error may pass; the outer one does not.
 fn spawn(
     config: &CommandConfig,
-    cx: &TaskContext,
+    cx: Option<&TaskContext>,
     params: &CommandParams,
     has_stdin: bool,
     output_file: Option<&Path>,
@@ -157,7 +163,7 @@ fn spawn(
     if let Some(path) = &search {
         command.env("PATH", path);
     }
-    let inherited = cx.inherited().iter();
+    let inherited = cx.map_or(&[][..], TaskContext::inherited).iter();
     let inherited: io::Result<Vec<OwnedFd>> = inherited
         .map(|file| file.as_fd().try_clone_to_owned())
         .collect();

@@ -8,6 +8,7 @@ use zeph_diagnostics::Diagnostics;
 use zeph_graph::OverBudget;
 
 use crate::commands::CommandConfig;
+use crate::mcp::McpConfig;
 use crate::settings;
 
 /// How graphs are run.
@@ -100,10 +101,28 @@ pub struct OrchestrationConfig {
     pub plan_cache: Option<PathBuf>,
     /// The programs that are called for events of runs.
     pub hooks: HooksConfig,
+    /// What the tools in the box may do beside reading. Default: nothing.
+    pub tools: ToolsConfig,
     /// The commands that plans of models may run, by name. Default none: such plans run no commands.
     ///
     /// A table of the project's file never replaces one of the user's file that has the same name.
     pub commands: BTreeMap<String, CommandConfig>,
+    /// The servers of the Model Context Protocol whose tools agents may list, by name. Default none.
+    ///
+    /// A table of the project's file never replaces one of the user's file that has the same name.
+    pub mcp: BTreeMap<String, McpConfig>,
+}
+
+/// The rights of the tools in the box that do more than read the folder of a run. Default: none of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolsConfig {
+    /// The folder below which `write_file` and `edit_file` change files.
+    pub write: Option<PathBuf>,
+    /// The commands of `commands` that `run_command` runs.
+    pub run: Vec<String>,
+    /// The hosts that `http_get` asks: `api.example.com` or `api.example.com:8443` by https,
+    /// `http://build.local:8080` without encryption.
+    pub http: Vec<String>,
 }
 
 /// The model, its service and its prices. API keys are never part of a configuration.
@@ -220,7 +239,9 @@ impl Default for OrchestrationConfig {
             prompts: None,
             plan_cache: None,
             hooks: HooksConfig::default(),
+            tools: ToolsConfig::default(),
             commands: BTreeMap::new(),
+            mcp: BTreeMap::new(),
         }
     }
 }
@@ -276,7 +297,7 @@ impl Default for RetryConfig {
 
 impl OrchestrationConfig {
     /// Checks every field against its range, `retry.base` against `retry.cap`, and that both prices are set
-    /// or neither. Does not check `commands`.
+    /// or neither. Does not check `commands` and `mcp`.
     ///
     /// # Errors
     /// A diagnostic for each field that is wrong; its path is the name of the setting.

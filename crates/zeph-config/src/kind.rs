@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Text,
     /// Names of environment variables: a list, or a text with commas.
     Names,
+    /// Words without white space: a list, or a text with commas.
+    Words,
     /// A program with its arguments as a list, or its path alone as a text; an empty list is none.
     Program,
     /// A number without unit, or none.
@@ -98,7 +100,7 @@ impl Kind {
                 Some(Value::Path(path))
             }
             Self::Text => Some(Value::Text(text?.to_owned())),
-            Self::Names => input.names().map(Value::Names),
+            Self::Names | Self::Words => input.names().map(Value::Names),
             Self::Program => match text.filter(|_| input.is_text) {
                 Some(path) => Some(Value::Names(
                     Some(path.to_owned())
@@ -126,7 +128,7 @@ impl Kind {
             }
             Self::Path => "a path in quotes",
             Self::Text => "a string",
-            Self::Names => "a list of names in quotes",
+            Self::Names | Self::Words => "a list of names in quotes",
             Self::Program => "a list of the program and its arguments",
             Self::Limit(..) => "a whole number, or \"none\"",
             Self::Money => "an amount of dollars such as 0.50, or \"none\"",
@@ -185,6 +187,15 @@ impl Kind {
                 let is_bad = |name: &&String| name.is_empty() || name.contains(['=', '$', ' ']);
                 let bad = quote(names.iter().find(is_bad)?);
                 problem(format!("`{name}` names variables, and {bad} cannot be one"))
+            }
+            (Self::Words, Value::Names(words)) => {
+                let is_bad = |word: &&String| {
+                    word.is_empty() || word.contains(|c: char| c.is_whitespace() || c.is_control())
+                };
+                let bad = quote(words.iter().find(is_bad)?);
+                problem(format!(
+                    "`{name}` has words without spaces, and {bad} is none"
+                ))
             }
             (Self::Text, Value::Text(text)) if text.trim().is_empty() => problem(format!(
                 "`{name}` must be one line of text, not an empty string"

@@ -10,8 +10,9 @@ use zeph_diagnostics::{
 use crate::commands::CommandConfig;
 use crate::config::OrchestrationConfig;
 use crate::kind::Input;
+use crate::mcp::McpConfig;
 use crate::settings::{self, SETTINGS, Setting};
-use crate::{code, commands, env_name};
+use crate::{code, commands, env_name, mcp, named};
 
 /// The sources of a configuration, given in any order.
 ///
@@ -64,9 +65,9 @@ pub enum Layer {
 /// A setting of a project's file that is ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withheld {
-    /// The setting, such as `llm.model`, or the table of a command, such as `commands.lint`.
+    /// The setting, such as `llm.model`, or a table, such as `commands.lint` or `mcp.files`.
     pub key: String,
-    /// The value as it is written; for a command, its program and arguments.
+    /// The value as it is written; for a table, its program and arguments, or its address.
     pub value: String,
     /// Why it is ignored.
     pub reason: WithheldReason,
@@ -79,7 +80,7 @@ pub enum WithheldReason {
     NeedsTrust,
     /// The project is not trusted, and the value is above the limit without the file.
     RaisesLimit,
-    /// The user's file has a command of that name, and a project's file never replaces it.
+    /// The user's file has a command or a server of that name, and a project's file never replaces it.
     UsersCommand,
 }
 
@@ -194,7 +195,7 @@ impl Layers {
     /// The text of the file of a project that the user trusts, and its path for messages and for relative
     /// paths in it.
     ///
-    /// All its settings apply, except commands that the user's file has as well.
+    /// All its settings apply, except commands and servers that the user's file has as well.
     #[must_use]
     pub fn project_file(mut self, text: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         self.project.push((text.into(), path.into(), true));
@@ -294,7 +295,7 @@ struct Origin {
 
 /// The owner of a file, and whether the user trusts it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum FileKind {
+pub(crate) enum FileKind {
     User,
     Project,
     Untrusted,
@@ -318,8 +319,21 @@ impl Merge {
                 let node = &entry.node;
                 let Some(setting) = settings::find(&name) else {
                     if name == "commands" {
-                        let commands = commands::read(node, &mut problems);
-                        self.commands(commands, kind);
+                        let found = commands::read(node, &mut problems);
+                        let known = &mut self.config.commands;
+                        let shown = |command: &CommandConfig| format!("{:?}", command.run);
+                        self.withheld
+                            .extend(named::add(&name, known, found, kind, shown));
+                    } else if name == "mcp" {
+                        let found = mcp::read(node, &mut problems);
+                        let known = &mut self.config.mcp;
+                        self.withheld.extend(named::add(
+                            &name,
+                            known,
+                            found,
+                            kind,
+                            McpConfig::target,
+                        ));
                     } else if settings::is_table(&name) {
                         node.wrong_type(&format!("`{name}`"), "a table", &mut problems);
                     } else {
@@ -378,26 +392,6 @@ impl Merge {
         };
         self.set(setting, &node, None, origin, true, &mut problems);
         self.problems.append(problems);
-    }
-
-    /// Adds the commands of a file. A command of a project's file never replaces one of the user's file.
-    fn commands(&mut self, commands: BTreeMap<String, CommandConfig>, kind: FileKind) {
-        for (name, command) in commands {
-            let reason = match kind {
-                FileKind::User => None,
-                FileKind::Project => (self.config.commands.contains_key(&name))
-                    .then_some(WithheldReason::UsersCommand),
-                FileKind::Untrusted => Some(WithheldReason::NeedsTrust),
-            };
-            match reason {
-                None => drop(self.config.commands.insert(name, command)),
-                Some(reason) => self.withheld.push(Withheld {
-                    key: format!("commands.{name}"),
-                    value: format!("{:?}", command.run),
-                    reason,
-                }),
-            }
-        }
     }
 
     fn set(

@@ -25,13 +25,16 @@ mod commands;
 mod config;
 mod kind;
 mod layers;
+mod mcp;
+mod named;
 mod settings;
 
 pub use commands::{ArgumentConfig, ArgumentKind, CommandConfig};
 pub use config::{
-    BudgetConfig, HooksConfig, LlmConfig, OrchestrationConfig, PlanConfig, RetryConfig,
+    BudgetConfig, HooksConfig, LlmConfig, OrchestrationConfig, PlanConfig, RetryConfig, ToolsConfig,
 };
 pub use layers::{Layer, Layers, Resolved, Withheld, WithheldReason};
+pub use mcp::{McpApproval, McpConfig, McpTransport};
 pub use settings::{env_name, keys};
 pub use zeph_diagnostics::{Diagnostic, Diagnostics};
 pub use zeph_graph::OverBudget;

@@ -96,6 +96,9 @@ settings! {
     "agents": Path(agents), Trusted, Kind::Path;
     "prompts": Path(prompts), Trusted, Kind::Path;
     "plan_cache": Path(plan_cache), Trusted, Kind::Path;
+    "tools.write": Path(tools.write), Trusted, Kind::Path;
+    "tools.run": Names(tools.run), Trusted, Kind::Words;
+    "tools.http": Names(tools.http), Trusted, Kind::Words;
     "hooks.failed": Names(hooks.failed), Trusted, Kind::Program;
     "hooks.question": Names(hooks.question), Trusted, Kind::Program;
     "hooks.ended": Names(hooks.ended), Trusted, Kind::Program;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use zeph_config::{
     ArgumentConfig, ArgumentKind, BudgetConfig, CommandConfig, Diagnostics, HooksConfig, Layer,
-    Layers, LlmConfig, OrchestrationConfig, OverBudget, PlanConfig, RetryConfig, WithheldReason,
-    env_name, keys,
+    Layers, LlmConfig, McpApproval, McpConfig, McpTransport, OrchestrationConfig, OverBudget,
+    PlanConfig, RetryConfig, ToolsConfig, WithheldReason, env_name, keys,
 };
 
 const EVERYTHING: &str = r#"
@@ -32,6 +32,25 @@ failed = ["mail", "-s", "failed", "me@example.com"]
 question = ["/usr/bin/notify"]
 ended = []
 timeout = "5s"
+
+[tools]
+write = "out"
+run = ["git_log"]
+http = ["api.example.com", "http://build.local:8080"]
+
+[mcp.files]
+command = ["files", "docs"]
+tools = ["read", "write"]
+read_only = ["read"]
+trust_hints = true
+approve = "never"
+timeout = "5s"
+env = { MODE = "fast" }
+pass_env = ["FILES_TOKEN"]
+
+[mcp.web]
+url = "https://mcp.example.com/mcp"
+token_env = "WEB_TOKEN"
 
 [retry]
 max_retries = 5
@@ -90,6 +109,28 @@ fn git_log() -> CommandConfig {
             ("path".into(), argument("a folder", path, false, true)),
         ]
         .into(),
+    }
+}
+
+fn files() -> McpConfig {
+    let command = ["files", "docs"].map(str::to_owned).to_vec();
+    McpConfig {
+        tools: Some(["read".to_owned(), "write".to_owned()].into()),
+        read_only: ["read".to_owned()].into(),
+        trust_hints: true,
+        approve: McpApproval::Never,
+        timeout: Duration::from_secs(5),
+        env: [("MODE".to_owned(), "fast".to_owned())].into(),
+        pass_env: vec!["FILES_TOKEN".into()],
+        ..McpConfig::new(McpTransport::Command(command))
+    }
+}
+
+fn web() -> McpConfig {
+    let url = "https://mcp.example.com/mcp".to_owned();
+    McpConfig {
+        token_env: Some("WEB_TOKEN".to_owned()),
+        ..McpConfig::new(McpTransport::Url(url))
     }
 }
 
@@ -181,13 +222,19 @@ fn every_setting_can_be_read_from_a_file() {
         agents: Some("/etc/zeph/agents".into()),
         prompts: Some("/etc/zeph/prompts".into()),
         plan_cache: Some("/etc/zeph/plans".into()),
+        tools: ToolsConfig {
+            write: Some("/etc/zeph/out".into()),
+            run: vec!["git_log".into()],
+            http: vec!["api.example.com".into(), "http://build.local:8080".into()],
+        },
         commands: [("git_log".into(), git_log())].into(),
+        mcp: [("files".into(), files()), ("web".into(), web())].into(),
     };
     assert_eq!(resolved.config, wanted);
     assert!(keys().all(|key| resolved.layer_of(key) == Some(Layer::UserFile)));
     assert_eq!(
         resolved.origin_of("retry.base").unwrap(),
-        "/etc/zeph/zeph.toml:26:8"
+        "/etc/zeph/zeph.toml:45:8"
     );
 }
 
@@ -396,25 +443,6 @@ model = ""
 }
 
 #[test]
-fn places_and_descriptions_of_arguments_must_agree() {
-    let file = r#"[commands.a]
-about = "Lists"
-run = ["ls", "{dir}", "{n}", "{n}"]
-args.n = { about = "how many", integer = [1, 5] }
-args.unused = { about = "nothing", text = 10 }
-"#;
-    let errors = Layers::new().project_file(file, "p.toml").resolve();
-    assert_eq!(
-        lines(&errors.unwrap_err()),
-        [
-            "p.toml:3:7: [missing_key] `commands.a.args` does not describe {dir} (add `dir = { about = \"…\", text = 200 }`)",
-            "p.toml:4:10: [bad_value] `commands.a.args.n` has several places in `run` (let one element of `run` end in {n})",
-            "p.toml:5:15: [bad_value] `commands.a.args.unused` has no place in `run` (let one element of `run` end in {unused})",
-        ]
-    );
-}
-
-#[test]
 fn an_untrusted_project_only_lowers_limits() {
     let project = "max_parallel = 4\nrun_timeout = '1h'\nmax_tasks = 200000\ndb = 'x.db'\n\
                    retry.base = '2s'\nbudget.tokens = 5\nllm.input_usd = 0\nllm.output_usd = 0\n\
@@ -455,16 +483,4 @@ fn an_untrusted_project_only_lowers_limits() {
     assert!(config.db.is_none() && config.commands.is_empty());
     let flag = layers().flag("max_parallel", "9").resolve().unwrap();
     assert_eq!(flag.config.max_parallel, 9, "a flag is the user's");
-}
-
-#[test]
-fn a_command_of_a_project_never_replaces_the_users() {
-    let command = |program: &str| format!("[commands.lint]\nabout = 'L'\nrun = ['{program}']\n");
-    let resolved = Layers::new()
-        .project_file(command("theirs"), "p.toml")
-        .user_file(command("mine"), "u.toml")
-        .resolve()
-        .unwrap();
-    assert_eq!(resolved.config.commands["lint"].run, ["mine"]);
-    assert_eq!(resolved.withheld[0].reason, WithheldReason::UsersCommand);
 }

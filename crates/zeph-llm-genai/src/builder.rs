@@ -198,7 +198,7 @@ impl GenaiProviderBuilder {
         }
         let connect = self.timeouts.connect;
         let no_proxy = self.no_proxy.as_deref();
-        let http = client::client(connect, (proxy, no_proxy), base.is_https())?;
+        let http = client::http_client(connect, (proxy, no_proxy), base.is_https())?;
         let known = service.capabilities();
         let mut capabilities = self.capabilities.unwrap_or(known);
         capabilities.prices = self.prices.or(capabilities.prices);

@@ -11,12 +11,18 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use crate::BuildError;
 
-/// Makes a client for one provider.
+/// Makes a client for one service, or one server of tools.
+///
+/// `proxy` is used with the exceptions `no_proxy`, in the form of the variable `NO_PROXY`. Without `https`
+/// and a proxy, no authorities are read.
 ///
 /// Redirects are not followed: a key would travel along. A proxy is used only if it is given: the
 /// library reads no environment. reqwest's own retries are off: there is one retry layer, above.
 /// Bodies are not decompressed, so that a small answer cannot unfold into a large one.
-pub(crate) fn client(
+///
+/// # Errors
+/// If the address of the proxy is none, or the authorities of the operating system cannot be used.
+pub fn http_client(
     connect: Duration,
     (proxy, no_proxy): (Option<&str>, Option<&str>),
     https: bool,

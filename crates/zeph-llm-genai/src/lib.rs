@@ -95,8 +95,10 @@ mod stream;
 mod wire;
 
 pub use builder::{GenaiProviderBuilder, Timeouts};
+pub use client::http_client;
 pub use error::BuildError;
 pub use key::is_placeholder_key;
 pub use provider::GenaiProvider;
+pub use reqwest::{Client as HttpClient, Url};
 pub use service::{Service, services, usual_key_variable};
 pub use wire::Wire;

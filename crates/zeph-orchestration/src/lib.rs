@@ -106,6 +106,7 @@
 //! | `planfile` | no      | plans in TOML or JSON: `zeph-planfile`, `zeph-sanitizer`    |
 //! | `planner`  | no      | goals, agents, answers: `zeph-planner`, `zeph-llm`; with `planfile` |
 //! | `llm`      | no      | model services: `zeph-llm-genai`                            |
+//! | `mcp`      | no      | tools of MCP servers: `zeph-mcp`                            |
 //! | `full`     | no      | all of these                                                |
 
 // The seed's program is shown unchanged, with its `main`.
@@ -115,6 +116,8 @@ mod compare;
 mod dag;
 pub mod flow;
 mod junit;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 mod orchestrator;
 mod prune;
 #[cfg(feature = "planner")]

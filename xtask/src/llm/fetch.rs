@@ -20,6 +20,13 @@ const ENGINE_VERSION: &str = "3.21.1";
 /// Injects faults into answers and rates the client.
 const FAULTS: &str = "llmock==0.2.2";
 
+/// The reference servers of the Model Context Protocol, and the package with the reference client.
+const MCP: [&str; 3] = [
+    "@modelcontextprotocol/server-everything@2026.8.31",
+    "@modelcontextprotocol/server-filesystem@2026.8.31",
+    "@modelcontextprotocol/sdk@1.32.2",
+];
+
 /// Answers with fixtures in the protocols of many providers.
 const FIXTURES: &str = "@copilotkit/aimock@1.43.0";
 
@@ -98,6 +105,11 @@ impl Fetch {
     /// The folder of the fixture server; scripts in it can import the server.
     pub(crate) fn fixtures(&self) -> Result<PathBuf, String> {
         self.npm("fixtures", &[FIXTURES], "aimock, 12 MB")
+    }
+
+    /// The folder of the reference servers and the reference client of MCP.
+    pub(crate) fn mcp(&self) -> Result<PathBuf, String> {
+        self.npm("mcp", &MCP, "the reference servers and client of MCP")
     }
 
     /// Installs without scripts and optional packages, so that nothing else is downloaded or compiled.

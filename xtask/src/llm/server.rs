@@ -59,6 +59,21 @@ impl Server {
         Self::start(&mut node, fetch, "aimock", "serve-fixtures", "listening ")
     }
 
+    /// The model of a goal over MCP servers, whose files are in `docs`.
+    pub(crate) fn goal(fetch: &Fetch, docs: &Path) -> Result<Self, String> {
+        let script = include_str!("../../assets/serve-goal.mjs");
+        let script = write_script(&fetch.empty("mcp-model")?, "serve-goal.mjs", script)?;
+        let mut node = Command::new("node");
+        node.arg(script).arg(docs);
+        Self::start(
+            &mut node,
+            fetch,
+            "the model of the goal",
+            "serve-goal",
+            "listening ",
+        )
+    }
+
     /// An error if the server has ended, because then the result of the check is meaningless.
     pub(crate) fn ensure_running(&mut self) -> Result<(), String> {
         match self.process.ended()? {

@@ -45,7 +45,9 @@ pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError
     if !options.is_kept && !options.is_interactive {
         plan_file::check_unattended(cx, None)?;
     }
-    let builder = llm::with_models(cx, &models, &folder)?.confirm(confirm);
+    let builder = llm::with_models(cx, &models, &folder)
+        .await?
+        .confirm(confirm);
     let spec = RunSpec::goal(goal).folder(folder);
     let naming = run::Naming::of(start)?;
     run::begin(cx, builder, spec, naming, Some(&models), options).await
@@ -76,8 +78,8 @@ pub(crate) fn check_answer(
     let Ok(models) = ModelConfig::stored(cx, graph) else {
         return Ok(());
     };
-    let agents = llm::agents(models.agents.as_deref())?;
-    let found = edited_plan_problems(&spec, &agents, &llm::tools::NAMES);
+    let agents = llm::agents(cx, models.agents.as_deref())?;
+    let found = edited_plan_problems(&spec, &agents, &llm::names_of_tools(cx, &agents));
     found.into_result().map_err(|found| refused(&found))
 }
 

@@ -32,7 +32,7 @@ pub(crate) async fn run(cx: &AppContext, args: &PlanArgs) -> Result<Exit, CliErr
     }
     let channel = Channel::new(false, args.scripted);
     let folder = super::current_folder()?;
-    let orchestrator = llm::with_models(cx, &models, &folder)?.build()?;
+    let orchestrator = llm::planning(cx, &models, &folder)?.build()?;
     llm::warn_unredacted(&orchestrator, []);
     let stream = orchestrator.plan(goal, args.feedback.clone())?;
     let signals = run::listen()?;

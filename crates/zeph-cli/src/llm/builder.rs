@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 use zeph_orchestration::{Orchestrator, OrchestratorBuilder};
+use zeph_planner::LlmContextLimits;
+use zeph_planner::agent::{ToolError, Tools};
 use zeph_planner::prompts::Prompts;
 use zeph_subagent::{AgentCatalog, AgentReader};
 
 use super::service::{self, model_problems};
 use super::setup::ModelConfig;
-use super::tools;
+use super::{mcp, tools};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
@@ -25,16 +27,62 @@ pub(crate) fn base_builder(cx: &AppContext) -> OrchestratorBuilder {
         .settings(cx.config.clone())
         .commands(|command| command)
         .withhold(service::key_variables());
-    service::keys().fold(builder, |builder, (name, key)| {
+    let builder = service::keys().fold(builder, |builder, (name, key)| {
         builder.secret(name, key.expose_secret())
+    });
+    mcp::secrets(cx).fold(builder, |builder, (name, value)| {
+        builder.secret(name, value)
     })
 }
 
-/// The builder with the models of a run. Agents read files of `folder`.
-pub(crate) fn with_models(
+/// The builder with the models of a run. Agents read files of `folder`. Starts the servers whose tools agents
+/// list.
+pub(crate) async fn with_models(
     cx: &AppContext,
     models: &ModelConfig,
     folder: &Path,
+) -> Result<OrchestratorBuilder, CliError> {
+    let agents = agents(cx, models.agents.as_deref())?;
+    let mut tools = tools_of(cx, folder)?;
+    if models.replayed && !mcp::tool_names(cx, &agents).is_empty() {
+        let text = "agents use tools of MCP servers, and a replay starts no server";
+        return Err(CliError::new(Exit::Usage, text).code("mcp_server"));
+    }
+    mcp::add_tools(cx, &agents, folder, &mut tools).await?;
+    compose(cx, models, agents, tools)
+}
+
+/// The builder for plans that are not run: the tools of servers have their names only.
+pub(crate) fn planning(
+    cx: &AppContext,
+    models: &ModelConfig,
+    folder: &Path,
+) -> Result<OrchestratorBuilder, CliError> {
+    let agents = agents(cx, models.agents.as_deref())?;
+    let mut tools = tools_of(cx, folder)?;
+    for name in mcp::tool_names(cx, &agents) {
+        let named = tools::named(name);
+        named_tool(tools.add(named))?;
+    }
+    compose(cx, models, agents, tools)
+}
+
+/// The tools in the box that the settings allow.
+fn tools_of(cx: &AppContext, folder: &Path) -> Result<Tools, CliError> {
+    let mut tools = named_tool(tools::of(folder))?;
+    tools::add(cx, folder, &mut tools)?;
+    Ok(tools)
+}
+
+fn named_tool<T>(added: Result<T, ToolError>) -> Result<T, CliError> {
+    added.map_err(|error| CliError::new(Exit::Internal, error.to_string()))
+}
+
+fn compose(
+    cx: &AppContext,
+    models: &ModelConfig,
+    agents: AgentCatalog,
+    tools: Tools,
 ) -> Result<OrchestratorBuilder, CliError> {
     let mut settings = cx.config.clone();
     if models.is_scripted() {
@@ -42,16 +90,23 @@ pub(crate) fn with_models(
         settings.config.plan_cache = None;
     }
     let default = models.provider(cx, &models.model)?;
-    let agents = agents(models.agents.as_deref())?;
     let found = model_problems(&agents).into_result();
     found.map_err(|found| problems::error("the agents", "bad_model", &found))?;
-    let tools =
-        tools::of(folder).map_err(|error| CliError::new(Exit::Internal, error.to_string()))?;
     let mut builder = base_builder(cx)
         .settings(settings)
         .model(Arc::clone(&default))
         .tools(tools)
         .prompts(prompts(models)?);
+    let longest = cx.config().mcp.values().map(|server| server.timeout).max();
+    let limits = LlmContextLimits::default();
+    if let Some(longest) = longest.filter(|longest| *longest > limits.tool_timeout) {
+        // The time-out of the server ends its calls.
+        let limits = LlmContextLimits {
+            tool_timeout: longest,
+            ..limits
+        };
+        builder = builder.llm_context(move |context| context.limits(limits));
+    }
     for agent in agents.iter() {
         let Some(name) = &agent.model else { continue };
         let provider = if *name == models.model {
@@ -83,16 +138,26 @@ fn prompts(models: &ModelConfig) -> Result<Prompts, CliError> {
 }
 
 /// The definitions of a folder; none without one.
-pub(crate) fn agents(folder: Option<&Path>) -> Result<AgentCatalog, CliError> {
+pub(crate) fn agents(cx: &AppContext, folder: Option<&Path>) -> Result<AgentCatalog, CliError> {
     let Some(folder) = folder else {
         return Ok(AgentCatalog::new());
     };
-    let reader = AgentReader::new().known_tools(tools::NAMES);
+    let reader = AgentReader::new()
+        .known_tools(tools::names(cx))
+        .missing_tools(tools::missing(cx))
+        .known_servers(cx.config().mcp.keys().map(String::as_str));
     reader.read_dir(folder).map_err(|found| {
         let what = format!("the folder {}", folder.display());
         problems::error(&what, "bad_agents", &found)
             .help("correct the definitions; `zeph agents check` lists their problems")
     })
+}
+
+/// The names of the tools that tasks may name: those in the box, and those of servers that agents list.
+pub(crate) fn names_of_tools<'a>(cx: &'a AppContext, agents: &'a AgentCatalog) -> Vec<&'a str> {
+    let mut names = tools::names(cx);
+    names.extend(mcp::tool_names(cx, agents));
+    names
 }
 
 /// Warns of secrets that are too short to be redacted: the orchestrator's, and those given for a run.

@@ -42,7 +42,7 @@ use view::View;
 pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliError> {
     if args.dry_run {
         let plan = plan::load_to_show(cx, &args.plan, &Params::read(&args.params).await?)?;
-        plan::check_agents(cx.config().agents.as_deref(), &plan)?;
+        plan::check_agents(cx, cx.config().agents.as_deref(), &plan)?;
         let orchestrator = llm::base_builder(cx).build()?;
         dry::show(
             cx,
@@ -56,7 +56,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunArgs) -> Result<Exit, CliErro
     if args.no_cache {
         set_no_cache(plan.graph.metadata_mut());
     }
-    plan::check_agents(cx.config().agents.as_deref(), &plan)?;
+    plan::check_agents(cx, cx.config().agents.as_deref(), &plan)?;
     let naming = Naming::of(&args.start)?;
     let options = FollowOptions {
         is_kept: !args.start.no_db,
@@ -165,7 +165,9 @@ pub(crate) async fn start(
     let needs_model = needs_model(&plan.graph, |_| true);
     let models = needs_model.then(|| ModelConfig::from_settings(cx, scripted));
     let models = models.transpose()?;
-    let builder = builder(cx, models.as_ref(), &plan.graph)?.withhold(withheld);
+    let builder = builder(cx, models.as_ref(), &plan.graph)
+        .await?
+        .withhold(withheld);
     begin(cx, builder, plan.into(), naming, models.as_ref(), options).await
 }
 
@@ -207,7 +209,7 @@ pub(crate) async fn begin(
 }
 
 /// The builder for a run of a graph. A plan file stores its folder in the metadata of the graph.
-pub(crate) fn builder(
+pub(crate) async fn builder(
     cx: &AppContext,
     models: Option<&ModelConfig>,
     graph: &TaskGraph,
@@ -216,10 +218,10 @@ pub(crate) fn builder(
         .metadata()
         .get(TaskGraph::FOLDER)
         .map_or(".", String::as_str);
-    models.map_or_else(
-        || Ok(llm::base_builder(cx)),
-        |models| llm::with_models(cx, models, Path::new(folder)),
-    )
+    match models {
+        None => Ok(llm::base_builder(cx)),
+        Some(models) => llm::with_models(cx, models, Path::new(folder)).await,
+    }
 }
 
 /// Follows a run to its end and prints the summary. `resumed` is the state before the resume, if the run

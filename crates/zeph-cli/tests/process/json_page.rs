@@ -168,6 +168,7 @@ fn every_command_prints_what_the_page_lists() {
         ("`zeph validate`", &["validate", "plan.toml"]),
         ("`zeph run --dry-run`", &["run", "plan.toml", "--dry-run"]),
         ("`zeph agents`", &["agents"]),
+        ("`zeph mcp tools`", &["mcp", "tools"]),
         ("`zeph new`", &["new", "other"]),
         ("`zeph prune`", &["prune", "--keep", "9"]),
         ("`zeph backup`", &["backup", "copy.db"]),

@@ -28,6 +28,7 @@ mod inputs;
 mod json_page;
 mod labels;
 mod matrix;
+mod mcp;
 mod operator_day;
 mod orphans;
 mod reasons;

@@ -87,6 +87,44 @@ impl Commands {
         self.0.is_empty()
     }
 
+    /// The command line of a command with these values. Unknown names in `values` are ignored.
+    ///
+    /// # Errors
+    /// What is wrong with the name or the values, for a model.
+    pub fn fill(
+        &self,
+        name: &str,
+        values: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, String> {
+        let command = self.get(name).ok_or_else(|| {
+            let known = zeph_diagnostics::list(self.names());
+            format!("there is no command {}; known are {known}", quote(name))
+        })?;
+        command_line(command, values).map_err(|wrong| {
+            let problems = wrong.into_iter().map(|(name, why)| match why {
+                Some(why) => format!("{} {why}", quote(&name)),
+                None => format!("{} is missing", quote(&name)),
+            });
+            problems.collect::<Vec<_>>().join("; ")
+        })
+    }
+
+    /// One line for each command: its purpose, and the forms of its arguments.
+    pub fn descriptions(&self) -> impl Iterator<Item = String> {
+        self.iter().map(|(name, command)| {
+            let arguments = command.args.iter().map(|(name, one)| {
+                let optional = if one.optional { ", optional" } else { "" };
+                format!("{name} ({}: {}{optional})", one.about, form(&one.kind))
+            });
+            let arguments: Vec<String> = arguments.collect();
+            format!(
+                "{name}: {}. Arguments: {}",
+                command.about,
+                arguments.join("; ")
+            )
+        })
+    }
+
     /// The descriptions of the commands for a model.
     pub(super) fn to_json(&self) -> Value {
         let argument = |(name, one): (&String, &ArgumentConfig)| json!({ "name": name, "form": form(&one.kind), "about": one.about, "optional": one.optional });

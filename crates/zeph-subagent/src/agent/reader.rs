@@ -23,14 +23,15 @@
 mod fields;
 mod folder;
 mod front_matter;
+mod known;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Source, read_yaml};
 
 use super::code;
 use crate::{AgentCatalog, SubAgentDef};
+use known::Known;
 
 /// The largest definition file: 256 KiB.
 pub const MAX_AGENT_BYTES: usize = 256 << 10;
@@ -52,7 +53,7 @@ pub const MAX_AGENT_BYTES: usize = 256 << 10;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct AgentReader<'a> {
-    tools: Option<BTreeSet<&'a str>>,
+    tools: Option<Known<'a>>,
 }
 
 impl<'a> AgentReader<'a> {
@@ -65,7 +66,25 @@ impl<'a> AgentReader<'a> {
     /// Sets the tools of the host; every other tool in a definition is then a problem.
     #[must_use]
     pub fn known_tools(mut self, tools: impl IntoIterator<Item = &'a str>) -> Self {
-        self.tools = Some(tools.into_iter().collect());
+        let known = self.tools.get_or_insert_default();
+        known.tools.extend(tools);
+        self
+    }
+
+    /// Sets the servers whose tools, `SERVER__TOOL`, are known, too: which tools a server has is seen when it
+    /// is connected.
+    #[must_use]
+    pub fn known_servers(mut self, servers: impl IntoIterator<Item = &'a str>) -> Self {
+        let known = self.tools.get_or_insert_default();
+        known.servers.extend(servers);
+        self
+    }
+
+    /// Says of tools that are not known what they need, for the problem of an agent that lists one.
+    #[must_use]
+    pub fn missing_tools(mut self, tools: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let known = self.tools.get_or_insert_default();
+        known.missing.extend(tools);
         self
     }
 

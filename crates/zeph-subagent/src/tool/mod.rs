@@ -90,6 +90,54 @@ impl<T: Tool + ?Sized> Tool for Arc<T> {
     }
 }
 
+/// A tool with another [effect](Tool::effect), such as that of a closure which only reads.
+///
+/// # Examples
+/// ```
+/// # #[cfg(feature = "tool-fn")] {
+/// use zeph_subagent::{Effect, Tool as _, tool_fn, with_effect};
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Nothing {}
+/// let now = tool_fn("now", "The time", |_cx, _: Nothing| async move { Ok("noon") });
+/// assert_eq!(with_effect(Effect::Pure, now).effect(), Effect::Pure);
+/// # }
+/// ```
+pub fn with_effect(effect: Effect, tool: impl Tool + 'static) -> Arc<dyn Tool> {
+    Arc::new(WithEffect { effect, tool })
+}
+
+struct WithEffect<T> {
+    effect: Effect,
+    tool: T,
+}
+
+#[async_trait]
+impl<T: Tool> Tool for WithEffect<T> {
+    fn name(&self) -> &str {
+        self.tool.name()
+    }
+
+    fn description(&self) -> &str {
+        self.tool.description()
+    }
+
+    fn parameters(&self) -> Value {
+        self.tool.parameters()
+    }
+
+    fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    fn needs_approval(&self) -> bool {
+        self.tool.needs_approval()
+    }
+
+    async fn call(&self, cx: &TaskContext, arguments: Value) -> Result<ToolOutput, TaskError> {
+        self.tool.call(cx, arguments).await
+    }
+}
+
 /// Whether a text can be the name of a tool: see [`Tool::name`].
 #[must_use]
 pub fn is_tool_name(name: &str) -> bool {

@@ -142,7 +142,7 @@ pub(super) fn seen(dir: &Dir, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn other(text: &str) -> io::Error {
+pub(super) fn other(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
@@ -178,7 +178,7 @@ pub(super) fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
 }
 
-fn fault(code: &'static str, what: &str, error: &io::Error) -> TaskError {
+pub(super) fn fault(code: &'static str, what: &str, error: &io::Error) -> TaskError {
     TaskError::permanent(format!("{}: {error}", zeph_common::escape_terminal(what))).with_code(code)
 }
 

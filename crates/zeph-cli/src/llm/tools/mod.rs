@@ -1,7 +1,13 @@
-//! Tools that read: files of one folder, for agents that list them.
+//! Tools for agents that list them: reading below the folder of a run, and with a right in the settings,
+//! writing, running registered commands and HTTP GET.
 
 mod find;
 mod folder;
+mod http;
+mod rights;
+mod write;
+
+pub(super) use rights::{add, missing, names};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,12 +17,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use zeph_executor::TaskError;
 use zeph_planner::agent::{ToolError, Tools};
-use zeph_subagent::{ToolOutput, tool_fn};
+use zeph_subagent::{Effect, Tool, ToolOutput, tool_fn, with_effect};
 
 use folder::Folder;
 
-/// The names of the tools, as agents list them.
-pub(crate) const NAMES: [&str; 3] = ["list_files", "read_file", "search_text"];
+/// The names of the tools that need no right, as agents list them.
+const NAMES: [&str; 3] = ["list_files", "read_file", "search_text"];
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -60,13 +66,14 @@ pub(crate) fn of(folder: &Path) -> Result<Tools, ToolError> {
     let folder = Arc::new(Folder::new(folder));
     let mut tools = Tools::new();
     let here = Arc::clone(&folder);
-    tools.add(tool_fn(
+    let tool = tool_fn(
         NAMES[0],
         "Lists a folder of the project: names, folders end in /",
         move |_, of: List| aside(Arc::clone(&here), move |folder, _| folder.list(&of.path)),
-    ))?;
+    );
+    tools.add(with_effect(Effect::Pure, tool))?;
     let here = Arc::clone(&folder);
-    tools.add(tool_fn(
+    let tool = tool_fn(
         NAMES[1],
         "Reads a text file of the project, at most 64 KiB at once",
         move |_, of: Read| {
@@ -74,8 +81,9 @@ pub(crate) fn of(folder: &Path) -> Result<Tools, ToolError> {
                 folder.read(&of.path, of.from_line.unwrap_or(1), of.lines)
             })
         },
-    ))?;
-    tools.add(tool_fn(
+    );
+    tools.add(with_effect(Effect::Pure, tool))?;
+    let tool = tool_fn(
         NAMES[2],
         "Finds the lines of the project's text files in which a text stands",
         move |_, of: Search| {
@@ -83,9 +91,20 @@ pub(crate) fn of(folder: &Path) -> Result<Tools, ToolError> {
                 find::find(folder, &of.text, &of.path, stop)
             })
         },
-    ))?;
+    );
+    tools.add(with_effect(Effect::Pure, tool))?;
     Ok(tools)
 }
+
+/// A tool that has only a name, for plans that are not run.
+pub(super) fn named(name: &str) -> Arc<dyn Tool> {
+    tool_fn(name, "A tool of an MCP server", |_, _: Nothing| async {
+        Err::<String, _>(TaskError::permanent("the tool is not connected"))
+    })
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Nothing {}
 
 /// Runs blocking work on a thread of its own, and stops it when the future is dropped.
 async fn aside(

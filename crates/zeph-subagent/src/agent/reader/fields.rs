@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Span, Value, quote};
 
+use super::known::Known;
 use crate::agent::{check, code};
 use crate::{AgentLimits, AgentOutput, SubAgentDef};
 
@@ -30,7 +31,7 @@ const LIMITS: [&str; 4] = [
 pub(super) fn read(
     root: &Node,
     opening: Span,
-    tools: Option<&BTreeSet<&str>>,
+    tools: Option<&Known<'_>>,
     problems: &mut Diagnostics,
 ) -> Option<SubAgentDef> {
     let table = root.table("the front matter", &KEYS, problems)?;
@@ -82,7 +83,7 @@ fn names(
     node: &Node,
     what: &str,
     check: fn(&str) -> Option<Diagnostic>,
-    known: Option<&BTreeSet<&str>>,
+    known: Option<&Known<'_>>,
     problems: &mut Diagnostics,
 ) -> Option<BTreeSet<String>> {
     let mut all = BTreeSet::new();
@@ -91,7 +92,7 @@ fn names(
         let Some(name) = item.string(&each, problems) else {
             continue;
         };
-        let found = check(name).or_else(|| check::unknown_tool(name, known?));
+        let found = check(name).or_else(|| known?.problem(name));
         let is_new = all.insert(name.to_owned());
         let repeated = || {
             let message = format!("{} is listed twice", quote(name));

@@ -1,0 +1,187 @@
+//! Commands of this tool in processes of their own, with JSON output.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::ChildStdout;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use zeph_executor::TaskError;
+use zeph_orchestration::command::{CommandExecutor, CommandParams, ServiceProcess};
+
+use crate::context::AppContext;
+use crate::exit::{CliError, Exit};
+
+/// The most bytes of the output of a command.
+const MAX_OUTPUT: u64 = 4 << 20;
+/// The longest line of a run's events.
+const MAX_LINE: u64 = 4 << 20;
+/// How long a run at work may take to be suspended, beside its own grace.
+const SUSPEND_WITHIN: Duration = Duration::from_secs(10);
+
+/// Starts commands of this tool, on the database of this command.
+#[derive(Debug)]
+pub(super) struct Commands {
+    executor: CommandExecutor,
+    /// This program, and its flags.
+    program: Vec<String>,
+    grace: Duration,
+    at_work: Mutex<JoinSet<()>>,
+    /// Becomes true when all runs are to be suspended.
+    stop: watch::Sender<bool>,
+}
+
+/// What a run at work has printed.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    /// The name of the run.
+    run: Option<String>,
+    last: String,
+    has_ended: bool,
+}
+
+impl Commands {
+    pub(super) fn new(cx: &AppContext) -> Result<Self, CliError> {
+        let internal = |text: String| CliError::new(Exit::Internal, text);
+        let program = std::env::current_exe()
+            .map_err(|error| internal(format!("the path of this program is not known: {error}")))?;
+        let program = program.to_str().map(str::to_owned);
+        let program = program.ok_or_else(|| internal("its path is not UTF-8".to_owned()))?;
+        let mut program = vec![program, "--json".to_owned()];
+        if let Some(db) = &cx.global.db {
+            let db = db.to_str().map(|path| format!("--db={path}"));
+            program.extend(db);
+        }
+        Ok(Self {
+            executor: CommandExecutor::builder().build(),
+            program,
+            grace: cx.config().suspend_grace,
+            at_work: Mutex::default(),
+            stop: watch::Sender::new(false),
+        })
+    }
+
+    fn params(&self, words: Vec<String>) -> CommandParams {
+        CommandParams::program([self.program.clone(), words].concat())
+    }
+
+    /// Runs a command to its end, and returns its JSON. Dropping the future kills it.
+    pub(super) async fn once(&self, words: Vec<String>) -> Result<String, TaskError> {
+        let (mut process, stdin, stdout) = self.executor.start_service(&self.params(words))?;
+        drop(stdin);
+        let mut text = String::new();
+        stdout.take(MAX_OUTPUT).read_to_string(&mut text).await?;
+        process.wait().await?;
+        result(text.trim().to_owned(), &process)
+    }
+
+    /// Starts a command that works on a run, and waits for its end, but no longer than that. The run goes on
+    /// when this future is dropped.
+    pub(super) async fn work(
+        &self,
+        words: Vec<String>,
+        input: Option<String>,
+        wait: Duration,
+    ) -> Result<String, TaskError> {
+        let (process, mut stdin, stdout) = self.executor.start_service(&self.params(words))?;
+        let process = Arc::new(tokio::sync::Mutex::new(process));
+        let (progress, mut seen) = watch::channel(Progress::default());
+        let follow = follow(
+            Arc::clone(&process),
+            stdout,
+            progress,
+            self.stop.subscribe(),
+            self.grace + SUSPEND_WITHIN,
+        );
+        {
+            let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+            while at_work.try_join_next().is_some() {}
+            at_work.spawn(follow);
+        }
+        if let Some(input) = input {
+            stdin.write_all(input.as_bytes()).await.ok();
+        }
+        drop(stdin);
+        let ended = seen.wait_for(|progress| progress.has_ended);
+        let is_over = timeout(wait, ended).await.is_ok();
+        let now = seen.borrow().clone();
+        if is_over {
+            let process = process.lock().await;
+            return result(now.last, &process);
+        }
+        Ok(json!({ "run": now.run, "state": "running" }).to_string())
+    }
+
+    /// Suspends all runs at work, and waits until they are.
+    pub(super) async fn suspend(&self) {
+        self.stop.send_replace(true);
+        let mut at_work = {
+            let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *at_work)
+        };
+        while at_work.join_next().await.is_some() {}
+    }
+}
+
+/// Reads the events of a run to its end. When all runs are to stop, the run is asked to suspend itself.
+async fn follow(
+    process: Arc<tokio::sync::Mutex<ServiceProcess>>,
+    stdout: ChildStdout,
+    progress: watch::Sender<Progress>,
+    mut stop: watch::Receiver<bool>,
+    grace: Duration,
+) {
+    let mut process = process.lock().await;
+    let mut lines = BufReader::new(stdout);
+    let reading = async {
+        let mut line = String::new();
+        while let Ok(1..) = (&mut lines).take(MAX_LINE).read_line(&mut line).await {
+            let text = line.trim().to_owned();
+            progress.send_modify(|progress| {
+                if progress.run.is_none() {
+                    let event: Value = serde_json::from_str(&text).unwrap_or_default();
+                    progress.run = event["run"].as_str().map(str::to_owned);
+                }
+                if !text.is_empty() {
+                    progress.last = text;
+                }
+            });
+            line.clear();
+        }
+    };
+    let mut reading = std::pin::pin!(reading);
+    tokio::select! {
+        () = &mut reading => {}
+        () = stopped(&mut stop) => {
+            process.terminate();
+            timeout(grace, &mut reading).await.ok();
+        }
+    }
+    timeout(SUSPEND_WITHIN, process.wait()).await.ok();
+    progress.send_modify(|progress| progress.has_ended = true);
+}
+
+/// Resolves when all runs are to stop.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    stop.wait_for(|stop| *stop).await.ok();
+}
+
+/// The JSON of a command that has ended; an error if it is one.
+fn result(text: String, process: &ServiceProcess) -> Result<String, TaskError> {
+    if text.is_empty() {
+        let said = process.stderr_tail();
+        let error = TaskError::permanent(format!("the command printed nothing: {said}"));
+        return Err(error.with_code("no_output"));
+    }
+    let value: Value = serde_json::from_str(&text).unwrap_or_default();
+    match value.get("error") {
+        // An event of a failed task has a text there.
+        Some(error) if error.is_object() => {
+            Err(TaskError::permanent(text).with_code("command_failed"))
+        }
+        _ => Ok(text),
+    }
+}

@@ -1,0 +1,20 @@
+//! `zeph mcp`: the tools of the MCP servers in the settings, and a server for assistants.
+
+mod commands;
+mod serve;
+mod tools;
+
+use crate::args::{McpArgs, McpDo};
+use crate::context::AppContext;
+use crate::exit::{CliError, Exit};
+
+pub(crate) async fn run(cx: &AppContext, args: &McpArgs) -> Result<Exit, CliError> {
+    match (args.what, &args.server) {
+        (McpDo::Tools, server) => tools::run(cx, server.as_deref()).await,
+        (McpDo::Serve, None) => serve::run(cx).await,
+        (McpDo::Serve, Some(_)) => {
+            let text = "`zeph mcp serve` is a server itself and takes no name";
+            Err(CliError::new(Exit::Usage, text))
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! `zeph mcp serve`: tools with which an assistant plans, starts, follows and answers runs.
+//!
+//! Each tool runs the command of the same name with `--json` in a process of its own, so it does exactly what
+//! a person at a terminal gets, and nothing of it can write between the messages of the protocol.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::task::JoinHandle;
+use zeph_executor::{Attempt, TaskContext, TaskError, TaskId};
+use zeph_orchestration::mcp::{ServerAbout, serve};
+use zeph_subagent::{Effect, Tool, tool_fn, with_effect};
+
+use super::commands::Commands;
+use crate::context::AppContext;
+use crate::exit::{CliError, Exit};
+use crate::out;
+use crate::run::listen;
+
+/// What an assistant reads about the tools together.
+const INSTRUCTIONS: &str = "\
+Runs work as graphs of tasks on this machine, on disk, so that nothing finished is lost.
+`plan` shows what a goal would do and runs nothing. `run` starts a goal or a plan file and waits for a while; \
+with \"state\": \"running\" the run goes on, and `status` says how it is. A run for a goal first asks about its \
+plan: show it to the user, then `answer` its question with approve, or reject: WHY. Never answer a question \
+yourself that is meant for a person. `why` explains any task that is not running, `show` has results.";
+
+/// The wait of `run` and `answer` if the call does not say.
+const WAIT_SECONDS: u64 = 60;
+/// The longest wait.
+const MAX_WAIT_SECONDS: u64 = 3_600;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    /// The goal, in words.
+    goal: String,
+    /// What was wrong with earlier plans.
+    #[serde(default)]
+    feedback: Vec<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Run {
+    /// The goal, in words; or give a plan.
+    #[serde(default)]
+    goal: Option<String>,
+    /// The path of a plan file.
+    #[serde(default)]
+    plan_file: Option<String>,
+    /// The text of a plan file, TOML, JSON or YAML.
+    #[serde(default)]
+    plan: Option<String>,
+    /// The parameters of the plan.
+    #[serde(default)]
+    params: BTreeMap<String, String>,
+    /// The name of the run; null for a random one.
+    #[serde(default)]
+    name: Option<String>,
+    /// How many seconds to wait for its end, at most 3600; null for 60.
+    #[serde(default)]
+    wait_seconds: Option<u64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OfRun {
+    /// The run, or the beginning of its name; null for the newest.
+    #[serde(default)]
+    run: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OfTask {
+    /// The run, or the beginning of its name.
+    run: String,
+    /// The task; null for the whole run.
+    #[serde(default)]
+    task: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    /// The run, or the beginning of its name.
+    run: String,
+    /// The number of the question, as `status` has it, or the name of its task.
+    question: String,
+    /// The answer. For a plan: approve, reject: WHY, or a whole plan file.
+    text: String,
+    /// How many seconds to wait for what follows, at most 3600; null for 60.
+    #[serde(default)]
+    wait_seconds: Option<u64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct List {
+    /// How many runs at most; null for 20.
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
+pub(super) async fn run(cx: &AppContext) -> Result<Exit, CliError> {
+    let commands = Arc::new(Commands::new(cx)?);
+    let about = ServerAbout {
+        name: "zeph".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instructions: INSTRUCTIONS.to_owned(),
+    };
+    let id = "mcp"
+        .parse()
+        .map_err(|error: zeph_graph::BadRunId| CliError::new(Exit::Internal, error.to_string()))?;
+    let context = TaskContext::builder(id, TaskId::from_index(0), "mcp", Attempt::FIRST).build();
+    let mut signals = listen()?;
+    let (stdout, printed) = stdout();
+    let serving = serve(about, tools(&commands), context, stdin(), stdout);
+    let served = tokio::select! {
+        served = serving => {
+            printed.await.ok();
+            served.map_err(|error| {
+                CliError::new(Exit::Usage, error.to_string()).code("mcp_client")
+            })
+        }
+        () = signals.next() => Ok(()),
+    };
+    // Runs at work are suspended, as at a terminal that is closed.
+    commands.suspend().await;
+    served.map(|()| Exit::Completed)
+}
+
+/// Standard output, and the task that ends when everything is written.
+fn stdout() -> (DuplexStream, JoinHandle<()>) {
+    let (write, mut read) = tokio::io::duplex(64 << 10);
+    let printed = tokio::spawn(async move {
+        let mut chunk = vec![0; 64 << 10];
+        while let Ok(count @ 1..) = read.read(&mut chunk).await {
+            out::bytes(&chunk[..count]);
+        }
+    });
+    (write, printed)
+}
+
+/// Standard input, read by a thread that does not keep the process from ending.
+fn stdin() -> DuplexStream {
+    let (mut write, read) = tokio::io::duplex(64 << 10);
+    let handle = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        let mut chunk = vec![0; 64 << 10];
+        let mut stdin = std::io::stdin().lock();
+        while let Ok(count @ 1..) = stdin.read(&mut chunk) {
+            if handle.block_on(write.write_all(&chunk[..count])).is_err() {
+                break;
+            }
+        }
+    });
+    read
+}
+
+fn tools(commands: &Arc<Commands>) -> Vec<Arc<dyn Tool>> {
+    let here = || Arc::clone(commands);
+    let reads = |tool| with_effect(Effect::Pure, tool);
+    let changes = |tool| with_effect(Effect::AtMostOnce, tool);
+    let (plan, run, status, show) = (here(), here(), here(), here());
+    let (answer, why, list, cancel) = (here(), here(), here(), here());
+    vec![
+        reads(tool_fn(
+            "plan",
+            "Plans a goal and runs nothing; asks a model, which may cost money",
+            move |_, of: Plan| planned(Arc::clone(&plan), of),
+        )),
+        changes(tool_fn(
+            "run",
+            "Starts a goal or a plan, and waits for its end or for the time that is given",
+            move |_, of: Run| started(Arc::clone(&run), of),
+        )),
+        reads(tool_fn(
+            "status",
+            "The state of a run: tasks, open questions, cost",
+            move |_, of: OfRun| {
+                let run = of.run.into_iter().collect();
+                once(Arc::clone(&status), &["status"], run)
+            },
+        )),
+        reads(tool_fn(
+            "show",
+            "A run with its answer, or one task with its result, its attempts and its tool calls",
+            move |_, of: OfTask| {
+                let of = [Some(of.run), of.task].into_iter().flatten().collect();
+                once(Arc::clone(&show), &["show"], of)
+            },
+        )),
+        changes(tool_fn(
+            "answer",
+            "Answers a question of a run, and lets the run continue; ask the user for the answer",
+            move |_, of: Answer| answered(Arc::clone(&answer), of),
+        )),
+        reads(tool_fn(
+            "why",
+            "Why a run or a task is not running, and what to do",
+            move |_, of: OfTask| {
+                let of = [Some(of.run), of.task].into_iter().flatten().collect();
+                once(Arc::clone(&why), &["why"], of)
+            },
+        )),
+        reads(tool_fn(
+            "list",
+            "The runs, newest first",
+            move |_, of: List| {
+                let limit = of.limit.unwrap_or(20).to_string();
+                once(Arc::clone(&list), &["list", "--limit", &limit], Vec::new())
+            },
+        )),
+        changes(tool_fn(
+            "cancel",
+            "Cancels a run, or one of its tasks",
+            move |_, of: OfTask| {
+                let of = [Some(of.run), of.task].into_iter().flatten().collect();
+                once(Arc::clone(&cancel), &["cancel"], of)
+            },
+        )),
+    ]
+}
+
+/// Runs a command to its end. Its operands may look like flags.
+fn once(
+    commands: Arc<Commands>,
+    words: &[&str],
+    operands: Vec<String>,
+) -> impl Future<Output = Result<String, TaskError>> + use<> {
+    let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    if !operands.is_empty() {
+        words.push("--".to_owned());
+        words.extend(operands);
+    }
+    async move { commands.once(words).await }
+}
+
+async fn planned(commands: Arc<Commands>, of: Plan) -> Result<String, TaskError> {
+    let feedback = of
+        .feedback
+        .into_iter()
+        .map(|text| format!("--feedback={text}"));
+    let mut words = vec!["plan".to_owned()];
+    words.extend(feedback);
+    words.extend(["--".to_owned(), of.goal]);
+    commands.once(words).await
+}
+
+async fn started(commands: Arc<Commands>, of: Run) -> Result<String, TaskError> {
+    let mut flags: Vec<String> = Vec::new();
+    flags.extend(of.name.map(|name| format!("--name={name}")));
+    let wait = wait(of.wait_seconds);
+    let wrong = |text: &str| Err(TaskError::permanent(text).with_code("invalid_arguments"));
+    match (of.goal, of.plan_file, of.plan) {
+        (Some(_), None, None) if !of.params.is_empty() => {
+            wrong("a goal has no parameters; write them into the goal")
+        }
+        (Some(goal), None, None) => {
+            let words = [&["do".to_owned()], &*flags, &["--".to_owned(), goal]].concat();
+            commands.work(words, None, wait).await
+        }
+        (None, file, text) if file.is_some() != text.is_some() => {
+            // `@` at the beginning of a value would name a file or a variable.
+            let params = of.params.iter().map(|(name, value)| {
+                let at = if value.starts_with('@') { "@" } else { "" };
+                format!("--param={name}={at}{value}")
+            });
+            flags.extend(params);
+            let file = file.unwrap_or_else(|| "-".to_owned());
+            let words = [&["run".to_owned()], &*flags, &["--".to_owned(), file]].concat();
+            commands.work(words, text, wait).await
+        }
+        _ => wrong("give one of goal, plan_file and plan"),
+    }
+}
+
+async fn answered(commands: Arc<Commands>, of: Answer) -> Result<String, TaskError> {
+    let at = if of.text.starts_with('@') { "@" } else { "" };
+    let words = [
+        "answer",
+        "--",
+        &of.run,
+        &of.question,
+        &format!("{at}{}", of.text),
+    ];
+    let delivered = commands.once(words.map(str::to_owned).to_vec()).await?;
+    // A process that works on the run continues by itself; without one it is resumed here.
+    let value: serde_json::Value = serde_json::from_str(&delivered).unwrap_or_default();
+    if value["delivery"] != "posted" {
+        return Ok(delivered);
+    }
+    let words = ["resume", "--", &of.run].map(str::to_owned).to_vec();
+    commands.work(words, None, wait(of.wait_seconds)).await
+}
+
+fn wait(seconds: Option<u64>) -> Duration {
+    Duration::from_secs(seconds.unwrap_or(WAIT_SECONDS).min(MAX_WAIT_SECONDS))
+}

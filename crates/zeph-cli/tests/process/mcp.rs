@@ -1,0 +1,257 @@
+//! Tools of MCP servers and of the box, for agents; and `zeph mcp serve`, which is the server here.
+
+use serde_json::{Value, json};
+
+use super::goal::{KEY, json_of};
+use super::service::{Asked, Service};
+use super::support::{Ended, Scene, code};
+
+const WORKER: &str = "---\nname: worker\ndescription: Works\ntools: [TOOLS]\n---\nYou work.\n";
+
+/// A scene with an agent, user settings and a model service.
+fn scene(tools: &str, settings: &str, service: &Service) -> Scene {
+    let scene = Scene::new("[tasks.work]\nagent = 'worker'\nprompt = 'Do it.'\n");
+    scene.folder("agents");
+    scene.file("agents/worker.md", &WORKER.replace("TOOLS", tools));
+    scene.folder(".config");
+    scene.folder(".config/zeph");
+    let url = &service.url;
+    let llm =
+        format!("agents = '../../agents'\n[llm]\nmodel = 'openai::tiny'\nbase_url = '{url}'\n");
+    scene.file(".config/zeph/config.toml", &format!("{llm}{settings}"));
+    scene
+}
+
+fn zeph(scene: &Scene, args: &[&str]) -> Ended {
+    scene.start_with(args, &[("OPENAI_API_KEY", KEY)]).wait()
+}
+
+fn call(id: &str, name: &str, arguments: &Value) -> Value {
+    let arguments = arguments.to_string();
+    json!({ "id": id, "type": "function", "function": { "name": name, "arguments": arguments } })
+}
+
+fn calls(calls: &[Value]) -> Value {
+    json!({ "role": "assistant", "content": null, "tool_calls": calls })
+}
+
+fn says(text: &str) -> Value {
+    json!({ "role": "assistant", "content": text })
+}
+
+fn has_results(asked: &Asked) -> bool {
+    asked.body["messages"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(|one| one["role"] == "tool"))
+}
+
+/// The outcomes and the texts of the tool calls of a task.
+fn tool_notes(scene: &Scene, run: &str, task: &str) -> Vec<(String, String)> {
+    let show = json_of(&scene.zeph(&["show", run, task, "--json"]));
+    let attempts = show["attempts"].as_array().unwrap();
+    let notes = attempts.iter().filter_map(|one| one["notes"].as_array());
+    let notes = notes.flatten().filter(|note| note["kind"] == "tool");
+    let text = |note: &Value, key: &str| {
+        let body = note.get("note").or(note.get("body")).unwrap_or(note);
+        let body: Value = match body.as_str() {
+            Some(text) => serde_json::from_str(text).unwrap(),
+            None => body.clone(),
+        };
+        body[key].as_str().unwrap_or_default().to_owned()
+    };
+    notes
+        .map(|note| (text(note, "outcome"), text(note, "text")))
+        .collect()
+}
+
+/// Lists runs and starts one, side by side, then says what it saw.
+fn drives(asked: &Asked) -> Value {
+    if has_results(asked) {
+        return says("Both were called.");
+    }
+    let plan = "[tasks.a]\nrun = ['echo', 'hi']\n";
+    calls(&[
+        call("1", "zeph__list", &json!({})),
+        call("2", "zeph__run", &json!({ "plan": plan, "name": "inner" })),
+    ])
+}
+
+#[test]
+fn an_agent_uses_the_tools_of_a_server_after_a_person_approved_those_that_write() {
+    let service = Service::new(drives);
+    let settings = format!(
+        "[mcp.zeph]\ncommand = ['{}', 'mcp', 'serve', '--db', 'inner.db']\nread_only = ['list']\n",
+        env!("CARGO_BIN_EXE_zeph")
+    );
+    let scene = scene("zeph__list, zeph__run", &settings, &service);
+    scene.file("first.toml", "[tasks.a]\nrun = ['true']\n");
+    let first = scene.zeph(&["run", "first.toml", "--db", "inner.db"]);
+    assert_eq!(code(&first), 0, "{first:?}");
+    let run = zeph(&scene, &["run", "plan.toml", "--name", "r"]);
+    assert_eq!(code(&run), 5, "{run:?}");
+    assert_eq!(
+        service.asked().len(),
+        0,
+        "nothing is asked before the approval"
+    );
+    let status = json_of(&scene.zeph(&["status", "r", "--json"]));
+    let question = status["questions"][0]["text"].as_str().unwrap();
+    assert!(
+        question.contains("changes something: zeph__run"),
+        "{question}"
+    );
+    assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
+    let end = zeph(&scene, &["resume", "r"]);
+    assert_eq!(code(&end), 0, "{end:?}");
+    let notes = tool_notes(&scene, "r", "work");
+    let outcomes: Vec<&str> = notes.iter().map(|(outcome, _)| outcome.as_str()).collect();
+    assert_eq!(outcomes, ["done", "done"], "{notes:?}");
+    assert!(notes[1].1.contains("completed"), "{notes:?}");
+    // The server did its work in a database of its own.
+    let inner = scene.zeph(&["show", "inner", "--db", "inner.db"]);
+    assert_eq!(code(&inner), 0, "{inner:?}");
+    let replay = scene.zeph(&["replay", "r"]);
+    assert!(
+        replay.err.contains("starts no server") || replay.out.contains("starts no server"),
+        "{replay:?}"
+    );
+}
+
+#[test]
+fn what_is_missing_of_a_server_is_named_before_money_is_spent() {
+    let service = Service::new(drives);
+    let zeph_bin = env!("CARGO_BIN_EXE_zeph");
+    let settings = format!(
+        "[mcp.gone]\ncommand = ['no-such-program']\n[mcp.zeph]\ncommand = ['{zeph_bin}', 'mcp', 'serve', '--db', 'inner.db']\n"
+    );
+    let scene = scene("zeph__fly", &settings, &service);
+    let tools = scene.zeph(&["mcp", "tools"]);
+    assert_eq!(code(&tools), 3, "{tools:?}");
+    for text in [
+        "zeph__plan",
+        "no-such-program",
+        "zeph__fly, which no server has",
+    ] {
+        assert!(tools.out.contains(text), "{text}: {tools:?}");
+    }
+    let doctor = scene.zeph(&["doctor"]);
+    assert!(
+        doctor.out.contains("no-such-program is not found"),
+        "{doctor:?}"
+    );
+    let run = zeph(&scene, &["run", "plan.toml"]);
+    assert_eq!(code(&run), 2, "{run:?}");
+    assert!(
+        run.err.contains("zeph__fly") && run.err.contains("zeph mcp tools"),
+        "{run:?}"
+    );
+    scene.file(
+        "agents/worker.md",
+        &WORKER.replace("TOOLS", "web__get, write_file"),
+    );
+    let check = scene.zeph(&["agents", "check"]);
+    assert_eq!(code(&check), 2, "{check:?}");
+    assert!(
+        check.err.contains("[mcp.web]") && check.err.contains("tools.write"),
+        "{check:?}"
+    );
+    assert_eq!(service.asked().len(), 0);
+}
+
+/// Writes, edits, runs a command, and tries to leave its folder.
+fn writes(asked: &Asked) -> Value {
+    if has_results(asked) {
+        return says("Done.");
+    }
+    calls(&[
+        call(
+            "1",
+            "write_file",
+            &json!({ "path": "notes/a.txt", "text": "one two" }),
+        ),
+        call(
+            "2",
+            "write_file",
+            &json!({ "path": "../plan.toml", "text": "x" }),
+        ),
+        call(
+            "3",
+            "run_command",
+            &json!({ "command": "say", "arguments": { "word": "hello" } }),
+        ),
+        call(
+            "4",
+            "run_command",
+            &json!({ "command": "say", "arguments": { "word": "--help" } }),
+        ),
+        call(
+            "5",
+            "http_get",
+            &json!({ "url": "http://169.254.169.254/latest" }),
+        ),
+    ])
+}
+
+#[test]
+fn tools_in_the_box_do_more_than_read_only_with_a_right() {
+    let service = Service::new(writes);
+    let settings = "[tools]\nwrite = '../../out'\nrun = ['say']\nhttp = ['example.com']\n\
+        [commands.say]\nabout = 'Says a word'\nrun = ['echo', '{word}']\nargs.word = { about = 'the word', text = 20 }\n";
+    let scene = scene("write_file, run_command, http_get", settings, &service);
+    scene.folder("out");
+    let run = zeph(&scene, &["run", "plan.toml", "--name", "r"]);
+    assert_eq!(code(&run), 0, "{run:?}");
+    let notes = tool_notes(&scene, "r", "work");
+    let outcomes: Vec<&str> = notes.iter().map(|(outcome, _)| outcome.as_str()).collect();
+    assert_eq!(
+        outcomes,
+        ["done", "failed", "done", "failed", "failed"],
+        "{notes:?}"
+    );
+    assert!(notes[2].1.contains("hello"), "{notes:?}");
+    assert!(notes[4].1.contains("is not allowed"), "{notes:?}");
+    let written = std::fs::read_to_string(scene.path("out/notes/a.txt")).unwrap();
+    assert_eq!(written, "one two");
+}
+
+#[test]
+fn nothing_but_the_protocol_is_on_stdout() {
+    let scene = Scene::new("");
+    let begin = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {},
+        "clientInfo": { "name": "test", "version": "1" } } });
+    let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" });
+    let run = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {
+        "name": "run", "arguments": { "plan": "[tasks.a]\nrun = ['echo', 'loud']\n" } } });
+    let text = [begin, ready, list, run]
+        .map(|message| format!("{message}\n"))
+        .concat();
+    let mut child = scene.command(&["mcp", "serve"]);
+    child.stdin(std::process::Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, text.as_bytes()).unwrap();
+    let mut answers = Vec::new();
+    let stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+    for line in std::io::BufRead::lines(stdout) {
+        let answer: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert_eq!(answer["jsonrpc"], "2.0");
+        answers.push(answer);
+        if answers.len() == 3 {
+            break;
+        }
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+    answers.sort_by_key(|answer| answer["id"].as_u64());
+    let tools = answers[1]["result"]["tools"].as_array().unwrap();
+    let reading = tools
+        .iter()
+        .filter(|tool| tool["annotations"]["readOnlyHint"] == true);
+    let reading: Vec<&str> = reading.filter_map(|tool| tool["name"].as_str()).collect();
+    assert_eq!(reading, ["plan", "status", "show", "why", "list"]);
+    let text = answers[2]["result"]["content"][0]["text"].as_str().unwrap();
+    let summary: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(summary["state"], "completed", "{summary}");
+}

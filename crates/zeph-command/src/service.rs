@@ -1,0 +1,146 @@
+//! A program that runs beside tasks and is spoken to over its pipes, such as a server of tools.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use zeph_executor::TaskError;
+
+use crate::executor::CommandExecutor;
+use crate::group::{Group, ProcessGroup};
+use crate::params::CommandParams;
+use crate::spawn;
+
+/// The most bytes of standard error that are kept, the last ones.
+const STDERR_BYTES: usize = 4 << 10;
+
+/// A running program, the leader of a session of its own. Dropping it kills every process of its group.
+#[derive(Debug)]
+pub struct ServiceProcess {
+    // Dropped first: the group is killed before its leader is waited for.
+    group: Group,
+    child: Child,
+    stderr: Arc<Mutex<Vec<u8>>>,
+}
+
+impl CommandExecutor {
+    /// Starts a program that stays until it is dropped, with the environment and the directory that a command
+    /// of this executor has, except the variables of an attempt. Returns its standard input and output.
+    ///
+    /// Of the parameters, the program, `env`, `pass_env`, `path` and `cwd` count. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// As a command that cannot be started, at once: nothing waits for room.
+    pub fn start_service(
+        &self,
+        params: &CommandParams,
+    ) -> Result<(ServiceProcess, ChildStdin, ChildStdout), TaskError> {
+        let mut child = spawn::service(self.config(), params)?;
+        let group = Group::led_by(&child);
+        let stderr = Arc::default();
+        if let Some(pipe) = child.stderr.take() {
+            tokio::spawn(keep_tail(pipe, Arc::clone(&stderr)));
+        }
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let process = ServiceProcess {
+            group,
+            child,
+            stderr,
+        };
+        let (stdin, stdout) = pipes.ok_or_else(|| {
+            TaskError::permanent("the program has no pipes").with_code("spawn_failed")
+        })?;
+        Ok((process, stdin, stdout))
+    }
+}
+
+impl ServiceProcess {
+    /// The last lines of its standard error, at most 4 KiB. Untrusted text.
+    #[must_use]
+    pub fn stderr_tail(&self) -> String {
+        let bytes = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+
+    /// Waits for its end, and returns the exit code; `None` after a signal. Cancel-safe.
+    ///
+    /// # Errors
+    /// If the system cannot tell.
+    pub async fn wait(&mut self) -> std::io::Result<Option<i32>> {
+        Ok(self.child.wait().await?.code())
+    }
+
+    /// Asks every process of its group to end, by SIGTERM.
+    pub fn terminate(&self) {
+        self.group.terminate();
+    }
+
+    /// Its process group, as a note of an attempt would keep it.
+    #[must_use]
+    pub fn group(&self) -> Option<ProcessGroup> {
+        self.group.trace()
+    }
+}
+
+async fn keep_tail(mut pipe: ChildStderr, tail: Arc<Mutex<Vec<u8>>>) {
+    let mut chunk = vec![0; STDERR_BYTES];
+    while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.extend_from_slice(&chunk[..count]);
+        let excess = tail.len().saturating_sub(STDERR_BYTES);
+        tail.drain(..excess);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use crate::{CommandExecutor, CommandParams};
+
+    fn shell(script: &str) -> CommandParams {
+        let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
+        CommandParams::program(argv)
+    }
+
+    #[tokio::test]
+    async fn a_service_is_spoken_to_over_its_pipes_and_has_no_variables_of_an_attempt() {
+        let commands = CommandExecutor::builder().deny_env(["PATH"]).build();
+        let mut params =
+            shell("read line; echo \"$line ${ZEPH_TASK-none} $MODE\"; echo bad >&2; exit 3");
+        params.env.insert("MODE".to_owned(), "fast".to_owned());
+        let (mut process, mut stdin, mut stdout) = commands.start_service(&params).unwrap();
+        stdin.write_all(b"hello\n").await.unwrap();
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "hello none fast\n");
+        assert_eq!(process.wait().await.unwrap(), Some(3));
+        while process.stderr_tail().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(process.stderr_tail(), "bad");
+    }
+
+    #[tokio::test]
+    async fn dropping_a_service_kills_its_whole_group() {
+        let commands = CommandExecutor::builder().build();
+        let script = "sleep 600 & echo ready; wait";
+        let (process, _stdin, mut stdout) = commands.start_service(&shell(script)).unwrap();
+        let mut ready = [0; 6];
+        stdout.read_exact(&mut ready).await.unwrap();
+        let group = process.group().unwrap();
+        assert!(group.is_alive());
+        drop(process);
+        // The pipe closes when the last process that holds it has ended.
+        let mut rest = Vec::new();
+        stdout.read_to_end(&mut rest).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_an_error_at_once() {
+        let commands = CommandExecutor::builder().build();
+        let params = CommandParams::program(vec!["no-such-program-xyz".to_owned()]);
+        let error = commands.start_service(&params).unwrap_err();
+        assert_eq!(error.code(), "command_not_found");
+    }
+}

@@ -1,0 +1,172 @@
+//! Servers of the Model Context Protocol: started, connected, and their tools for agents.
+
+use std::sync::Arc;
+
+use zeph_command::{CommandExecutor, CommandParams};
+use zeph_config::{McpConfig, McpTransport};
+use zeph_executor::TaskError;
+pub use zeph_mcp::{McpError, McpServer, Refused, ServeError, ServerAbout, serve};
+
+/// The error of starting or reaching a server.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Its program cannot be started.
+    #[error("the MCP server {server:?} cannot be started: {problem}")]
+    NotStarted {
+        /// Its name in the settings.
+        server: String,
+        /// The error of the program.
+        problem: TaskError,
+    },
+    /// It does not answer as a server of the protocol.
+    #[error(transparent)]
+    Mcp(#[from] McpError),
+}
+
+/// How servers are started and reached.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// A server's program has the environment and the folder of these commands.
+    pub commands: CommandExecutor,
+    /// The proxy for addresses, and its exceptions in the form of `NO_PROXY`. Default: none.
+    pub proxy: Option<(String, String)>,
+    /// The token that is sent to an address. Default: none.
+    pub token: Option<String>,
+}
+
+impl Reach {
+    /// With these commands, without a proxy and a token.
+    #[must_use]
+    pub const fn new(commands: CommandExecutor) -> Self {
+        Self {
+            commands,
+            proxy: None,
+            token: None,
+        }
+    }
+}
+
+/// Starts or reaches a server, and lists its tools.
+///
+/// A program has a session of its own, and is killed when the server and all its tools are dropped: keep them
+/// as long as the orchestrator. An address is reached without redirects, and needs the feature `llm`; a token
+/// is sent by https, or to this machine. Needs a tokio runtime.
+///
+/// # Errors
+/// If the program cannot be started, or the server does not answer within its time-out.
+///
+/// # Examples
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use zeph_orchestration::command::CommandExecutor;
+/// use zeph_orchestration::config::{McpConfig, McpTransport};
+/// use zeph_orchestration::mcp::{Reach, connect};
+/// use zeph_orchestration::planner::agent::Tools;
+/// let argv = ["mcp-server-filesystem", "docs"].map(str::to_owned).to_vec();
+/// let config = McpConfig::new(McpTransport::Command(argv));
+/// let reach = Reach::new(CommandExecutor::builder().build());
+/// let files = connect("files", &config, &reach).await?;
+/// let mut tools = Tools::new();
+/// for tool in files.tools() {
+///     tools.add(tool)?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub async fn connect(
+    name: &str,
+    config: &McpConfig,
+    reach: &Reach,
+) -> Result<McpServer, ConnectError> {
+    let not_started = |problem| ConnectError::NotStarted {
+        server: name.to_owned(),
+        problem,
+    };
+    match &config.transport {
+        McpTransport::Command(argv) => {
+            let params = CommandParams {
+                env: config.env.clone(),
+                pass_env: config.pass_env.clone(),
+                ..CommandParams::program(argv.clone())
+            };
+            let started = reach.commands.start_service(&params);
+            let (process, stdin, stdout) = started.map_err(not_started)?;
+            let process = Arc::new(process);
+            let said = move || process.stderr_tail();
+            Ok(McpServer::over_pipes(name, config, stdout, stdin, said).await?)
+        }
+        #[cfg(feature = "llm")]
+        McpTransport::Url(url) => {
+            let client = http::client(config, reach, url).map_err(not_started)?;
+            let token = reach.token.clone();
+            Ok(McpServer::over_http(name, config, client, url, token).await?)
+        }
+        #[cfg(not(feature = "llm"))]
+        McpTransport::Url(_) => {
+            let error = TaskError::permanent("an address needs the feature `llm`");
+            Err(not_started(error.with_code("unsupported")))
+        }
+    }
+}
+
+#[cfg(feature = "llm")]
+mod http {
+    use zeph_config::McpConfig;
+    use zeph_executor::TaskError;
+    use zeph_llm_genai::{HttpClient, http_client};
+
+    use super::Reach;
+
+    pub(super) fn client(
+        config: &McpConfig,
+        reach: &Reach,
+        url: &str,
+    ) -> Result<HttpClient, TaskError> {
+        let is_https = url.starts_with("https://");
+        if reach.token.is_some() && !is_https && !is_local(url) {
+            let text = "a token is sent by https or to this machine only; change `url`";
+            return Err(TaskError::permanent(text).with_code("token_in_clear"));
+        }
+        let proxy = reach.proxy.as_ref();
+        let proxy = proxy.map(|(url, except)| (url.as_str(), except.as_str()));
+        let (proxy, except) = proxy.unzip();
+        http_client(config.timeout, (proxy, except), is_https).map_err(TaskError::from)
+    }
+
+    /// Whether an address is on this machine.
+    fn is_local(url: &str) -> bool {
+        let rest = url.strip_prefix("http://").unwrap_or(url);
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = host.rsplit_once(':').map_or(host, |(host, port)| {
+            if port.bytes().all(|b| b.is_ascii_digit()) {
+                host
+            } else {
+                ""
+            }
+        });
+        ["localhost", "127.0.0.1", "[::1]"].contains(&host)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::is_local;
+
+        #[test]
+        fn this_machine_is_known_by_its_whole_name() {
+            for url in [
+                "http://localhost:1/x",
+                "http://127.0.0.1",
+                "http://[::1]:80/",
+            ] {
+                assert!(is_local(url), "{url}");
+            }
+            for url in [
+                "http://localhost.evil.com",
+                "http://127.0.0.1@evil.com/",
+                "http://a:b@c",
+            ] {
+                assert!(!is_local(url), "{url}");
+            }
+        }
+    }
+}

@@ -19,14 +19,33 @@ use crate::TaskError;
 /// [`double::JournalDouble`](crate::double::JournalDouble) is a journal in memory, for tests.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Reserves the most that one call can cost, in the budgets of the run and of the task.
+    /// Reserves the cost of one call, in the budgets of the run and of the task. It may wait.
+    ///
+    /// - While the budgets do not cover `most`, and a reservation that is held can give something back, the
+    ///   call waits, and the calls of a run are served in order. It is a wait for other work and no silence,
+    ///   so it does not count towards an idle time-out.
+    /// - When nothing can come back any more, the rest of the budgets is reserved, if it is at least `least`.
+    /// - A reservation of an attempt that waits for another one counts as one that can come back only if it
+    ///   is [independent](ReservationRequest::independent). So no two attempts wait for each other.
+    /// - A call whose attempt is stopped does not wait any longer: it fails with class `Cancelled`. A dropped
+    ///   future reserves nothing.
     ///
     /// An attempt may hold several reservations. One that is still held when the attempt ends counts
     /// as spent in full, since the real cost is unknown.
     ///
     /// # Errors
-    /// [`TaskError::over_budget`] if a budget does not cover it.
-    async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError>;
+    /// [`TaskError::over_budget`] if a budget does not cover `least` and nothing can come back.
+    async fn reserve_up_to(&self, request: ReservationRequest) -> Result<Reservation, TaskError>;
+
+    /// Reserves exactly the most that one call can cost. Otherwise as [`reserve_up_to`](Self::reserve_up_to):
+    /// it may wait.
+    ///
+    /// # Errors
+    /// [`TaskError::over_budget`] if a budget does not cover it and nothing can come back.
+    async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError> {
+        let reserved = self.reserve_up_to(ReservationRequest::new(most)).await;
+        reserved.map(|reservation| reservation.id)
+    }
 
     /// Records the real cost of the call, and releases the rest of the reservation.
     ///
@@ -61,6 +80,55 @@ pub trait Journal: Send + Sync {
     /// Permanent, with the code `proposal_refused` and all problems as detail, if the patch is invalid
     /// or names an action without a registered executor.
     async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError>;
+}
+
+/// What a call asks of the budgets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReservationRequest {
+    /// The most that the call can cost.
+    pub most: Spend,
+    /// The least that is worth a call when the budgets have no more. At most `most`.
+    pub least: Spend,
+    /// Whether the reservation will be settled without waiting for another reservation of its attempt.
+    pub is_independent: bool,
+}
+
+impl ReservationRequest {
+    /// A request for exactly `most`, whose attempt may reserve more before it settles this one.
+    #[must_use]
+    pub const fn new(most: Spend) -> Self {
+        Self {
+            most,
+            least: most,
+            is_independent: false,
+        }
+    }
+
+    /// The same request with a smaller cost that is enough when the budgets have no more.
+    #[must_use]
+    pub const fn at_least(mut self, least: Spend) -> Self {
+        self.least = least;
+        self
+    }
+
+    /// The same request, of a call that will be settled without waiting for another reservation of its
+    /// attempt: reserve, call, settle. Other calls of the attempt can then wait for it.
+    #[must_use]
+    pub const fn independent(mut self) -> Self {
+        self.is_independent = true;
+        self
+    }
+}
+
+/// A reservation that was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// Its number within the run.
+    pub id: ReservationId,
+    /// What is reserved: between the least and the most that was asked for.
+    pub amount: Spend,
+    /// The rest of the budgets of run and task before it.
+    pub left: Budget,
 }
 
 /// The outcome of a valid proposal.
@@ -177,8 +245,12 @@ pub struct NoJournal;
 
 #[async_trait]
 impl Journal for NoJournal {
-    async fn reserve(&self, _: Spend) -> Result<ReservationId, TaskError> {
-        Ok(ReservationId::FIRST)
+    async fn reserve_up_to(&self, request: ReservationRequest) -> Result<Reservation, TaskError> {
+        Ok(Reservation {
+            id: ReservationId::FIRST,
+            amount: request.most,
+            left: Budget::UNLIMITED,
+        })
     }
 
     async fn settle(&self, _: ReservationId, _: Spend) -> Result<(), TaskError> {

@@ -39,7 +39,9 @@ pub use artifact::Artifact;
 pub use context::{TaskContext, TaskContextBuilder};
 pub use error::{ErrorClass, TaskError};
 pub use executor::{EndReason, Executor, Item, Parent, ParentState, Prepared, TaskInput};
-pub use journal::{Journal, NoJournal, Note, NoteKind, Proposal, Redact};
+pub use journal::{
+    Journal, NoJournal, Note, NoteKind, Proposal, Redact, Reservation, ReservationRequest,
+};
 pub use logs::{DEFAULT_LOG_BYTES, LogStream, Logs, NoProgress, Progress};
 pub use output::{MAX_BLOB_BYTES, MAX_VALUE_BYTES, ResultKey, TaskOutput, check_value_size};
 pub use purpose::{Dependant, Purpose};

@@ -190,6 +190,23 @@ impl Budget {
         }
     }
 
+    /// The part of a call's highest cost that the budget covers, for tokens and for money.
+    #[must_use]
+    pub const fn part_of(self, most: Spend) -> Spend {
+        const fn part(limit: u64, most: u32) -> u32 {
+            // The smaller one of both fits, because one of them is a `u32`.
+            if limit < most as u64 {
+                limit as u32
+            } else {
+                most
+            }
+        }
+        Spend {
+            tokens: part(self.tokens, most.tokens),
+            micro_usd: part(self.micro_usd, most.micro_usd),
+        }
+    }
+
     /// Whether the budget covers this cost.
     #[must_use]
     pub const fn covers(self, spent: Spent) -> bool {
@@ -300,6 +317,17 @@ mod tests {
         assert_eq!(budget.without(spent), none);
         assert_eq!(Budget::UNLIMITED.without(spent), Budget::UNLIMITED);
         assert_eq!(Budget::UNLIMITED.min(budget), budget);
+    }
+
+    #[test]
+    fn a_part_is_the_smaller_number_of_each() {
+        let most = Spend {
+            tokens: 100,
+            micro_usd: 7,
+        };
+        assert_eq!(Budget::UNLIMITED.part_of(most), most);
+        let part = Budget::new(Some(40), Some(9)).part_of(most);
+        assert_eq!((part.tokens, part.micro_usd), (40, 7));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use tokio::sync::{mpsc, oneshot};
-use zeph_executor::{Journal, Note, Proposal, TaskError, async_trait};
+use zeph_executor::{
+    Journal, Note, Proposal, Reservation, ReservationRequest, TaskError, async_trait,
+};
 use zeph_graph::wire::{Diagnostics, GraphSpec, WorkSpec};
 use zeph_graph::{Budget, ReservationId, Spend};
-use zeph_scheduler::{Amendment, InputOutcome, Refusal};
+use zeph_scheduler::{Amendment, InputOutcome};
 
 use crate::content::ContentParts;
 use crate::core::Core;
@@ -49,8 +51,8 @@ impl AttemptJournal {
 
 #[async_trait]
 impl Journal for AttemptJournal {
-    async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError> {
-        self.request(|reply| JournalRequest::Reserve(most, reply))
+    async fn reserve_up_to(&self, request: ReservationRequest) -> Result<Reservation, TaskError> {
+        self.request(|reply| JournalRequest::Reserve(request, reply))
             .await
     }
 
@@ -76,17 +78,17 @@ impl Journal for AttemptJournal {
 }
 
 /// The error of a request whose attempt is not the current one, or whose run has been unloaded.
-fn attempt_over() -> TaskError {
+pub(crate) fn attempt_over() -> TaskError {
     TaskError::cancelled("the attempt is over: its run accepts no more requests from it")
         .with_code("attempt_over")
 }
 
 impl Core {
     /// Handles a journal request from a running attempt. The request takes effect even if the caller
-    /// has dropped its future.
+    /// has dropped its future, except for a reservation, which is then not made.
     pub(crate) fn journal_request(&mut self, from: AttemptRef, request: JournalRequest) {
         match request {
-            JournalRequest::Reserve(most, reply) => drop(reply.send(self.reserve(from, most))),
+            JournalRequest::Reserve(request, reply) => self.reserve(from, request, reply),
             JournalRequest::Settle(reservation, spent, reply) => {
                 drop(reply.send(self.settle(from, reservation, spent)));
             }
@@ -98,18 +100,6 @@ impl Core {
             }
             JournalRequest::Note(note, reply) => drop(reply.send(self.note(from, &note))),
             JournalRequest::Propose(patch, reply) => drop(reply.send(self.propose(from, *patch))),
-        }
-    }
-
-    fn reserve(&mut self, from: AttemptRef, most: Spend) -> JournalReply<ReservationId> {
-        let AttemptRef { key, task, attempt } = from;
-        let reserved = self.update(key, |active, now| {
-            active.scheduler.reserve(now, task, attempt, most)
-        });
-        match reserved.ok_or_else(attempt_over)? {
-            Ok(reservation) => Ok((reservation, self.saving(key))),
-            Err(Refusal::OverBudget { left }) => Err(TaskError::over_budget(most, left)),
-            Err(Refusal::Stale | _) => Err(attempt_over()),
         }
     }
 
@@ -125,6 +115,7 @@ impl Core {
                 .scheduler
                 .settle(now, task, attempt, reservation, spent)
         });
+        self.forget_independent(key, (task, reservation));
         match settled.ok_or_else(attempt_over)? {
             InputOutcome::Accepted => Ok(((), self.saving(key))),
             InputOutcome::Stale if self.is_current(from) => Ok(((), None)),
@@ -188,14 +179,14 @@ impl Core {
     }
 
     /// Whether the attempt is its task's current one.
-    fn is_current(&self, AttemptRef { key, task, attempt }: AttemptRef) -> bool {
+    pub(crate) fn is_current(&self, AttemptRef { key, task, attempt }: AttemptRef) -> bool {
         let active = self.runs.get(&key);
         let handle = active.and_then(|active| active.attempts.get(&task));
         handle.is_some_and(|handle| handle.attempt == attempt)
     }
 
     /// Resolves when the decisions of the run so far are saved.
-    fn saving(&mut self, key: Key) -> Option<Saving> {
+    pub(crate) fn saving(&mut self, key: Key) -> Option<Saving> {
         let active = self.runs.get_mut(&key)?;
         let (ack, saving): (Ack, Saving) = oneshot::channel();
         active.acks.push((ack, Ok(InputOutcome::Accepted)));

@@ -31,6 +31,7 @@ use crate::prepare::PrepareResult;
 use crate::request::{self, AttributedRequest, Request};
 use crate::shared_lane::{LaneNews, LaneQueues};
 use crate::submission::Limits;
+use crate::waiting_reservations::WaitingReservations;
 
 /// The configuration of the engine's task.
 pub(crate) struct CoreConfig {
@@ -73,6 +74,9 @@ pub(crate) struct Core {
     /// The run and the task of each preparation.
     pub(crate) preparing: HashMap<Id, (Key, TaskId)>,
     pub(crate) slots_used: u32,
+    pub(crate) reservations: BTreeMap<Key, WaitingReservations>,
+    /// The runs whose waiting reservations are tried again.
+    pub(crate) reservations_due: BTreeSet<Key>,
     pub(crate) commit: Option<CommitInFlight>,
     /// Set when the runtime of the executors has been shut down.
     pub(crate) is_orphaned: bool,
@@ -120,6 +124,8 @@ impl Core {
             preparations: JoinSet::new(),
             preparing: HashMap::new(),
             slots_used: 0,
+            reservations: BTreeMap::new(),
+            reservations_due: BTreeSet::new(),
             commit: None,
             is_orphaned: false,
             grown,
@@ -150,6 +156,7 @@ impl Core {
         loop {
             self.fire_deadlines();
             self.render_logs();
+            self.retry_reservations();
             self.begin_commit();
             let is_idle = self.runs.is_empty() && self.commit.is_none();
             if is_idle {
@@ -400,6 +407,7 @@ impl Core {
         let after = active.scheduler.counts().in_flight();
         self.slots_used = self.slots_used + after - before;
         self.dirty.insert(key);
+        self.retry_reservations_soon(key);
         Some(outcome)
     }
 

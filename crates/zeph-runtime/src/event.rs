@@ -13,7 +13,7 @@ use zeph_memory::RequestId;
 use zeph_scheduler::Event;
 
 use crate::growing_log::GrowingLog;
-use crate::idle::SignsOfLife;
+use crate::idle::{IdlePause, SignsOfLife};
 use crate::line_buffer::LineBuffer;
 use crate::question::QuestionView;
 
@@ -207,6 +207,11 @@ impl AttemptObserver {
 }
 
 impl AttemptObserver {
+    /// Begins a wait of the attempt for other work of its run.
+    pub(crate) fn pause(&self) -> IdlePause {
+        IdlePause::begin(self.signs.as_ref())
+    }
+
     fn is_alive(&self) {
         if let Some(signs) = &self.signs {
             signs.note();

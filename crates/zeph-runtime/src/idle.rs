@@ -1,7 +1,7 @@
 //! Idle time-outs: an attempt without output, heartbeat or progress for too long is stopped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -17,6 +17,30 @@ pub(crate) struct SignsOfLife {
     began: Instant,
     /// Microseconds after `began`.
     last: AtomicU64,
+    /// The number of waits of the attempt for other work of its run.
+    pauses: AtomicU32,
+}
+
+/// While it lives, the silence of an attempt does not count: it waits for other work of its run.
+#[derive(Debug, Default)]
+pub(crate) struct IdlePause(Option<Arc<SignsOfLife>>);
+
+impl IdlePause {
+    pub(crate) fn begin(signs: Option<&Arc<SignsOfLife>>) -> Self {
+        if let Some(signs) = signs {
+            signs.pauses.fetch_add(1, Ordering::Relaxed);
+        }
+        Self(signs.cloned())
+    }
+}
+
+impl Drop for IdlePause {
+    fn drop(&mut self) {
+        if let Some(signs) = &self.0 {
+            signs.note();
+            signs.pauses.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl SignsOfLife {
@@ -24,6 +48,7 @@ impl SignsOfLife {
         Self {
             began: Instant::now(),
             last: AtomicU64::new(0),
+            pauses: AtomicU32::new(0),
         }
     }
 
@@ -82,7 +107,9 @@ async fn wait_until_idle(signs: &SignsOfLife, limit: Duration) {
         if due.elapsed() > STANDSTILL {
             sleep(SETTLE).await;
         }
-        if signs.last().checked_add(limit) == Some(due) {
+        if signs.pauses.load(Ordering::Relaxed) > 0 {
+            signs.note();
+        } else if signs.last().checked_add(limit) == Some(due) {
             return;
         }
     }

@@ -147,6 +147,7 @@ impl Core {
         } else {
             handle.stop.cancel();
         }
+        self.retry_reservations_soon(key);
     }
 
     /// The tokio task of an attempt has ended: with a result, by a panic, or because it was aborted.
@@ -280,6 +281,7 @@ impl Core {
         self.dirty.remove(&key);
         self.awaiting_slots.remove(&key);
         self.leave_lanes(key);
+        self.reservations.remove(&key);
         self.set_deadline(key, None);
         self.slots_used -= active.scheduler.counts().in_flight();
         let grace = active.scheduler.policy().cancel_grace;

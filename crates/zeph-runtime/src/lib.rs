@@ -47,6 +47,7 @@ mod named_lock;
 mod parents;
 mod prepare;
 mod restore;
+mod waiting_reservations;
 mod write;
 
 mod clock;

@@ -1,7 +1,7 @@
 //! Messages: everything that the engine's task is sent.
 
 use tokio::sync::{mpsc, oneshot};
-use zeph_executor::{Note, Proposal, TaskError};
+use zeph_executor::{Note, Proposal, Reservation, ReservationRequest, TaskError};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Attempt, Budget, ReservationId, RunId, Spend, TaskId};
 use zeph_memory::RequestId;
@@ -103,8 +103,12 @@ pub(crate) type Saving = oneshot::Receiver<Result<InputOutcome, RuntimeError>>;
 /// nothing to save.
 pub(crate) type JournalReply<T> = Result<(T, Option<Saving>), TaskError>;
 
+/// Where the reply to a reservation is awaited. Closed when the caller has dropped its future.
+pub(crate) type ReservationReply = oneshot::Sender<JournalReply<Reservation>>;
+
 pub(crate) enum JournalRequest {
-    Reserve(Spend, oneshot::Sender<JournalReply<ReservationId>>),
+    /// May wait for other reservations.
+    Reserve(ReservationRequest, ReservationReply),
     Settle(ReservationId, Spend, oneshot::Sender<JournalReply<()>>),
     BudgetLeft(oneshot::Sender<JournalReply<Budget>>),
     Note(Note, oneshot::Sender<JournalReply<()>>),

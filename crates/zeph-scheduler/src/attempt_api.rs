@@ -9,6 +9,7 @@ use zeph_graph::{
 };
 
 use crate::Scheduler;
+use crate::budget_ledger::BudgetFit;
 use crate::input::InputOutcome;
 use crate::machine::Machine;
 
@@ -70,6 +71,44 @@ impl Scheduler {
         self.handle_with(now, false, |machine| {
             machine.on_reserve(task, attempt, most)
         })
+    }
+
+    /// Whether the budgets of the run and of the task cover a reservation of at most `most`, for a driver that
+    /// lets calls wait. Nothing is decided or recorded; [`reserve`](Self::reserve) does that.
+    ///
+    /// `gives_back` says which open reservations will be settled although this one is not granted. While there
+    /// is one that matters, `most` is waited for. Else the rest of the budgets is enough, if it covers `least`.
+    /// Cost: the number of open reservations.
+    ///
+    /// # Panics
+    /// If the id is not one of this graph.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_graph::{Budget, Policy, Spend, Task, TaskGraph};
+    /// use zeph_scheduler::{BudgetFit, Scheduler};
+    /// let mut graph = TaskGraph::new();
+    /// let ask = graph.add_task(Task::new("ask").action("model"), []);
+    /// let budget = Budget::of_tokens(1_000);
+    /// let scheduler = Scheduler::new(graph, Policy { budget, ..Policy::default() });
+    /// let tokens = |tokens| Spend { tokens, micro_usd: 0 };
+    /// let fit = scheduler.budget_fit(ask, tokens(100), tokens(4_000), |_, _| true);
+    /// assert_eq!(fit, BudgetFit::Covered(tokens(1_000)), "nothing is open that could give more");
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn budget_fit(
+        &self,
+        task: TaskId,
+        least: Spend,
+        most: Spend,
+        gives_back: impl Fn(TaskId, ReservationId) -> bool,
+    ) -> BudgetFit {
+        self.check_task(task);
+        let own = self.machine.graph.task(task).rules().budget;
+        self.machine
+            .ledger
+            .fit(task, own, (least, most), gives_back)
     }
 
     /// Settles a reservation: records the amount spent and returns the rest to the budgets.

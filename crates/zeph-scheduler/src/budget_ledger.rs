@@ -20,6 +20,11 @@ impl Account {
         self.spent.and(self.reserved)
     }
 
+    /// Whether a budget covers `amount` beside everything that is spent and reserved.
+    const fn fits(&self, budget: Budget, amount: Spend) -> bool {
+        budget.covers(self.total().plus(amount))
+    }
+
     const fn reserve(&mut self, most: Spend) {
         self.reserved = self.reserved.plus(most);
     }
@@ -28,6 +33,26 @@ impl Account {
         self.reserved = self.reserved.minus(most);
         self.spent = self.spent.plus(spent);
     }
+}
+
+/// Whether the budgets of a run and of a task cover a reservation at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BudgetFit {
+    /// They cover this amount, which is less than the most that was asked for only if no open reservation
+    /// can give anything back.
+    Covered(Spend),
+    /// They do not, but open reservations can give something back.
+    Wait {
+        /// Whether the task's own budget is short; else the budget of the run is.
+        of_task: bool,
+        /// The rest of both budgets.
+        left: Budget,
+    },
+    /// They do not cover the least that was asked for, and no open reservation can change that.
+    Refused {
+        /// The rest of both budgets.
+        left: Budget,
+    },
 }
 
 /// The accounts of a run and the open reservations.
@@ -98,7 +123,111 @@ impl BudgetLedger {
 
     /// Whether the budget of the run and the task's own budget cover one more reservation.
     pub(crate) fn covers(&self, task: TaskId, own: Budget, most: Spend) -> bool {
-        self.budget.covers(self.run.total().plus(most))
-            && own.covers(self.account(task).total().plus(most))
+        self.run.fits(self.budget, most) && self.account(task).fits(own, most)
+    }
+
+    /// Whether a reservation between `least` and `most` fits, waits or is refused. A task's own budget only
+    /// gets something back from reservations of that task.
+    pub(crate) fn fit(
+        &self,
+        task: TaskId,
+        own: Budget,
+        (least, most): (Spend, Spend),
+        gives_back: impl Fn(TaskId, ReservationId) -> bool,
+    ) -> BudgetFit {
+        let left = self.left(task, own);
+        let of_both = [
+            (true, own, self.account(task)),
+            (false, self.budget, self.run),
+        ];
+        let never = |&(_, budget, account): &(bool, Budget, Account)| {
+            !budget.covers(account.spent.plus(least))
+        };
+        if of_both.iter().any(never) {
+            return BudgetFit::Refused { left };
+        }
+        let mut amount = most;
+        for (of_task, budget, account) in of_both {
+            if account.fits(budget, amount) {
+                continue;
+            }
+            let mut open = self.open.keys();
+            if open.any(|&(of, id)| (!of_task || of == task) && gives_back(of, id)) {
+                return BudgetFit::Wait { of_task, left };
+            }
+            if !account.fits(budget, least) {
+                return BudgetFit::Refused { left };
+            }
+            amount = budget.without(account.total()).part_of(amount);
+        }
+        BudgetFit::Covered(amount)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: u64 = 100;
+
+    fn tokens(tokens: u32) -> Spend {
+        Spend {
+            tokens,
+            micro_usd: 0,
+        }
+    }
+
+    /// A ledger with a budget of 100, and an open reservation of 60 of the first task.
+    fn ledger() -> (BudgetLedger, [TaskId; 2]) {
+        let tasks = [TaskId::from_index(0), TaskId::from_index(1)];
+        let mut ledger = BudgetLedger::new(Budget::of_tokens(RUN));
+        ledger.reserve(tasks[0], ReservationId::FIRST, tokens(60));
+        (ledger, tasks)
+    }
+
+    #[test]
+    fn a_reservation_waits_only_while_one_can_give_back() {
+        let (ledger, [first, second]) = ledger();
+        let fit = |task, least, most, gives_back: bool| {
+            let asked = (tokens(least), tokens(most));
+            ledger.fit(task, Budget::UNLIMITED, asked, |_, _| gives_back)
+        };
+        let left = Budget::of_tokens(40);
+        assert_eq!(fit(second, 5, 40, true), BudgetFit::Covered(tokens(40)));
+        let of_task = false;
+        assert_eq!(fit(second, 5, 41, true), BudgetFit::Wait { of_task, left });
+        assert_eq!(fit(first, 5, 41, true), BudgetFit::Wait { of_task, left });
+        // Nothing comes back: less is enough, down to the least.
+        assert_eq!(fit(second, 40, 70, false), BudgetFit::Covered(tokens(40)));
+        assert_eq!(fit(second, 41, 70, false), BudgetFit::Refused { left });
+        // More than everything that could come back.
+        assert_eq!(fit(second, 101, 101, true), BudgetFit::Refused { left });
+        assert_eq!(
+            fit(second, 5, 200, true),
+            BudgetFit::Wait { of_task, left },
+            "the longest answer is waited for, also if it will not be granted in full"
+        );
+    }
+
+    #[test]
+    fn the_own_budget_of_a_task_waits_only_for_its_own_reservations() {
+        let (ledger, [first, second]) = ledger();
+        let own = Budget::of_tokens(70);
+        let left = Budget::of_tokens(10);
+        let of_task = true;
+        assert_eq!(
+            ledger.fit(first, own, (tokens(5), tokens(20)), |_, _| true),
+            BudgetFit::Wait { of_task, left }
+        );
+        let own = Budget::of_tokens(30);
+        let cut = ledger.fit(second, own, (tokens(5), tokens(50)), |_, _| true);
+        assert_eq!(
+            cut,
+            BudgetFit::Covered(tokens(30)),
+            "no other task gives it more"
+        );
+        let left = Budget::of_tokens(30);
+        let never = ledger.fit(second, own, (tokens(31), tokens(50)), |_, _| true);
+        assert_eq!(never, BudgetFit::Refused { left });
     }
 }

@@ -45,7 +45,7 @@ mod timers;
 
 pub use attempt_api::Refusal;
 pub use batch::{Action, Batch};
-pub use budget_ledger::Account;
+pub use budget_ledger::{Account, BudgetFit};
 pub use event::{Event, EventLog};
 pub use explain::{Explanation, Held};
 pub use growth::{Amendment, ByHand, Patches};

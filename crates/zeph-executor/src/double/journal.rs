@@ -5,14 +5,16 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Budget, ReservationId, Spend, Spent, Task, TaskGraph};
 
-use crate::{Journal, Note, NoteKind, Proposal, TaskError};
+use crate::{Journal, Note, NoteKind, Proposal, Reservation, ReservationRequest, TaskError};
 
-/// A journal in memory with a budget.
+/// A journal in memory with a budget, for one attempt.
 ///
-/// It is stricter than a driver in one point: settling a reservation that is not held panics. A patch is
+/// A reservation that does not fit waits for the [independent](ReservationRequest::independent) ones that are
+/// held, as in a run. It is stricter than a driver in one point: settling a reservation that is not held panics. A patch is
 /// checked by [`TaskGraph::extend`], as in a driver, on a graph in which each task that the patch needs
 /// and does not contain is a milestone. So it finds neither a dependency that the run lacks, nor a name
 /// that is taken, nor an action without an executor.
@@ -32,12 +34,16 @@ use crate::{Journal, Note, NoteKind, Proposal, TaskError};
 /// # }
 /// ```
 #[derive(Default)]
-pub struct JournalDouble(Mutex<State>);
+pub struct JournalDouble {
+    state: Mutex<State>,
+    settled: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
     budget: Budget,
-    held: BTreeMap<ReservationId, Spend>,
+    /// The reservations that are held, and whether they are independent.
+    held: BTreeMap<ReservationId, (Spend, bool)>,
     last: u32,
     spent: Spent,
     notes: Vec<Note>,
@@ -49,11 +55,36 @@ impl State {
     fn taken(&self) -> Spent {
         self.held
             .values()
-            .fold(self.spent, |sum, &one| sum.plus(one))
+            .fold(self.spent, |sum, &(one, _)| sum.plus(one))
     }
 
     fn left(&self) -> Budget {
         self.budget.without(self.taken())
+    }
+
+    /// The reservation; `None` if it has to wait.
+    fn reserve(&mut self, request: ReservationRequest) -> Option<Result<Reservation, TaskError>> {
+        let left = self.left();
+        let mut amount = request.most;
+        if !left.covers(amount.into()) {
+            let can_fit = self.budget.covers(self.spent.plus(request.least));
+            if can_fit
+                && self
+                    .held
+                    .values()
+                    .any(|&(_, is_independent)| is_independent)
+            {
+                return None;
+            }
+            if !left.covers(request.least.into()) {
+                return Some(Err(TaskError::over_budget(request.least, left)));
+            }
+            amount = left.part_of(amount);
+        }
+        self.last += 1;
+        let id = ReservationId::new(self.last).unwrap_or(ReservationId::FIRST);
+        self.held.insert(id, (amount, request.is_independent));
+        Some(Ok(Reservation { id, amount, left }))
     }
 }
 
@@ -61,10 +92,14 @@ impl JournalDouble {
     /// A journal with that budget.
     #[must_use]
     pub fn limited(budget: Budget) -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             budget,
             ..State::default()
-        }))
+        };
+        Self {
+            state: Mutex::new(state),
+            settled: Notify::new(),
+        }
     }
 
     /// The settled spending so far.
@@ -103,7 +138,7 @@ impl JournalDouble {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each method updates the sums before it can panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,22 +150,26 @@ impl fmt::Debug for JournalDouble {
 
 #[async_trait]
 impl Journal for JournalDouble {
-    async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError> {
-        let mut state = self.lock();
-        if !state.budget.covers(state.taken().plus(most)) {
-            return Err(TaskError::over_budget(most, state.left()));
+    async fn reserve_up_to(&self, request: ReservationRequest) -> Result<Reservation, TaskError> {
+        loop {
+            let mut settled = std::pin::pin!(self.settled.notified());
+            settled.as_mut().enable();
+            let reserved = self.lock().reserve(request);
+            if let Some(reserved) = reserved {
+                return reserved;
+            }
+            settled.await;
         }
-        state.last += 1;
-        let id = ReservationId::new(state.last).unwrap_or(ReservationId::FIRST);
-        state.held.insert(id, most);
-        Ok(id)
     }
 
     async fn settle(&self, reservation: ReservationId, spent: Spend) -> Result<(), TaskError> {
-        let mut state = self.lock();
-        let held = state.held.remove(&reservation);
-        assert!(held.is_some(), "{reservation:?} is not held");
-        state.spent = state.spent.plus(spent);
+        {
+            let mut state = self.lock();
+            let held = state.held.remove(&reservation);
+            assert!(held.is_some(), "{reservation:?} is not held");
+            state.spent = state.spent.plus(spent);
+        }
+        self.settled.notify_waiters();
         Ok(())
     }
 
@@ -173,6 +212,41 @@ fn check(patch: &GraphSpec) -> Result<(), TaskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn tokens(tokens: u32) -> Spend {
+        Spend {
+            tokens,
+            micro_usd: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reservation_waits_for_independent_ones_only() {
+        let journal = JournalDouble::limited(Budget::of_tokens(100));
+        let call = |most| ReservationRequest::new(tokens(most)).independent();
+        let first = journal.reserve_up_to(call(80)).await.expect("fits");
+        let second = async {
+            let request = call(50).at_least(tokens(10));
+            journal.reserve_up_to(request).await.expect("waits")
+        };
+        let settle = async {
+            assert_eq!(journal.held(), 1);
+            journal.settle(first.id, tokens(60)).await.expect("is held");
+        };
+        let (second, ()) = tokio::join!(second, settle);
+        assert_eq!(
+            (second.amount, second.left),
+            (tokens(40), Budget::of_tokens(40))
+        );
+        journal.settle(second.id, tokens(0)).await.expect("is held");
+
+        journal.reserve(tokens(30)).await.expect("fits");
+        let error = journal
+            .reserve(tokens(11))
+            .await
+            .expect_err("nothing comes back");
+        assert_eq!(error.code(), "over_budget");
+    }
 
     #[tokio::test]
     async fn an_invalid_patch_is_refused() {

@@ -25,7 +25,6 @@ pub use tool_calls::{ToolNote, ToolOutcome};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::time::timeout;
 use zeph_executor::{Executor, TaskContext, TaskError, TaskInput, TaskOutput, async_trait};
 
 use crate::LlmContext;
@@ -109,9 +108,8 @@ impl AgentExecutor {
             let work = self.attempt(cx, input, &params, &chosen, &spend);
             let outcome = match agent.limits.timeout {
                 None => work.await,
-                Some(limit) => timeout(limit, work)
-                    .await
-                    .unwrap_or_else(|_| Err(errors::agent_timeout(limit))),
+                Some(limit) => (spend.within(limit, work).await)
+                    .unwrap_or_else(|| Err(errors::agent_timeout(limit))),
             };
             let most = self.context.limits.agents_tried as usize;
             match outcome {

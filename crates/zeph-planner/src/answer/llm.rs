@@ -114,7 +114,6 @@ impl LlmAggregator {
         let values = json!({ "preamble": preamble });
         let session = AnswerSession {
             context: &self.context,
-            cx,
             input,
             system: self.context.prompt(PromptName::Answer, &values)?,
             client,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, escape_terminal, head_tail, plain_text};
-use zeph_executor::{Spend, TaskContext, TaskError};
+use zeph_executor::TaskError;
 use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason};
 use zeph_sanitizer::Content;
 
@@ -22,8 +22,6 @@ use crate::prompts::PromptName;
 const MAX_BYTES: usize = 512 << 10;
 /// The code if not even the names of the tasks fit into a request.
 const TOO_LONG: &str = "prompt_too_long";
-/// There is no call if the budget covers fewer tokens of the answer: it would be cut off.
-const MIN_ANSWER: u32 = 256;
 
 /// A prompt has the reasons of this many tasks without a result, each of at most these bytes.
 const MAX_REASONS: usize = 20;
@@ -32,7 +30,6 @@ const MAX_REASON_BYTES: usize = 400;
 /// The parts of one answer.
 pub(super) struct AnswerSession<'a> {
     pub(super) context: &'a LlmContext,
-    pub(super) cx: &'a TaskContext,
     pub(super) input: &'a AnswerInput,
     pub(super) client: ModelClient,
     pub(super) system: String,
@@ -196,25 +193,6 @@ impl AnswerSession<'_> {
         TaskError::permanent(message).with_code(TOO_LONG)
     }
 
-    /// Checks before a call that the budget covers more than the start of an answer.
-    async fn check_budget(&self, request: &LlmRequest, output: u32) -> Result<(), TaskError> {
-        let left = self.cx.journal().left().await?;
-        let input = u32::try_from(request.bytes()).unwrap_or(u32::MAX);
-        let output = output.min(MIN_ANSWER);
-        // Without a known price the meter decides.
-        let prices = self.client.provider().capabilities().prices;
-        let money = prices.map_or(0, |prices| prices.cost(input, output));
-        let least = Spend {
-            tokens: input.saturating_add(output),
-            micro_usd: u32::try_from(money).unwrap_or(u32::MAX),
-        };
-        if left.covers(least.into()) {
-            Ok(())
-        } else {
-            Err(TaskError::over_budget(least, left))
-        }
-    }
-
     /// One call. A refused or an empty answer is an error; the stop reason shows one that is cut off.
     pub(super) async fn call(
         &self,
@@ -226,7 +204,6 @@ impl AnswerSession<'_> {
         let request = LlmRequest::of(messages)
             .purpose(purpose)
             .max_output_tokens(output);
-        self.check_budget(&request, output).await?;
         let reply = self.client.ask(&request).await?;
         let error = |code: &str, message: &str| Err(TaskError::permanent(message).with_code(code));
         if reply.stop == StopReason::Refusal {

@@ -1,9 +1,13 @@
 //! The model client of an attempt: metered, noted and retried calls.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 use zeph_executor::{Spend, TaskContext, TaskError};
 use zeph_llm::{LlmProvider, LlmRequest, LlmResponse, TokenCounter};
 
@@ -65,6 +69,16 @@ impl ModelClient {
 pub(crate) struct AttemptSpend {
     calls: AtomicU32,
     tokens: AtomicU64,
+    waits: Mutex<Waits>,
+    wait_ended: Notify,
+}
+
+/// The waits for budget of an attempt. Of waits at the same time each moment counts once.
+#[derive(Debug, Default)]
+struct Waits {
+    open: u32,
+    since: Option<Instant>,
+    ended: Duration,
 }
 
 impl AttemptSpend {
@@ -78,9 +92,79 @@ impl AttemptSpend {
         self.calls.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Runs a reservation, whose time does not count towards [`within`](Self::within).
+    pub(super) async fn waiting<T>(&self, reservation: impl Future<Output = T>) -> T {
+        let _wait = OpenWait::begin(self);
+        reservation.await
+    }
+
+    /// Runs work with a time limit, towards which waits for budget do not count; `None` if it was too long.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = pin!(work);
+        let begun = Instant::now();
+        let (before, _) = self.waited();
+        loop {
+            let (waited, is_open) = self.waited();
+            let due = limit
+                .checked_add(waited.saturating_sub(before))
+                .and_then(|limit| begun.checked_add(limit));
+            let until_due = async {
+                match due.filter(|_| !is_open) {
+                    Some(due) => sleep_until(due).await,
+                    None => self.wait_ended.notified().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                outcome = &mut work => return Some(outcome),
+                () = until_due => {}
+            }
+            let (now_waited, is_open) = self.waited();
+            if now_waited == waited && !is_open {
+                return None;
+            }
+        }
+    }
+
+    /// How long the attempt has waited for budget, and whether it waits now.
+    fn waited(&self) -> (Duration, bool) {
+        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = waits.since.map_or(Duration::ZERO, |since| since.elapsed());
+        (waits.ended + open, waits.open > 0)
+    }
+
     pub(super) fn add(&self, spent: Spend) {
         self.tokens
             .fetch_add(spent.tokens.into(), Ordering::Relaxed);
+    }
+}
+
+/// A wait for budget, until it is dropped.
+struct OpenWait<'a>(&'a AttemptSpend);
+
+impl<'a> OpenWait<'a> {
+    fn begin(spend: &'a AttemptSpend) -> Self {
+        let mut waits = spend.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.open += 1;
+        waits.since.get_or_insert_with(Instant::now);
+        Self(spend)
+    }
+}
+
+impl Drop for OpenWait<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.open -= 1;
+        if waits.open == 0
+            && let Some(since) = waits.since.take()
+        {
+            waits.ended += since.elapsed();
+        }
+        self.0.wait_ended.notify_one();
     }
 }
 
@@ -96,5 +180,37 @@ pub(crate) async fn until_stopped<T>(
         biased;
         result = work => result,
         () = cx.cancelled() => Err(TaskError::cancelled("stopped on request")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{Instant, sleep};
+
+    use super::AttemptSpend;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_for_budget_is_not_in_the_time_limit() {
+        let second = Duration::from_secs(1);
+        let spend = AttemptSpend::default();
+        let work = async {
+            sleep(second).await;
+            spend.waiting(sleep(second * 60)).await;
+            sleep(second).await;
+            spend.waiting(sleep(second * 60)).await;
+        };
+        assert!(spend.within(second * 3, work).await.is_some());
+
+        let begun = Instant::now();
+        let work = async {
+            spend.waiting(sleep(second * 60)).await;
+            sleep(second * 4).await;
+        };
+        assert!(spend.within(second * 3, work).await.is_none());
+        assert_eq!(begun.elapsed(), second * 63);
+        assert!(spend.within(second, sleep(second * 2)).await.is_none());
+        assert!(spend.within(Duration::MAX, sleep(second)).await.is_some());
     }
 }

@@ -1,7 +1,7 @@
 //! The highest possible cost of a call, and the length of its answer within a budget.
 
-use zeph_executor::{Budget, Spend, TaskError};
-use zeph_llm::{Capabilities, ErrorKind, LlmError, LlmRequest, Prices};
+use zeph_executor::{Budget, Reservation, ReservationRequest, Spend, TaskError};
+use zeph_llm::{Capabilities, ErrorKind, LlmError, LlmRequest, Prices, Purpose};
 
 use super::error::carry;
 
@@ -9,7 +9,12 @@ use super::error::carry;
 pub(super) const DEFAULT_OUTPUT_TOKENS: u32 = 1_024;
 
 /// The shortest answer that is worth a call when the budget runs out, unless the request wants less.
-const MIN_OUTPUT_TOKENS: u32 = 64;
+const fn min_output(purpose: Purpose) -> u32 {
+    match purpose {
+        Purpose::Answer | Purpose::Summarize => 256,
+        Purpose::Plan | Purpose::RepairPlan | Purpose::Work | Purpose::Other => 64,
+    }
+}
 
 /// The most tokens of a request and of its answer that fit into a model's context window, at most the
 /// wanted ones. The answer takes at most half of the window.
@@ -18,6 +23,19 @@ pub(crate) fn within_window(can: Capabilities, input: u32, output: u32) -> (u64,
     let output = output.min(can.max_output_tokens.unwrap_or(u32::MAX));
     let output = output.min(window / 2).max(1);
     (input.min(window.saturating_sub(output)).into(), output)
+}
+
+/// The highest cost of a call, and the least that is worth one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CostBounds {
+    prices: Prices,
+    /// The most tokens of the request: its size in bytes.
+    input: u32,
+    /// The most tokens of the answer.
+    wanted: u32,
+    /// The cost with the shortest answer, and with the longest one.
+    least: Spend,
+    most: Spend,
 }
 
 /// The reservation of a call in the budget.
@@ -29,43 +47,57 @@ pub(super) struct CostReservation {
     pub(super) max_output_tokens: u32,
     /// The most tokens of the answer without a budget.
     pub(super) wanted_output: u32,
-    /// The highest possible cost.
-    pub(super) most: Spend,
+    /// What is reserved: the highest possible cost, or a little more.
+    pub(super) reserved: Spend,
     /// The rest of the budget before the reservation.
     pub(super) left: Budget,
 }
 
-/// The reservation for a call, with an answer as long as the budget covers, at least 64 tokens.
+/// The bounds of a call's cost.
 ///
 /// # Errors
-/// `OverBudget` if the budget does not cover such an answer; `Unsupported` with the code
-/// `unknown_price` if money is limited and the price of the model is unknown.
-pub(super) fn upper_bound(
+/// `BadRequest` with the code `call_too_large` if one call could cost more than a reservation can hold.
+pub(super) fn bounds(
     name: &str,
     can: Capabilities,
     request: &LlmRequest,
-    left: Budget,
-) -> Result<CostReservation, LlmError> {
+) -> Result<CostBounds, LlmError> {
     let input = u32::try_from(request.bytes()).unwrap_or(u32::MAX);
     let wanted = request.max_output_tokens.unwrap_or(DEFAULT_OUTPUT_TOKENS);
     let wanted = wanted.min(can.max_output_tokens.unwrap_or(u32::MAX)).max(1);
-    if can.prices.is_none() && left.micro_usd().is_some() {
-        return Err(unknown_price(name));
-    }
     let prices = can.prices.unwrap_or(Prices::FREE);
-    let output = wanted.min(affordable(prices, input, left));
-    let least = wanted.min(MIN_OUTPUT_TOKENS);
-    if output < least {
-        return Err(over_budget(name, prices, input, least, left));
-    }
-    let most = spend(prices, input, output).ok_or_else(|| too_large(name))?;
-    Ok(CostReservation {
-        input_tokens: input,
-        max_output_tokens: output,
-        wanted_output: wanted,
-        most,
-        left,
+    let cost = |output| spend(prices, input, output).ok_or_else(|| too_large(name));
+    Ok(CostBounds {
+        prices,
+        input,
+        wanted,
+        least: cost(wanted.min(min_output(request.purpose)))?,
+        most: cost(wanted)?,
     })
+}
+
+impl CostBounds {
+    /// The request for a reservation. A call is settled before its attempt reserves for the next one.
+    pub(super) const fn request(self) -> ReservationRequest {
+        let request = ReservationRequest::new(self.most);
+        request.at_least(self.least).independent()
+    }
+
+    /// The reservation, with an answer as long as it covers.
+    pub(super) fn within(self, granted: Reservation) -> CostReservation {
+        let Spend { tokens, micro_usd } = granted.amount;
+        let granted_budget = Budget::new(Some(tokens.into()), Some(micro_usd.into()));
+        CostReservation {
+            input_tokens: self.input,
+            max_output_tokens: self
+                .wanted
+                .min(affordable(self.prices, self.input, granted_budget))
+                .max(1),
+            wanted_output: self.wanted,
+            reserved: granted.amount,
+            left: granted.left,
+        }
+    }
 }
 
 /// The most tokens of an answer that the budget covers beside the request.
@@ -98,29 +130,24 @@ pub(super) fn spend(prices: Prices, input: u32, output: u32) -> Option<Spend> {
     })
 }
 
-/// The error if the budget does not cover a call.
-fn over_budget(name: &str, prices: Prices, input: u32, output: u32, left: Budget) -> LlmError {
-    let asked = spend(prices, input, output).unwrap_or(Spend {
-        tokens: u32::MAX,
-        micro_usd: u32::MAX,
-    });
-    let error = TaskError::over_budget(asked, left);
-    carry(ErrorKind::OverBudget, name, error)
-}
-
 impl CostReservation {
     /// The error of an answer that is cut off, if the budget reduced its limit.
     pub(super) fn cut_by_budget(self, name: &str, can: Capabilities) -> Option<LlmError> {
         let prices = can.prices.unwrap_or(Prices::FREE);
         let is_reduced = self.max_output_tokens < self.wanted_output;
         is_reduced.then(|| {
-            let (input, wanted) = (self.input_tokens, self.wanted_output);
-            over_budget(name, prices, input, wanted, self.left)
+            let asked = spend(prices, self.input_tokens, self.wanted_output).unwrap_or(Spend {
+                tokens: u32::MAX,
+                micro_usd: u32::MAX,
+            });
+            let error = TaskError::over_budget(asked, self.left);
+            carry(ErrorKind::OverBudget, name, error)
         })
     }
 }
 
-fn unknown_price(name: &str) -> LlmError {
+/// The error of a call whose cost is limited and not known.
+pub(super) fn unknown_price(name: &str) -> LlmError {
     let message = format!(
         "a cost limit is set, but no price is known for model {name}; set its prices (0 for a local model), or limit tokens instead"
     );
@@ -139,11 +166,10 @@ fn too_large(name: &str) -> LlmError {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use zeph_executor::Budget;
-    use zeph_llm::{Capabilities, ErrorKind, LlmRequest, Prices};
+    use zeph_executor::{Budget, Reservation, ReservationId, Spend};
+    use zeph_llm::{Capabilities, LlmRequest, Prices, Purpose};
 
-    use super::{CostReservation, MIN_OUTPUT_TOKENS, upper_bound};
-    use crate::call::task_error;
+    use super::{bounds, min_output, spend};
 
     const CLOUD: Capabilities = Capabilities {
         prices: Some(Prices {
@@ -153,58 +179,64 @@ mod tests {
         ..Capabilities::TEXT
     };
 
+    fn granted(amount: Spend, left: Budget) -> Reservation {
+        let id = ReservationId::FIRST;
+        Reservation { id, amount, left }
+    }
+
     #[test]
-    fn the_answer_is_reduced_to_the_budget_but_not_below_the_minimum() {
-        for (wanted, left, granted) in [
-            (500, 501, Some(500)),
-            (500, 70, Some(70)),
-            (500, 63, None),
-            (5, 5, Some(5)),
-        ] {
+    fn the_answer_is_as_long_as_the_reservation_covers() {
+        for (wanted, output, longest) in [(500, 501, 500), (500, 70, 70), (5, 5, 5)] {
             let request = LlmRequest::new("x").max_output_tokens(wanted);
-            let left = Budget::of_tokens(request.bytes() as u64 + left);
-            let bound = upper_bound("m", Capabilities::TEXT, &request, left);
-            assert_eq!(bound.map(|bound| bound.max_output_tokens).ok(), granted);
+            let bounds = bounds("m", Capabilities::TEXT, &request).expect("is small");
+            let input = request.bytes() as u32;
+            assert_eq!(bounds.request().least.tokens, input + wanted.min(64));
+            let amount = Spend {
+                tokens: input + output,
+                micro_usd: 0,
+            };
+            let reserved = bounds.within(granted(amount, Budget::UNLIMITED));
+            assert_eq!(reserved.max_output_tokens, longest);
         }
     }
 
     #[test]
-    fn a_cost_limit_needs_a_price() {
-        let request = LlmRequest::new("x");
-        let left = Budget::of_micro_usd(1_000_000);
-        let error = upper_bound("m", Capabilities::TEXT, &request, left);
-        let error = task_error(&error.expect_err("the price is unknown"));
-        assert_eq!(error.code(), "unknown_price");
-        let free = Capabilities {
-            prices: Some(Prices::FREE),
-            ..Capabilities::TEXT
+    fn an_answer_to_a_person_is_not_worth_a_call_for_a_few_words() {
+        let request = LlmRequest::new("x").max_output_tokens(2_048);
+        let tokens = |purpose| {
+            let request = request.clone().purpose(purpose);
+            let bounds = bounds("m", Capabilities::TEXT, &request).expect("is small");
+            u64::from(bounds.request().least.tokens) - request.bytes() as u64
         };
-        assert!(upper_bound("m", free, &request, left).is_ok());
+        assert_eq!((tokens(Purpose::Answer), tokens(Purpose::Work)), (256, 64));
     }
 
     proptest! {
         #[test]
-        fn a_bound_is_covered_and_as_long_as_possible(
+        fn a_part_of_the_highest_cost_covers_an_answer_that_is_as_long_as_possible(
             wanted in 1u32..5_000,
             left_tokens in prop::option::of(0u64..6_000),
             left_money in prop::option::of(0u64..80_000),
         ) {
             let request = LlmRequest::new("how many?").max_output_tokens(wanted);
             let left = Budget::new(left_tokens, left_money);
-            let covers = |output: u32| {
-                let spend = super::spend(CLOUD.prices.unwrap_or(Prices::FREE), request.bytes() as u32, output);
-                spend.is_some_and(|spend| left.covers(spend.into()))
+            let cost = |output: u32| {
+                spend(CLOUD.prices.unwrap_or(Prices::FREE), request.bytes() as u32, output)
             };
-            match upper_bound("m", CLOUD, &request, left) {
-                Ok(CostReservation { max_output_tokens: output, most, .. }) => {
-                    prop_assert!(left.covers(most.into()));
-                    prop_assert!(output == wanted || !covers(output + 1));
-                    prop_assert!(output >= wanted.min(MIN_OUTPUT_TOKENS));
-                }
-                Err(error) => {
-                    prop_assert_eq!(error.kind(), ErrorKind::OverBudget);
-                    prop_assert!(!covers(wanted.min(MIN_OUTPUT_TOKENS)));
-                }
+            let covers = |output: u32| cost(output).is_some_and(|spend| left.covers(spend.into()));
+            let bounds = bounds("m", CLOUD, &request).expect("is small");
+            let asked = bounds.request();
+            prop_assert_eq!(left.covers(asked.least.into()), covers(wanted.min(min_output(Purpose::Other))));
+            if left.covers(asked.least.into()) {
+                let amount = left.part_of(asked.most);
+                let reserved = bounds.within(granted(amount, left));
+                let output = reserved.max_output_tokens;
+                let most = cost(output).expect("is small");
+                prop_assert!(most.tokens <= amount.tokens && most.micro_usd <= amount.micro_usd);
+                prop_assert!(output == wanted || !covers(output + 1));
+                prop_assert!(output >= wanted.min(min_output(Purpose::Other)));
+                // A replay finds the same length from the recorded amount.
+                prop_assert_eq!(bounds.within(granted(most, left)).max_output_tokens, output);
             }
         }
     }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::StreamExt as _;
 use tokio::time::timeout;
 use zeph_common::format_duration;
-use zeph_executor::{ErrorClass, ReservationId, Spend, TaskContext, TaskError};
+use zeph_executor::{ReservationId, Spend, TaskContext, TaskError};
 use zeph_llm::{
     Capabilities, ErrorKind, Gate, LlmError, LlmProvider, LlmRequest, LlmResponse, OutputFormat,
     Prices, RetryPolicy, Retrying, StopReason, StreamPart, TokenCounter,
@@ -19,16 +19,16 @@ use super::cost::{self, CostReservation, DEFAULT_OUTPUT_TOKENS};
 use super::error::{cost_nothing, from_journal};
 use super::notes::{CallError, PromptNote, ReplyNote, ReservedCost, request_hash};
 
-/// How often a reservation is tried while other tasks reserve at the same time.
-const RESERVE_TRIES: u32 = 3;
-
 /// A provider for one attempt. Each call is reserved, noted, made, settled, and its reply noted.
 ///
 /// - The size of the request in bytes (an upper bound of its tokens) and the longest answer are reserved
 ///   in the budgets of run and task before the call. After it, only the real cost remains. So a provider
 ///   that honours `max_output_tokens` never exceeds a budget.
-/// - Every call has a `max_output_tokens`: the request's, else 1,024, reduced to what the provider can
-///   do and the budget covers. If the budget does not cover 64 tokens, there is no call.
+/// - The reservation waits while other calls hold budget that they can give back. So the length of an answer
+///   does not depend on which of several calls comes first.
+/// - Every call has a `max_output_tokens`: the request's, else 1,024, reduced to what the provider can do
+///   and, when nothing can come back any more, to what the budget covers. If that is less than 64 tokens, or
+///   256 for an answer to the goal, there is no call.
 /// - An answer that reached a limit reduced by the budget is an error of kind `OverBudget`.
 /// - A stream far beyond its limit is abandoned, and counts as cut off there.
 /// - If the service does not report the cost of a call, it counts as the whole reservation.
@@ -90,27 +90,25 @@ impl Metered {
         }))
     }
 
-    /// Reserves the highest possible cost of a call.
+    /// Reserves the highest possible cost of a call, or what is left. Waits for other calls of the run.
     async fn reserve(
         &self,
         request: &LlmRequest,
     ) -> Result<(CostReservation, ReservationId), LlmError> {
-        let name = self.inner.name();
-        let journal = self.cx.journal();
-        let mut tries = RESERVE_TRIES;
-        loop {
+        let (name, journal) = (self.inner.name(), self.cx.journal());
+        let can = self.capabilities_for(request);
+        if can.prices.is_none() {
             let left = journal.left().await;
             let left = left.map_err(|error| from_journal(name, error))?;
-            let can = self.capabilities_for(request);
-            let reservation = cost::upper_bound(name, can, request, left)?;
-            tries -= 1;
-            match journal.reserve(reservation.most).await {
-                Ok(id) => return Ok((reservation, id)),
-                // Another task reserved in between; the next bound is smaller, or an error.
-                Err(error) if tries > 0 && error.class() == ErrorClass::OverBudget => {}
-                Err(error) => return Err(from_journal(name, error)),
+            if left.micro_usd().is_some() {
+                return Err(cost::unknown_price(name));
             }
         }
+        let bounds = cost::bounds(name, can, request)?;
+        let reservation = journal.reserve_up_to(bounds.request());
+        let granted = self.spend.waiting(reservation).await;
+        let granted = granted.map_err(|error| from_journal(name, error))?;
+        Ok((bounds.within(granted), granted.id))
     }
 
     /// The capabilities for a request. The price of another model than the provider's own is unknown,
@@ -207,7 +205,7 @@ impl Metered {
             {
                 return Spend::ZERO;
             }
-            Err(_) => return reservation.most,
+            Err(_) => return reservation.reserved,
         };
         let usage = response.usage;
         let input = usage.input_tokens.unwrap_or(reservation.input_tokens);
@@ -270,8 +268,8 @@ impl LlmProvider for Metered {
             hash: hash.clone(),
             request: Some(request.clone()),
             reserved: ReservedCost {
-                tokens: reservation.most.tokens,
-                micro_usd: reservation.most.micro_usd,
+                tokens: reservation.reserved.tokens,
+                micro_usd: reservation.reserved.micro_usd,
             },
             left: reservation.left,
             cut: None,

@@ -1,4 +1,4 @@
-//! The journal of a replayed attempt: grants what was granted, and compares each note.
+//! The journal of a replayed attempt: grants what was granted, without a wait, and compares each note.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use serde_json::Value;
 use zeph_executor::{
-    Budget, GraphSpec, Journal, Note, NoteKind, Proposal, Redact, ReservationId, Spend, TaskError,
+    Budget, GraphSpec, Journal, Note, NoteKind, Proposal, Redact, Reservation, ReservationId,
+    ReservationRequest, Spend, TaskError,
 };
 
 use super::attempt::{RecordedAttempt, RecordedEnd};
@@ -17,8 +18,8 @@ use crate::plan::Adopted;
 /// A journal that expects the recorded notes and proposal.
 pub(super) struct ReplayJournal {
     recorded: RecordedAttempt,
-    /// The rest of the budgets before each call.
-    left: Vec<Budget>,
+    /// The reservation of each call.
+    reservations: Vec<Reservation>,
     redact: Option<Arc<dyn Redact>>,
     seen: Mutex<Seen>,
 }
@@ -37,8 +38,16 @@ struct Seen {
 impl ReplayJournal {
     pub(super) fn new(recorded: RecordedAttempt, redact: Option<Arc<dyn Redact>>) -> Self {
         let prompts = recorded.notes_of::<PromptNote>(NoteKind::Prompt).flatten();
+        let reservations = (1..).zip(prompts).map(|(id, prompt)| Reservation {
+            id: ReservationId::new(id).unwrap_or(ReservationId::FIRST),
+            amount: Spend {
+                tokens: prompt.reserved.tokens,
+                micro_usd: prompt.reserved.micro_usd,
+            },
+            left: prompt.left,
+        });
         Self {
-            left: prompts.map(|prompt| prompt.left).collect(),
+            reservations: reservations.collect(),
             recorded,
             redact,
             seen: Mutex::default(),
@@ -126,16 +135,13 @@ fn ignore(kind: NoteKind, value: &mut Value) {
 
 #[async_trait]
 impl Journal for ReplayJournal {
-    async fn reserve(&self, most: Spend) -> Result<ReservationId, TaskError> {
+    async fn reserve_up_to(&self, request: ReservationRequest) -> Result<Reservation, TaskError> {
         let mut seen = self.seen();
-        if seen.reserved >= self.left.len() {
-            return Err(TaskError::over_budget(most, self.recorded.left));
-        }
+        let Some(&recorded) = self.reservations.get(seen.reserved) else {
+            return Err(TaskError::over_budget(request.least, self.recorded.left));
+        };
         seen.reserved += 1;
-        let id = u32::try_from(seen.reserved).ok();
-        Ok(id
-            .and_then(ReservationId::new)
-            .unwrap_or(ReservationId::FIRST))
+        Ok(recorded)
     }
 
     async fn settle(&self, _: ReservationId, _: Spend) -> Result<(), TaskError> {
@@ -145,7 +151,8 @@ impl Journal for ReplayJournal {
 
     async fn left(&self) -> Result<Budget, TaskError> {
         let index = self.seen().reserved;
-        Ok(self.left.get(index).copied().unwrap_or(self.recorded.left))
+        let recorded = self.reservations.get(index);
+        Ok(recorded.map_or(self.recorded.left, |recorded| recorded.left))
     }
 
     async fn note(&self, note: Note) -> Result<(), TaskError> {

@@ -37,6 +37,7 @@ struct Pending {
 impl Core {
     /// Sends the decisions of all runs since the last commit to the store, unless one is in flight.
     pub(crate) fn begin_commit(&mut self) {
+        self.retry_reservations();
         if self.commit.is_some() {
             return;
         }

@@ -31,7 +31,7 @@ use crate::prepare::PrepareResult;
 use crate::request::{self, AttributedRequest, Request};
 use crate::shared_lane::{LaneNews, LaneQueues};
 use crate::submission::Limits;
-use crate::waiting_reservations::WaitingReservations;
+use crate::waiting_reservations::ReservationQueues;
 
 /// The configuration of the engine's task.
 pub(crate) struct CoreConfig {
@@ -74,9 +74,7 @@ pub(crate) struct Core {
     /// The run and the task of each preparation.
     pub(crate) preparing: HashMap<Id, (Key, TaskId)>,
     pub(crate) slots_used: u32,
-    pub(crate) reservations: BTreeMap<Key, WaitingReservations>,
-    /// The runs whose waiting reservations are tried again.
-    pub(crate) reservations_due: BTreeSet<Key>,
+    pub(crate) reservations: ReservationQueues,
     pub(crate) commit: Option<CommitInFlight>,
     /// Set when the runtime of the executors has been shut down.
     pub(crate) is_orphaned: bool,
@@ -124,8 +122,7 @@ impl Core {
             preparations: JoinSet::new(),
             preparing: HashMap::new(),
             slots_used: 0,
-            reservations: BTreeMap::new(),
-            reservations_due: BTreeSet::new(),
+            reservations: ReservationQueues::default(),
             commit: None,
             is_orphaned: false,
             grown,
@@ -156,7 +153,6 @@ impl Core {
         loop {
             self.fire_deadlines();
             self.render_logs();
-            self.retry_reservations();
             self.begin_commit();
             let is_idle = self.runs.is_empty() && self.commit.is_none();
             if is_idle {

@@ -281,7 +281,7 @@ impl Core {
         self.dirty.remove(&key);
         self.awaiting_slots.remove(&key);
         self.leave_lanes(key);
-        self.reservations.remove(&key);
+        self.reservations.runs.remove(&key);
         self.set_deadline(key, None);
         self.slots_used -= active.scheduler.counts().in_flight();
         let grace = active.scheduler.policy().cancel_grace;

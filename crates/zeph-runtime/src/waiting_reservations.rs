@@ -17,6 +17,14 @@ use crate::core::Core;
 use crate::idle::IdlePause;
 use crate::message::{AttemptRef, JournalReply, Key, ReservationReply};
 
+/// The waiting reservations of all runs of an engine.
+#[derive(Default)]
+pub(crate) struct ReservationQueues {
+    pub(crate) runs: BTreeMap<Key, WaitingReservations>,
+    /// The runs whose waiting reservations are tried again before the next commit.
+    due: BTreeSet<Key>,
+}
+
 /// The reservations of one run that wait, and what the engine knows about the open ones.
 #[derive(Default)]
 pub(crate) struct WaitingReservations {
@@ -57,7 +65,7 @@ impl Core {
         if !self.is_current(from) {
             return drop(reply.send(Err(attempt_over())));
         }
-        let queue = self.reservations.entry(from.key).or_default();
+        let queue = self.reservations.runs.entry(from.key).or_default();
         queue.waiting.push_back(WaitingReservation {
             from,
             request,
@@ -69,22 +77,22 @@ impl Core {
 
     /// A reservation is settled, or its request was never answered.
     pub(crate) fn forget_independent(&mut self, key: Key, reservation: (TaskId, ReservationId)) {
-        if let Some(queue) = self.reservations.get_mut(&key) {
+        if let Some(queue) = self.reservations.runs.get_mut(&key) {
             queue.independent.remove(&reservation);
         }
     }
 
     /// To be called after each change of a run that may free a part of a budget or stop an attempt.
     pub(crate) fn retry_reservations_soon(&mut self, key: Key) {
-        let queue = self.reservations.get(&key);
+        let queue = self.reservations.runs.get(&key);
         if queue.is_some_and(|queue| !queue.is_empty()) {
-            self.reservations_due.insert(key);
+            self.reservations.due.insert(key);
         }
     }
 
     /// Tries the waiting reservations again of all runs that have changed.
     pub(crate) fn retry_reservations(&mut self) {
-        while let Some(key) = self.reservations_due.pop_first() {
+        while let Some(key) = self.reservations.due.pop_first() {
             self.grant_reservations(key);
         }
     }
@@ -92,7 +100,7 @@ impl Core {
     /// Grants, refuses or keeps each waiting reservation of a run, in order. Cost: the number of waiting and open
     /// reservations.
     fn grant_reservations(&mut self, key: Key) {
-        let Some(queue) = self.reservations.get_mut(&key) else {
+        let Some(queue) = self.reservations.runs.get_mut(&key) else {
             return;
         };
         let waiting = std::mem::take(&mut queue.waiting);
@@ -133,7 +141,7 @@ impl Core {
             self.begin_wait(&mut one);
             kept.push_back(one);
         }
-        if let Some(queue) = self.reservations.get_mut(&key) {
+        if let Some(queue) = self.reservations.runs.get_mut(&key) {
             queue.waiting = kept;
         }
     }
@@ -166,7 +174,7 @@ impl Core {
 
     fn fit(&self, one: &WaitingReservation, waits: &BTreeMap<TaskId, u32>) -> Option<BudgetFit> {
         let AttemptRef { key, task, .. } = one.from;
-        let (active, queue) = (self.runs.get(&key)?, self.reservations.get(&key)?);
+        let (active, queue) = (self.runs.get(&key)?, self.reservations.runs.get(&key)?);
         let ReservationRequest { least, most, .. } = one.request;
         let can_wait = !self.is_stopped(one.from);
         let fit = active.scheduler.budget_fit(task, least, most, |of, id| {
@@ -190,7 +198,7 @@ impl Core {
             Some(Err(_)) | None => Err(attempt_over()),
         };
         let id = reply.as_ref().ok().map(|(reservation, _)| reservation.id);
-        if let (Some(id), Some(queue)) = (id, self.reservations.get_mut(&key))
+        if let (Some(id), Some(queue)) = (id, self.reservations.runs.get_mut(&key))
             && one.request.is_independent
         {
             queue.independent.insert((task, id));
@@ -206,7 +214,7 @@ impl Core {
                 active.scheduler.settle(now, task, attempt, id, Spend::ZERO)
             });
             self.forget_independent(key, (task, id));
-            self.reservations_due.insert(key);
+            self.reservations.due.insert(key);
         }
     }
 

@@ -123,7 +123,8 @@ impl BudgetLedger {
 
     /// Whether the budget of the run and the task's own budget cover one more reservation.
     pub(crate) fn covers(&self, task: TaskId, own: Budget, most: Spend) -> bool {
-        self.run.fits(self.budget, most) && self.account(task).fits(own, most)
+        self.budget.covers(self.run.total().plus(most))
+            && own.covers(self.account(task).total().plus(most))
     }
 
     /// Whether a reservation between `least` and `most` fits, waits or is refused. A task's own budget only

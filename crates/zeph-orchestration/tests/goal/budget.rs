@@ -1,12 +1,12 @@
-//! Budgets at their limit: a partial answer, or a question that a higher budget answers.
+//! Budgets: calls that wait for each other; at the limit a partial answer, or a question that a higher budget answers.
 
 use zeph_graph::{Fault, OverBudget};
 use zeph_orchestration::executor::Budget;
-use zeph_orchestration::llm::ScriptedProvider;
+use zeph_orchestration::llm::{LlmRequest, LlmResponse, Purpose, Reply, ScriptedProvider};
 use zeph_orchestration::planner::answer::WrittenBy;
 use zeph_orchestration::{OrchestratorBuilder, RunEnd, RunState, TaskState};
 
-use crate::script::{ANSWER, GOAL, asked, builder, planning_leaves};
+use crate::script::{ANSWER, GOAL, asked, asks_for_a_plan, builder, planning_leaves};
 
 /// Planning leaves enough to reserve one of two tasks at a time, and too little for the others.
 const BUDGET: u32 = 20_000;
@@ -103,4 +103,52 @@ async fn a_higher_budget_and_a_word_let_the_run_go_on() {
     assert_eq!(report.answer.as_ref().unwrap().text, ANSWER);
     // Completed work was not repeated: the agent was asked once, the aggregator once.
     assert_eq!(asked(&model, "Tell of the rain."), 2);
+}
+
+/// The plan of three parallel tasks and a join costs 1,015 tokens, each agent 300, and the answer 405: 2,620 in all.
+const WIDE: &str = r#"{"reasoning": "Look, then write.", "tasks": [
+    {"name": "rain", "needs": [], "kind": "agent", "prompt": "Tell of the rain."},
+    {"name": "wind", "needs": [], "kind": "agent", "prompt": "Tell of the wind."},
+    {"name": "snow", "needs": [], "kind": "agent", "prompt": "Tell of the snow."},
+    {"name": "join", "needs": ["rain", "wind", "snow"], "kind": "agent", "prompt": "Write it up"}]}"#;
+const COST: u64 = 2_620;
+
+fn wide() -> ScriptedProvider {
+    let second = std::time::Duration::from_secs(1);
+    let says = |text: &str, cost: u32| {
+        Reply::response(LlmResponse::text(text).usage(cost - 50, 50)).after(second)
+    };
+    ScriptedProvider::new("script")
+        .rule(asks_for_a_plan, None, says(WIDE, 1_015))
+        .for_purpose(Purpose::Answer, says("Oslo is wet [join].", 405))
+        .when("Tell of the rain.", says("It rains.", 300))
+        .when("Tell of the wind.", says("It blows.", 300))
+        .when("Tell of the snow.", says("It snows.", 300))
+        .when("Write it up", says("It rains, blows and snows.", 300))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_of_little_more_than_the_run_costs_is_enough() {
+    for budget in [10_000, 5_000] {
+        let model = wide();
+        let orchestrator = builder(&model)
+            .budget(tokens(budget))
+            .over_budget(OverBudget::Partial)
+            .build()
+            .unwrap();
+        let report = orchestrator.run(GOAL).await.unwrap().into_results();
+        assert_eq!(
+            report.end(),
+            Some(RunEnd::Completed),
+            "{budget}: {report:?}"
+        );
+        assert_eq!(report.spent.tokens, COST);
+        let answer = report.answer.as_ref().unwrap();
+        assert_eq!((answer.by, &answer.missing[..]), (WrittenBy::Llm, &[][..]));
+        // The full length of an answer is waited for, if the budget covers it at all.
+        let requests = model.requests();
+        let mut agents = requests.iter().filter(|one| one.purpose == Purpose::Work);
+        let is_full = |one: &LlmRequest| one.max_output_tokens == Some(4_096);
+        assert_eq!(agents.all(is_full), budget == 10_000, "{budget}");
+    }
 }

@@ -120,7 +120,7 @@ async fn a_budget_at_its_limit_comes_out_the_same() {
         let builder = builder(model).budget(budget);
         builder.over_budget(OverBudget::Partial)
     };
-    let report = replayed(build, &planning_leaves(1_000, 20_000)).await;
+    let report = replayed(build, &planning_leaves(600, 20_000)).await;
     all_same(&report);
     assert_eq!(outcomes(&report).len(), 5, "{:?}", outcomes(&report));
 }

@@ -123,8 +123,7 @@ impl AttemptSpend {
                 outcome = &mut work => return Some(outcome),
                 () = until_due => {}
             }
-            let (now_waited, is_open) = self.waited();
-            if now_waited == waited && !is_open {
+            if !is_open && self.waited() == (waited, false) {
                 return None;
             }
         }
@@ -187,30 +186,35 @@ pub(crate) async fn until_stopped<T>(
 mod tests {
     use std::time::Duration;
 
-    use tokio::time::{Instant, sleep};
+    use tokio::time::{Instant, timeout};
 
     use super::AttemptSpend;
+
+    async fn passes(time: Duration) {
+        let never = std::future::pending::<()>();
+        assert!(timeout(time, never).await.is_err());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_for_budget_is_not_in_the_time_limit() {
         let second = Duration::from_secs(1);
         let spend = AttemptSpend::default();
         let work = async {
-            sleep(second).await;
-            spend.waiting(sleep(second * 60)).await;
-            sleep(second).await;
-            spend.waiting(sleep(second * 60)).await;
+            passes(second).await;
+            spend.waiting(passes(second * 60)).await;
+            passes(second).await;
+            spend.waiting(passes(second * 60)).await;
         };
         assert!(spend.within(second * 3, work).await.is_some());
 
         let begun = Instant::now();
         let work = async {
-            spend.waiting(sleep(second * 60)).await;
-            sleep(second * 4).await;
+            spend.waiting(passes(second * 60)).await;
+            passes(second * 4).await;
         };
         assert!(spend.within(second * 3, work).await.is_none());
         assert_eq!(begun.elapsed(), second * 63);
-        assert!(spend.within(second, sleep(second * 2)).await.is_none());
-        assert!(spend.within(Duration::MAX, sleep(second)).await.is_some());
+        assert!(spend.within(second, passes(second * 2)).await.is_none());
+        assert!(spend.within(Duration::MAX, passes(second)).await.is_some());
     }
 }

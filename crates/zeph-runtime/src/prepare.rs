@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::driver::{self, Failure, PrepareReport, Role};
 use crate::in_flight::executor_grace;
 use crate::message::Key;
+use crate::retry::chosen;
 
 /// The outcome of a preparation.
 pub(crate) type PrepareResult = Result<PreparedJob, JobError>;
@@ -58,7 +59,7 @@ impl Core {
             comparison: active
                 .comparison(definition)
                 .filter(|_| role == Role::Whole || role == Role::List),
-            finds_results: !(active.scheduler.graph().metadata()).contains_key(TaskGraph::NO_CACHE),
+            finds_results: finds_results(active.scheduler.graph(), &name),
         };
         let abort = (self.preparations).spawn_on(job.prepare(), &self.config.bodies);
         self.preparing.insert(abort.id(), (key, task));
@@ -133,6 +134,11 @@ impl Core {
             }
         });
     }
+}
+
+/// Whether a task of the run looks for a result in the cache.
+fn finds_results(graph: &TaskGraph, task: &str) -> bool {
+    !graph.metadata().contains_key(TaskGraph::NO_CACHE) && !chosen::is_chosen(graph, task)
 }
 
 impl AttemptJob {

@@ -1,6 +1,7 @@
 //! Retry: the results of an ended run that a new run takes over, and the tasks that run again.
 
 mod changes;
+pub(crate) mod chosen;
 mod cut_off;
 mod earlier;
 mod fallbacks;
@@ -249,6 +250,7 @@ impl RetryPlan {
         graph.metadata_mut().remove(Self::GIVEN_KEY);
         graph.metadata_mut().remove(Self::AT_KEY);
         graph.metadata_mut().remove(TaskGraph::NO_CACHE);
+        chosen::note(&mut graph, chosen);
         labels::inherit(view.graph(), graph.metadata_mut());
         let mut plan = Self {
             of: view.run.clone(),

@@ -143,7 +143,9 @@ impl Machine {
         self.ledger.settle_all(task);
         let question = self.flags[task.index()].kind == Kind::Question;
         let by_fallback = self.running_fallback(task).is_some();
-        if by_fallback || (output == Output::Definition && !question) {
+        if by_fallback {
+            self.counts.by_fallback += 1;
+        } else if output == Output::Definition && !question {
             self.counts.substituted += 1;
         }
         self.end(task, TaskState::Completed { output }, at);

@@ -224,7 +224,8 @@ impl Machine {
     /// How the run ends if nothing else goes wrong.
     pub(crate) fn run_end(&self) -> RunEnd {
         let counts = &self.counts;
-        let flawed = counts.failed + counts.canceled + counts.substituted > 0;
+        let substituted = counts.substituted + counts.by_fallback;
+        let flawed = counts.failed + counts.canceled + substituted > 0;
         match self.run.ending {
             Some(EndingWhy::Abort(_)) => RunEnd::Failed,
             Some(EndingWhy::Cancel) => RunEnd::Canceled,

@@ -201,9 +201,10 @@ pub struct Counts {
     pub failed: u32,
     pub skipped: u32,
     pub canceled: u32,
-    /// Completed tasks with a substitute in place of the result of a failed attempt: a value, or the result of their
-    /// fallback.
+    /// Completed tasks with a substitute value in place of the result of a failed attempt.
     pub substituted: u32,
+    /// Completed tasks with the result of their fallback.
+    pub by_fallback: u32,
     /// Completed tasks whose result was found in the cache.
     pub cached: u32,
     /// Completed tasks that kept their result because their inputs are the same as in the run that this run retries.

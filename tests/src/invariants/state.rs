@@ -144,10 +144,11 @@ fn reused(snapshot: &Snapshot, why: SuppliedWhy) -> u32 {
     tasks.count() as u32
 }
 
-/// Counts the tasks by state; the number of substitutes is checked by the model.
+/// Counts the tasks by state; the numbers of substitutes are checked by the model.
 fn recount(snapshot: &Snapshot) -> Counts {
     let mut counts = Counts {
         substituted: snapshot.counts.substituted,
+        by_fallback: snapshot.counts.by_fallback,
         cached: reused(snapshot, SuppliedWhy::Cached),
         same_inputs: reused(snapshot, SuppliedWhy::SameInputs),
         ..Counts::default()

@@ -49,6 +49,13 @@ impl Model {
                 snapshot.counts.substituted
             ));
         }
+        let by_fallback = self.lives.iter().filter(|life| life.by_fallback).count();
+        if by_fallback != snapshot.counts.by_fallback as usize {
+            return Err(format!(
+                "{} results of fallbacks are counted, the model says {by_fallback}",
+                snapshot.counts.by_fallback
+            ));
+        }
         Ok(())
     }
 

@@ -45,7 +45,7 @@ impl Model {
             if let Stage::Ended(end) = self.life(to).stage {
                 let life = &mut self.lives[task.index()];
                 let result = matches!(end, TaskEnd::Completed(_)).then_some(end);
-                life.substituted |= result.is_some();
+                life.by_fallback = result.is_some();
                 life.stage = Stage::Ended(result.unwrap_or(TaskEnd::Failed(why)));
                 return true;
             }

@@ -54,6 +54,8 @@ pub struct Life {
     pub abandoned: u32,
     /// Whether the task completed with a substitute value.
     pub substituted: bool,
+    /// Whether the task completed with the result of its fallback.
+    pub by_fallback: bool,
     /// The end that a person gave.
     pub manual_end: Option<ManualEnd>,
     /// Whether a patch of it was accepted.
@@ -238,6 +240,7 @@ impl Model {
     pub(super) fn how_it_ends(&self) -> RunEnd {
         let flaw = |life: &Life| {
             life.substituted
+                || life.by_fallback
                 || matches!(
                     life.stage,
                     Stage::Ended(TaskEnd::Failed(_) | TaskEnd::Canceled(_))

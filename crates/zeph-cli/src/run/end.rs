@@ -10,7 +10,7 @@ use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::plan_questions;
 use zeph_orchestration::{Hook, Hooks, Orchestrator, RunReport, RunResults};
 use zeph_planner::answer::{Answer, WrittenBy};
-use zeph_runtime::{RunView, TaskReport};
+use zeph_runtime::{RetryPlan, RunView, RunsAgain, TaskReport};
 
 use crate::context::{AppContext, command, command_with};
 use crate::exit::{CliError, Exit};
@@ -327,7 +327,7 @@ impl End<'_> {
             if next.is_empty() {
                 next.push(with(command(&["show", run]), "the run in full"));
             }
-            if self.report.end() != Some(RunEnd::Completed) {
+            if self.report.end() != Some(RunEnd::Completed) && self.has_tasks_to_retry() {
                 let retry = command(&["retry", run]);
                 next.push(with(retry, "run again what did not complete"));
             }
@@ -363,6 +363,15 @@ impl End<'_> {
         }
         next.push(with(command(&["resume", run]), "continue"));
         next
+    }
+
+    /// Whether a retry of the run would do anything. A task with the result of its fallback keeps it.
+    fn has_tasks_to_retry(&self) -> bool {
+        let Some(view) = self.view else {
+            return true;
+        };
+        let retry = RetryPlan::new(view, None, &[], |_, _| false);
+        retry.is_ok_and(|retry| retry.again().any(|(_, why)| why != RunsAgain::Finally))
     }
 
     fn json(&self, next: &[(String, String)], exit: Exit) -> Value {

@@ -190,23 +190,23 @@ fn a_failure_a_retry_and_a_resume_have_the_cache_too() {
     assert_eq!(code(&three), 0, "{three:?}");
     assert!(three.out.contains("2 completed (2 cached)"), "{three:?}");
     assert_eq!(scene.log().len(), 4);
-    let again = scene.zeph(&["retry", "three", "--from", "after", "--name", "four"]);
-    assert_eq!(code(&again), 0, "{again:?}");
-    assert!(
-        again.out.contains("cached after: the result of run two"),
-        "{again:?}"
-    );
-    let forced = [
-        "retry",
-        "three",
-        "--from",
-        "after",
-        "--no-cache",
-        "--name",
-        "five",
-    ];
-    let asked = scene.zeph(&forced);
-    assert_eq!(code(&asked), 5, "{asked:?}");
+}
+
+#[test]
+fn a_task_that_is_chosen_runs_although_the_cache_has_its_result() {
+    let scene = scene();
+    run(&scene, "one", &[]);
+    let from = scene.zeph(&["retry", "one", "--from", "build", "--name", "two"]);
+    assert_eq!(code(&from), 0, "{from:?}");
+    // What depends on it has the cache.
+    assert_eq!(ran(&scene), [2, 1], "{from:?}");
+    let only = scene.zeph(&["retry", "two", "--only", "test", "--name", "three"]);
+    assert_eq!(code(&only), 0, "{only:?}");
+    assert_eq!(ran(&scene), [2, 2], "{only:?}");
+    // A later retry does not remember the choice.
+    let third = scene.zeph(&["retry", "three", "--from", "list", "--plan", "plan.toml"]);
+    assert_eq!(code(&third), 0, "{third:?}");
+    assert_eq!(ran(&scene), [2, 2], "{third:?}");
 }
 
 #[test]

@@ -33,6 +33,17 @@ fn a_fallback_gives_the_result_and_everything_says_so() {
     let summed = "fallback fetch: mirror ran instead: ";
     assert!(run.out.contains(summed), "{run:?}");
     assert!(run.out.contains("no route"), "{run:?}");
+    let counted = "(1 with the result of its fallback)";
+    assert!(run.out.contains(counted), "{run:?}");
+    assert!(!run.out.contains("zeph retry"), "{run:?}");
+    let status = json_of(&scene.zeph(&["status", "one", "--json"]));
+    assert_eq!(status["counts"]["by_fallback"], 1, "{status}");
+    assert_eq!(status["counts"]["substituted"], 0, "{status}");
+    let retry = scene.zeph(&["retry", "one"]);
+    assert!(
+        retry.err.contains("every task of run one has completed"),
+        "{retry:?}"
+    );
     let saved = scene.zeph(&["show", "one", "save"]);
     assert!(saved.out.contains("saved 2"), "{saved:?}");
     for (args, wanted) in [

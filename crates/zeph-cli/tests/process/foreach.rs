@@ -24,6 +24,30 @@ fn scene(failure: &str) -> Scene {
 }
 
 #[test]
+fn a_retry_keeps_the_result_of_the_fallback_of_a_list() {
+    let fallback = "on_failure = { fallback = \"spare\" }\n    [tasks.join]";
+    let spare = "[tasks.spare]\nrun = ['printf', 'spare']\n";
+    let each = PLAN.replace("FAILURE", "finish");
+    let each = each.replace("[tasks.join]", fallback);
+    // The list has another form than the result of a command.
+    let each = each
+        .split("    run = [\"printf\", \"%s\"")
+        .next()
+        .unwrap_or_default();
+    let each = format!("{each}    run = ['true']\n");
+    let scene = Scene::new(&format!("{each}{spare}"));
+    let run = scene.zeph(&["run", "plan.toml", "--name", "one"]);
+    assert_eq!(code(&run), 4, "{run:?}");
+    let retry = scene.zeph(&["retry", "one", "--dry-run"]);
+    assert!(
+        retry.err.contains("every task of run one has completed"),
+        "{retry:?}"
+    );
+    let only = json_of(&scene.zeph(&["retry", "one", "--from", "join", "--dry-run", "--json"]));
+    assert_eq!(only["again"].as_array().map(Vec::len), Some(1), "{only}");
+}
+
+#[test]
 fn the_results_of_the_items_are_a_list_in_order() {
     let scene = scene("abort");
     scene.file("fixed", "");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{ContentId, Effect, TaskGraph, TaskId, Trigger};
 
-use super::{Kept, RetryPlan, RunsAgain};
+use super::{Kept, RetryPlan, RunsAgain, chosen};
 use crate::error::RuntimeError;
 use crate::restore::closest;
 
@@ -218,6 +218,7 @@ impl RetryPlan {
             .iter()
             .filter_map(|id| renumbered(*id))
             .collect();
+        chosen::note(&mut self.graph, names);
         self.stand_by();
         Ok(self)
     }

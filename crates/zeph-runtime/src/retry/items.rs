@@ -75,8 +75,11 @@ impl Compared<'_> {
         Ok(kept)
     }
 
-    /// Whether an item of the task failed or was canceled, although the task has a result.
+    /// Whether an item of the task failed or was canceled, although the task has a result of its own.
     fn has_items_to_run(&self, task: TaskId) -> bool {
+        if self.view.stand_in(task).is_some() {
+            return false;
+        }
         let items = self.view.graph().items(task).unwrap_or_default();
         let mut states =
             items.map(|item| self.view.scheduler.task(TaskId::from_index(item)).state());

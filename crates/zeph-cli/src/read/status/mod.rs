@@ -49,6 +49,7 @@ pub(crate) fn counts_json(counts: &Counts) -> Value {
     let mut json = json!({
         "total": counts.total(),
         "substituted": counts.substituted,
+        "by_fallback": counts.by_fallback,
         "cached": counts.cached,
         "same_inputs": counts.same_inputs,
     });
@@ -80,10 +81,15 @@ fn completed_how(counts: &Counts) -> Vec<String> {
         1 => "with its substitute value",
         _ => "with their substitute values",
     };
+    let fallback = match counts.by_fallback {
+        1 => "with the result of its fallback",
+        _ => "with the results of their fallbacks",
+    };
     let all = [
         (counts.cached, "cached"),
         (counts.same_inputs, "kept, with the same inputs"),
         (counts.substituted, value),
+        (counts.by_fallback, fallback),
     ];
     let all = all.into_iter().filter(|(number, _)| *number > 0);
     all.map(|(number, how)| format!("{number} {how}")).collect()

@@ -16,6 +16,7 @@ use zeph_memory::{
 };
 use zeph_scheduler::{Batch, EventLog, Scheduler};
 
+use crate::amendments::GraphChange;
 use crate::attempt::AttemptWork;
 use crate::clock::Clock;
 use crate::content::ContentParts;
@@ -84,6 +85,8 @@ pub(crate) struct Sealed {
     pub(crate) errors: BTreeMap<Seq, Arc<str>>,
     /// The runs that made results, by the records that supply them.
     pub(crate) origins: BTreeMap<Seq, Arc<str>>,
+    /// What patches change, by their records.
+    pub(crate) changes: BTreeMap<Seq, Box<GraphChange>>,
     /// The results that equal computations may find.
     pub(crate) results: Vec<KeyedResult>,
 }
@@ -93,10 +96,14 @@ impl ActiveRun {
     pub(crate) fn seal(&mut self, batch: &Batch) -> Sealed {
         let mut errors = BTreeMap::new();
         let (mut origins, mut results) = (BTreeMap::new(), Vec::new());
+        let mut changes = BTreeMap::new();
         let mut rows = Vec::with_capacity(batch.entries().len());
         for entry in batch.entries() {
             if let Some(run) = self.origin_of(entry) {
                 origins.insert(entry.seq, run);
+            }
+            if let Some(change) = self.change_of(entry) {
+                changes.insert(entry.seq, Box::new(change));
             }
             let (row, reported) = self.row(entry, &mut results);
             rows.push(row);
@@ -118,6 +125,7 @@ impl ActiveRun {
             append,
             errors,
             origins,
+            changes,
             results,
         }
     }
@@ -150,6 +158,14 @@ impl ActiveRun {
             self.errors.forget(task);
         }
         text
+    }
+
+    /// What the patch of a record changes.
+    fn change_of(&self, entry: &Entry) -> Option<GraphChange> {
+        let Record::Amended { content, .. } = entry.record else {
+            return None;
+        };
+        self.contents.get(content)?.patch().map(GraphChange::of)
     }
 
     /// The run that made the result that a record supplies.

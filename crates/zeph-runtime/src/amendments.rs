@@ -1,5 +1,6 @@
 //! The amendments of a stored run: which tasks were added and removed, by which task or person, and when.
 
+use zeph_graph::wire::GraphSpec;
 use zeph_graph::{ContentId, Entry, Record, TaskId, Timestamp};
 use zeph_memory::RawGraphStore;
 
@@ -8,18 +9,43 @@ use crate::error::RuntimeError;
 use crate::restore::contents;
 use crate::view::RunView;
 
+/// What a patch changes in the graph of a run, by the names of its tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GraphChange {
+    /// The new tasks, in the order of the graph.
+    pub added: Vec<String>,
+    /// The tasks that have new definitions, which may only depend on others.
+    pub replaced: Vec<String>,
+    /// The tasks that were removed.
+    pub removed: Vec<String>,
+}
+
+impl GraphChange {
+    /// What a patch changes.
+    #[must_use]
+    pub fn of(patch: GraphSpec) -> Self {
+        let names = patch.tasks.into_iter().map(|task| task.name);
+        let (replaced, added): (Vec<String>, Vec<String>) =
+            names.partition(|name| patch.removes.contains(name));
+        let mut removed = patch.removes;
+        removed.retain(|name| !replaced.contains(name));
+        Self {
+            added,
+            replaced,
+            removed,
+        }
+    }
+}
+
 /// A patch of a stored run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AmendmentView {
     /// When it was recorded.
     pub at: Timestamp,
-    /// The names of the new tasks, in the order of the graph.
-    pub added: Vec<String>,
-    /// The names of the tasks that have new definitions, which may only depend on others.
-    pub replaced: Vec<String>,
-    /// The names of the tasks that were removed.
-    pub removed: Vec<String>,
+    /// What it changes.
+    pub change: GraphChange,
     /// The task that proposed it; `None` if a person made it.
     pub task: Option<TaskId>,
     /// The person and the reason, if they are known.
@@ -27,6 +53,15 @@ pub struct AmendmentView {
 }
 
 impl RunView {
+    /// What the patch of a record changes; `None` for a record without one.
+    #[must_use]
+    pub fn change(&self, record: &Record) -> Option<GraphChange> {
+        let Record::Amended { content, .. } = record else {
+            return None;
+        };
+        self.patches.get(content).cloned().map(GraphChange::of)
+    }
+
     /// The amendments, oldest first.
     ///
     /// # Errors
@@ -50,17 +85,9 @@ impl RunView {
         };
         let view = |(at, task, content, by): (_, _, _, Option<ContentId>)| {
             let patch = self.patches.get(&content).cloned().unwrap_or_default();
-            let names = patch.tasks.into_iter().map(|task| task.name);
-            let (replaced, added): (_, Vec<String>) =
-                names.partition(|name| patch.removes.contains(name));
-            let replaced: Vec<String> = replaced;
-            let mut removed = patch.removes;
-            removed.retain(|name| !replaced.contains(name));
             AmendmentView {
                 at,
-                added,
-                replaced,
-                removed,
+                change: GraphChange::of(patch),
                 task,
                 by: by.and_then(actor),
             }

@@ -8,6 +8,7 @@ use zeph_graph::{Entry, Record, RunId, Seq};
 use zeph_memory::{Commit, StoreError};
 use zeph_scheduler::{Action, Batch, Input};
 
+use crate::amendments::GraphChange;
 use crate::core::Core;
 use crate::error::RuntimeError;
 use crate::event::RunEvent;
@@ -30,6 +31,8 @@ struct Pending {
     errors: BTreeMap<Seq, Arc<str>>,
     /// The runs whose results the batch supplies.
     origins: BTreeMap<Seq, Arc<str>>,
+    /// What the patches of the batch change.
+    changes: BTreeMap<Seq, Box<GraphChange>>,
     /// The run after the batch; its scheduler may have moved on when the batch is saved.
     snapshot: Arc<RunSnapshot>,
 }
@@ -100,6 +103,7 @@ impl Core {
                     acks,
                     errors: sealed.errors,
                     origins: sealed.origins,
+                    changes: sealed.changes,
                     snapshot,
                 })
             }
@@ -176,6 +180,7 @@ impl Core {
             acks,
             mut errors,
             mut origins,
+            mut changes,
             snapshot,
         } = pending;
         let Some(active) = self.runs.get_mut(&key) else {
@@ -196,6 +201,7 @@ impl Core {
                     error: errors.remove(&entry.seq),
                     question: asked(entry, &snapshot).map(Box::new),
                     from: origins.remove(&entry.seq),
+                    change: changes.remove(&entry.seq),
                 });
             } else {
                 active.event_log.skip(entry);

@@ -28,6 +28,9 @@ pub(crate) struct ContentParts {
     origin: Option<RunId>,
 }
 
+/// The kind of a patch.
+const PATCH: &str = "patch";
+
 impl ContentParts {
     fn new(kind: &'static str, parts: Vec<(String, Bytes)>) -> Self {
         Self {
@@ -138,7 +141,13 @@ impl ContentParts {
 
     pub(crate) fn of_patch(patch: &GraphSpec) -> Self {
         let bytes = Bytes::from(patch.to_json());
-        Self::new("patch", vec![(String::new(), bytes)])
+        Self::new(PATCH, vec![(String::new(), bytes)])
+    }
+
+    /// The patch, if this is one.
+    pub(crate) fn patch(&self) -> Option<GraphSpec> {
+        let (_, bytes) = self.parts.first().filter(|_| self.kind == PATCH)?;
+        GraphSpec::from_json(std::str::from_utf8(bytes).ok()?).ok()
     }
 
     /// Takes all logs; `None` if there are none.

@@ -12,6 +12,7 @@ use zeph_graph::Attempt;
 use zeph_memory::RequestId;
 use zeph_scheduler::Event;
 
+use crate::amendments::GraphChange;
 use crate::growing_log::GrowingLog;
 use crate::idle::{IdlePause, SignsOfLife};
 use crate::line_buffer::LineBuffer;
@@ -32,6 +33,8 @@ pub enum RunEvent {
         question: Option<Box<QuestionView>>,
         /// The run that made the result, if the record supplies one.
         from: Option<Arc<str>>,
+        /// What a patch changed in the graph, if the record is that of one.
+        change: Option<Box<GraphChange>>,
     },
     /// An executor reported progress, at most 4 KiB of it. Not saved; untrusted text.
     Progress {

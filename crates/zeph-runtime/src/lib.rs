@@ -60,7 +60,7 @@ mod shared_lane;
 mod socket;
 
 pub use actor::Actor;
-pub use amendments::AmendmentView;
+pub use amendments::{AmendmentView, GraphChange};
 pub use answers::{AnswerView, ManualEndView};
 pub use cancel::cancel_run;
 pub use control::{Delivery, ask, replace};

@@ -80,7 +80,7 @@ async fn one_result_of_both_is_stored_once() {
     ));
     let fetch = view.task("fetch").expect("is known");
     assert_eq!(view.stand_in(fetch), view.task("mirror").ok());
-    assert_eq!(view.scheduler.counts().substituted, 1);
+    assert_eq!(view.scheduler.counts().by_fallback, 1);
     let report = view.full_report(&store).await.expect("is readable");
     let error = report.tasks[fetch.index()].error.as_ref();
     assert!(error.is_some_and(|error| error.message == "no route"));

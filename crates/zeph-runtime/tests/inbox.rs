@@ -178,7 +178,7 @@ async fn a_handle_adds_tasks_and_a_run_at_rest_gets_them_when_it_is_resumed() {
         panic!("two patches were accepted: {amendments:?}");
     };
     assert_eq!(
-        (&first.added[..], first.task),
+        (&first.change.added[..], first.task),
         (&["c".to_owned()][..], None)
     );
     let by = second.by.as_ref().expect("is known");

@@ -3,6 +3,7 @@
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, presets};
 use serde_json::Value;
 use zeph_common::{escape_terminal, escape_terminal_block};
+use zeph_runtime::GraphChange;
 
 use crate::context::AppContext;
 use crate::exit::Exit;
@@ -270,6 +271,21 @@ pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>, total: usize) 
         text.push_str(&format!(" and {more} more"));
     }
     text
+}
+
+/// `new mail, check; replaced test`.
+pub(crate) fn change_words(change: &GraphChange) -> String {
+    let parts = [
+        ("new", &change.added),
+        ("replaced", &change.replaced),
+        ("removed", &change.removed),
+    ];
+    let parts = parts.iter().filter(|(_, tasks)| !tasks.is_empty());
+    let parts = parts.map(|(what, tasks)| {
+        let shown = names(tasks.iter().map(String::as_str), tasks.len());
+        format!("{what} {shown}")
+    });
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

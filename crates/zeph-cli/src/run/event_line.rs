@@ -6,7 +6,7 @@ use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
 use zeph_graph::{
     AskWhy, CutHow, Fault, ManualEnd, Output, Record, RunChange, SkipWhy, SuppliedWhy, TaskOutcome,
 };
-use zeph_runtime::QuestionView;
+use zeph_runtime::{GraphChange, QuestionView};
 use zeph_scheduler::Event;
 
 use crate::context::command;
@@ -43,6 +43,8 @@ pub(crate) struct About<'a> {
     pub(crate) question: Option<&'a QuestionView>,
     /// The run that made a result.
     pub(crate) from: Option<&'a str>,
+    /// What a patch changed.
+    pub(crate) change: Option<&'a GraphChange>,
 }
 
 impl EventFormatter {
@@ -73,7 +75,7 @@ impl EventFormatter {
                     (!is_spare).then(|| task_end(event, end.outcome, &name, error))
                 }
             } else if let Some(change) = event.record.run_change() {
-                self.run_change(change, total)
+                self.run_change(change, about, total)
             } else {
                 self.attempt_or_question(event, &name, error, question, total)
             };
@@ -167,7 +169,7 @@ impl EventFormatter {
         }
     }
 
-    fn run_change(&mut self, change: RunChange, total: u32) -> Option<Words> {
+    fn run_change(&mut self, change: RunChange, about: About<'_>, total: u32) -> Option<Words> {
         Some(match change {
             RunChange::Paused if self.is_kept => {
                 let command = command(&["unpause", &self.run]);
@@ -182,7 +184,10 @@ impl EventFormatter {
                 format!("the run may cost {budget} in all"),
             ),
             RunChange::Amended => {
-                let text = format!("accepted: {} by hand", self.added(total));
+                let added = self.added(total);
+                let words = about.change.map(page::change_words);
+                let words = escape_terminal(words.as_ref().unwrap_or(&added));
+                let text = format!("accepted by hand: {words}");
                 ("plan", Tone::Plain, text)
             }
             // The line of an ending is made by the fold.

@@ -10,7 +10,7 @@ use zeph_memory::RequestId;
 use zeph_orchestration::follow::{Ask, Stop, Update};
 use zeph_orchestration::{Follower, Hook, Hooks, RunReport};
 use zeph_planner::plan::PlanOutput;
-use zeph_runtime::{QuestionView, RunEvent, RunSnapshot};
+use zeph_runtime::{GraphChange, QuestionView, RunEvent, RunSnapshot};
 use zeph_scheduler::Event;
 
 use crate::context::{AppContext, answer_at_terminal, command};
@@ -132,8 +132,9 @@ impl Session {
                     error,
                     question,
                     from,
+                    change,
                 } => {
-                    let about = (error.as_deref(), from.as_deref());
+                    let about = (error.as_deref(), from.as_deref(), change.as_deref());
                     self.saved(&event, about, question).await;
                 }
                 RunEvent::Progress { task, text, .. } => self.view.progress(&task, &text),
@@ -155,7 +156,7 @@ impl Session {
     async fn saved(
         &mut self,
         event: &Event,
-        (error, from): (Option<&str>, Option<&str>),
+        (error, from, change): (Option<&str>, Option<&str>, Option<&GraphChange>),
         mut question: Option<Box<QuestionView>>,
     ) {
         if let Some(asked) = &mut question {
@@ -169,6 +170,7 @@ impl Session {
             error,
             question: question.as_deref(),
             from,
+            change,
         };
         self.view.event(handle.id().as_str(), event, about);
         let counts = handle.snapshot().counts;
@@ -194,6 +196,7 @@ impl Session {
             error,
             question: question.as_deref(),
             from,
+            change,
         };
         if let Some(line) = (self.lines).line(event, about, counts.total()) {
             self.view.line(&line);

@@ -142,6 +142,11 @@ impl View {
             if let Some(run) = about.from {
                 json["supplied_by"] = run.into();
             }
+            if let Some(change) = about.change {
+                json["added"] = json!(change.added);
+                json["replaced"] = json!(change.replaced);
+                json["removed"] = json!(change.removed);
+            }
             out::json(&self.channel.marked(json));
         }
         self.track(event);

@@ -7,7 +7,7 @@ use zeph_common::escape_terminal;
 use zeph_memory::RawGraphStore;
 use zeph_orchestration::follow::Watcher;
 use zeph_orchestration::plan::plan_in_view;
-use zeph_runtime::{QuestionView, RunEvent, RuntimeError};
+use zeph_runtime::{GraphChange, QuestionView, RunEvent, RuntimeError};
 use zeph_scheduler::Event;
 
 use crate::args::WatchArgs;
@@ -142,8 +142,9 @@ impl Screen {
                 error,
                 question,
                 from,
+                change,
             } => {
-                let about = (error.as_deref(), from.as_deref());
+                let about = (error.as_deref(), from.as_deref(), change.as_deref());
                 self.saved(watcher, &event, about, question).await;
             }
             RunEvent::Progress { task, text, .. } => self.view.progress(&task, &text),
@@ -160,7 +161,7 @@ impl Screen {
         &mut self,
         watcher: &Watcher,
         event: &Event,
-        (error, from): (Option<&str>, Option<&str>),
+        (error, from, change): (Option<&str>, Option<&str>, Option<&GraphChange>),
         mut question: Option<Box<QuestionView>>,
     ) {
         let run = watcher.view();
@@ -168,6 +169,7 @@ impl Screen {
             error,
             question: question.as_deref(),
             from,
+            change,
         };
         self.view.event(run.run.as_str(), event, about);
         // A plan that cannot be read is reported where its question is answered.
@@ -183,6 +185,7 @@ impl Screen {
             error,
             question: question.as_deref(),
             from,
+            change,
         };
         if let Some(line) = self.lines.line(event, about, total) {
             self.view.line(&line);

@@ -66,7 +66,7 @@ fn a_run_at_work_gets_the_new_tasks_of_its_plan() {
     let ended = run.wait();
     assert_eq!(code(&ended), 0, "{ended:?}");
     assert!(
-        ended.out.contains("plan accepted: 2 tasks by hand"),
+        ended.out.contains("plan accepted by hand: new mail, check"),
         "{ended:?}"
     );
     assert!(
@@ -196,6 +196,12 @@ fn tasks_that_have_not_started_are_replaced_rewired_and_removed() {
     let ended = run.wait();
     assert_eq!(code(&ended), 0, "{ended:?}");
     assert_eq!(scene.log(), ["audit", "build", "mail", "nextest", "save"]);
+    for line in [
+        "plan accepted by hand: new audit; replaced test, save, mail",
+        "plan accepted by hand: new check; removed audit",
+    ] {
+        assert!(ended.out.contains(line), "{line}: {ended:?}");
+    }
     for args in [
         &["replay", "weekly", "--json"][..],
         &["verify", "weekly", "--json"],

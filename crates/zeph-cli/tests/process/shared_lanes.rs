@@ -50,6 +50,11 @@ fn a_slot_passes_between_processes_also_after_a_kill() {
     assert_eq!(code(&second), 0, "{second:?}");
     let log = scene.log();
     assert_eq!(log, ["begin 1", "begin 2", "end 1", "end 2"]);
+    // The waits for slots are not in the journal, and need not be.
+    for args in [["verify", "2"], ["replay", "2"], ["verify", "1"]] {
+        let checked = scene.zeph(&args);
+        assert_eq!(code(&checked), 0, "{args:?}: {checked:?}");
+    }
 }
 
 /// The lock of a slot is released with the attempt, although a process that it left behind has inherited it.

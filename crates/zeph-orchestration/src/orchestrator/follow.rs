@@ -289,6 +289,7 @@ impl Follower {
                 error: None,
                 question: None,
                 from: None,
+                change: None,
             });
         }
         Ok(())

@@ -206,11 +206,13 @@ impl Watcher {
             let question = self.question_of(&record, error.clone());
             let from = self.view.origin(&*self.store, &record).await?;
             let from = from.map(|run| Arc::from(run.as_str()));
+            let change = self.view.change(&record).map(Box::new);
             self.due.push_back(RunEvent::Saved {
                 event,
                 error,
                 question,
                 from,
+                change,
             });
         }
         Ok(())

@@ -16,7 +16,7 @@ use crate::read::failure::{self, Errors};
 use crate::read::list::label_words;
 use crate::read::money::{budget_json, spent_json, spent_of};
 use crate::read::not_started::{self, NotStarted};
-use crate::read::page::{Cell, Page, count, names};
+use crate::read::page::{Cell, Page, change_words, count};
 use crate::read::time::{micros, moment, took};
 use crate::read::time_breakdown::TimeBreakdown;
 use crate::read::{explain, status};
@@ -133,17 +133,7 @@ impl<'a> ShowView<'a> {
 
     /// `new mail, check; replaced test by anna (process 4711), DATE: "they asked"`.
     fn amended(&self, amendment: &AmendmentView, now: Timestamp) -> String {
-        let parts = [
-            ("new", &amendment.added),
-            ("replaced", &amendment.replaced),
-            ("removed", &amendment.removed),
-        ];
-        let parts = parts.iter().filter(|(_, tasks)| !tasks.is_empty());
-        let parts = parts.map(|(what, tasks)| {
-            let shown = names(tasks.iter().map(String::as_str), tasks.len());
-            format!("{what} {shown}")
-        });
-        let mut text = parts.collect::<Vec<_>>().join("; ");
+        let mut text = change_words(&amendment.change);
         let actor = amendment.by.as_ref();
         match (amendment.task, actor) {
             (Some(task), _) => text.push_str(&format!(" by {}", explain::name(self.view, task))),
@@ -254,9 +244,9 @@ impl<'a> ShowView<'a> {
         let amendment = |amendment: &AmendmentView| {
             json!({
                 "at_us": amendment.at.as_micros(),
-                "added": amendment.added,
-                "replaced": amendment.replaced,
-                "removed": amendment.removed,
+                "added": amendment.change.added,
+                "replaced": amendment.change.replaced,
+                "removed": amendment.change.removed,
                 "task": amendment.task.map(|id| explain::name(view, id)),
                 "by": amendment.by,
             })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
 use zeph_graph::{
-    AskWhy, CutHow, Fault, ManualEnd, Output, Record, RunChange, SkipWhy, SuppliedWhy, TaskOutcome,
+    AskWhy, CutHow, Fault, ManualEnd, Output, Record, RunChange, SkipWhy, TaskOutcome,
 };
 use zeph_runtime::{GraphChange, QuestionView};
 use zeph_scheduler::Event;
@@ -12,7 +12,7 @@ use zeph_scheduler::Event;
 use crate::context::command;
 use crate::out::Tone;
 use crate::read::{next, page};
-use crate::run::fold::{Fold, cut_words};
+use crate::run::fold::{Fold, cut_words, supplied};
 
 /// The bytes of an error that a line shows.
 const REASON_BYTES: usize = 240;
@@ -198,21 +198,6 @@ impl EventFormatter {
             | RunChange::Resumed
             | RunChange::Ended(_) => return None,
         })
-    }
-}
-
-/// The line of a task that has a result of an earlier run.
-fn supplied(why: SuppliedWhy, name: &str, from: Option<&str>) -> Option<Words> {
-    let run = from.map_or_else(|| "an earlier run".to_owned(), |run| format!("run {run}"));
-    match why {
-        // `zeph retry` says how many results are kept.
-        SuppliedWhy::Kept => None,
-        SuppliedWhy::Cached => Some(("cached", Tone::Good, format!("{name}: the result of {run}"))),
-        SuppliedWhy::SameInputs => Some((
-            "kept",
-            Tone::Good,
-            format!("{name}: its inputs are those of {run}"),
-        )),
     }
 }
 

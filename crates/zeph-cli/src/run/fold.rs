@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zeph_common::escape_terminal;
-use zeph_graph::{CancelWhy, CutHow, EndingWhy, Record, SkipWhy, TaskId, TaskOutcome, TaskState};
+use zeph_graph::{
+    CancelWhy, CutHow, EndingWhy, Record, SkipWhy, SuppliedWhy, TaskId, TaskOutcome, TaskState,
+};
 use zeph_scheduler::Event;
 
 use crate::out::Tone;
@@ -230,6 +232,21 @@ impl Fold {
             lines.push(("ending", Tone::Bad, format!("{why}: {}", parts.join(", "))));
         }
         lines
+    }
+}
+
+/// The line of a task that has a result of an earlier run.
+pub(super) fn supplied(why: SuppliedWhy, name: &str, from: Option<&str>) -> Option<Words> {
+    let run = from.map_or_else(|| "an earlier run".to_owned(), |run| format!("run {run}"));
+    match why {
+        // `zeph retry` says how many results are kept.
+        SuppliedWhy::Kept => None,
+        SuppliedWhy::Cached => Some(("cached", Tone::Good, format!("{name}: the result of {run}"))),
+        SuppliedWhy::SameInputs => Some((
+            "kept",
+            Tone::Good,
+            format!("{name}: its inputs are those of {run}"),
+        )),
     }
 }
 

@@ -70,6 +70,18 @@ pub trait Journal: Send + Sync {
     /// If the attempt has ended, or the note is larger than 1 MiB (code `note_too_large`).
     async fn note(&self, note: Note) -> Result<(), TaskError>;
 
+    /// The notes of the task's attempts that were interrupted since one ended by itself: by the end of the
+    /// process, or by a suspension of the run. In order, and as they are stored: redacted.
+    ///
+    /// An attempt may go on from them, if what it is about to do is the same. Without an interruption there
+    /// are none, so a retry after a failure starts afresh. Default: none.
+    ///
+    /// # Errors
+    /// If the store cannot read them.
+    async fn interrupted(&self) -> Result<Vec<Note>, TaskError> {
+        Ok(Vec::new())
+    }
+
     /// Adds tasks to the run's graph, atomically.
     ///
     /// A new task can depend on tasks of the patch and of the current graph; existing tasks do not
@@ -152,6 +164,9 @@ pub enum NoteKind {
     Reply,
     /// A call of a tool, and its result.
     Tool,
+    /// The beginning or the end of a tool's call, before its turn has ended: for an attempt that goes on after
+    /// an interruption.
+    ToolCall,
     /// The choice of an agent, and the reason.
     Route,
     /// The repairs of a plan, or why it was refused.
@@ -170,6 +185,7 @@ impl NoteKind {
             Self::Prompt => "prompt",
             Self::Reply => "reply",
             Self::Tool => "tool",
+            Self::ToolCall => "tool_call",
             Self::Route => "route",
             Self::Plan => "plan",
             Self::Answer => "answer",

@@ -17,6 +17,8 @@ mod hostile;
 mod output_format;
 #[path = "agents/prompt.rs"]
 mod prompt;
+#[path = "agents/resume.rs"]
+mod resume;
 #[path = "agents/route.rs"]
 mod route;
 #[path = "agents/summaries.rs"]

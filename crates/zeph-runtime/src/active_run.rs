@@ -23,6 +23,7 @@ use crate::content::ContentParts;
 use crate::driver::{Contents, LastErrors, Role};
 use crate::event::RunEvent;
 use crate::group::GroupTurn;
+use crate::interrupted::Interrupted;
 use crate::labels;
 use crate::message::PendingReply;
 use crate::parents::{ParentOutput, ParentRef, ends, parents};
@@ -44,6 +45,7 @@ pub(crate) struct ActiveRun {
     pub(crate) outputs: HashMap<ContentId, (Arc<TaskOutput>, usize)>,
     pub(crate) errors: LastErrors,
     pub(crate) stored_errors: StoredErrors,
+    pub(crate) interrupted: Interrupted,
     /// How much later the run's last record is than the engine's clock.
     pub(crate) ahead: Duration,
     /// Whether a caller has subscribed to the events of the run.

@@ -13,6 +13,7 @@ use zeph_scheduler::{Amendment, InputOutcome};
 use crate::content::ContentParts;
 use crate::core::Core;
 use crate::driver;
+use crate::interrupted::InterruptedNotes;
 use crate::message::{Ack, AttemptRef, JournalReply, JournalRequest, Key, Message, Saving};
 
 /// The journal of a run, for one of its attempts.
@@ -21,6 +22,8 @@ pub(crate) struct AttemptJournal {
     pub(crate) attempt: AttemptRef,
     /// Weak, so that an executor that keeps its context does not keep the engine alive.
     pub(crate) engine: mpsc::WeakSender<Message>,
+    /// What the attempts before this one left behind.
+    pub(crate) interrupted: Option<InterruptedNotes>,
 }
 
 impl AttemptJournal {
@@ -69,6 +72,13 @@ impl Journal for AttemptJournal {
         note.check_size()?;
         self.request(|reply| JournalRequest::Note(note, reply))
             .await
+    }
+
+    async fn interrupted(&self) -> Result<Vec<Note>, TaskError> {
+        match &self.interrupted {
+            Some(notes) => notes.read().await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {
@@ -230,6 +240,7 @@ mod tests {
                 attempt: Attempt::FIRST,
             },
             engine: engine.downgrade(),
+            interrupted: None,
         };
         let run = async {
             let Some(Message::Journal { request, .. }) = messages.recv().await else {

@@ -29,7 +29,7 @@ use crate::run_slot::RunSlot;
 use crate::snapshot::RunSnapshot;
 use crate::socket::{Ask, NoReply, Reply, call_owner};
 use crate::stored_errors::StoredErrors;
-use crate::submission::{Limits, Submission};
+use crate::submission::{Limits, Submission, random_run_id};
 
 /// Configures an [`Engine`].
 #[must_use]
@@ -242,6 +242,7 @@ impl Engine {
             contents,
             errors: LastErrors::default(),
             stored_errors: StoredErrors::default(),
+            interrupted: Default::default(),
             event_log: EventLog::default(),
         });
         self.open(fresh, Some(new), Vec::new(), turn).await
@@ -421,6 +422,7 @@ impl Engine {
             contents,
             errors,
             stored_errors,
+            interrupted,
             event_log,
         } = restored;
         let run = chain.run().clone();
@@ -449,6 +451,7 @@ impl Engine {
             outputs: HashMap::new(),
             errors,
             stored_errors,
+            interrupted,
             ahead,
             watched,
             buffered: Arc::default(),
@@ -481,18 +484,5 @@ impl Engine {
         }
         let (run, missing) = (run.clone(), missing.into_iter().collect());
         Err(RuntimeError::MissingExecutors { run, missing })
-    }
-}
-
-/// A random name: 40 bits as eight characters that are easy to read aloud and to type.
-fn random_run_id() -> Result<RunId, getrandom::Error> {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    loop {
-        let mut bytes = [0u8; 8];
-        getrandom::fill(&mut bytes)?;
-        let text = bytes.map(|b| char::from(ALPHABET[usize::from(b % 32)]));
-        if let Ok(run) = String::from_iter(text).parse() {
-            return Ok(run);
-        }
     }
 }

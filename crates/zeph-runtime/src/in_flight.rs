@@ -18,6 +18,7 @@ use crate::error::RuntimeError;
 use crate::event::AttemptObserver;
 use crate::growing_log::GrowingLog;
 use crate::idle::IdleWatch;
+use crate::interrupted::InterruptedNotes;
 use crate::line_buffer::LineBuffer;
 use crate::message::{AttemptRef, Key};
 use crate::named_lock::LockGuard;
@@ -76,7 +77,9 @@ impl Core {
         let graph = active.scheduler.graph();
         let of = graph.item(task).map_or(task, |(of, _)| of);
         let approved = graph.task(of).rules().approve.is_some();
-        let context = TaskContext::builder(active.chain.run().clone(), task, &*name, attempt)
+        let (store, run) = (&self.config.store, active.chain.run());
+        let interrupted = InterruptedNotes::take(&mut active.interrupted, task, store, run);
+        let context = TaskContext::builder(run.clone(), task, &*name, attempt)
             .approved(approved)
             .purpose(purpose(&active.scheduler, task))
             .stop(&stop)
@@ -88,6 +91,7 @@ impl Core {
             .journal(Arc::new(AttemptJournal {
                 attempt: from,
                 engine: self.config.engine.clone(),
+                interrupted,
             }))
             .build();
         let job = AttemptJob {

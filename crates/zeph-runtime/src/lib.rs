@@ -41,6 +41,7 @@ mod group;
 mod growing_log;
 mod idle;
 mod in_flight;
+mod interrupted;
 mod line_buffer;
 mod message;
 mod named_lock;

@@ -12,6 +12,7 @@ use zeph_scheduler::{EventLog, Patches, Scheduler};
 use crate::content::{ContentParts, read_output};
 use crate::driver::{Contents, LastErrors};
 use crate::error::RuntimeError;
+use crate::interrupted::{Interrupted, interrupted};
 use crate::stored_errors::StoredErrors;
 
 /// A run that is about to become active.
@@ -21,6 +22,7 @@ pub(crate) struct Restored {
     pub(crate) contents: Contents<ContentParts>,
     pub(crate) errors: LastErrors,
     pub(crate) stored_errors: StoredErrors,
+    pub(crate) interrupted: Interrupted,
     pub(crate) event_log: EventLog,
 }
 
@@ -64,6 +66,7 @@ async fn restored(
         contents: Contents::starting_at(next_content),
         errors,
         stored_errors: StoredErrors::of(&entries),
+        interrupted: interrupted(&entries),
         event_log,
     }))
 }

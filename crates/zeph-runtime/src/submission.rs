@@ -95,3 +95,16 @@ impl Submission {
         self
     }
 }
+
+/// A random name: 40 bits as eight characters that are easy to read aloud and to type.
+pub(crate) fn random_run_id() -> Result<RunId, getrandom::Error> {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    loop {
+        let mut bytes = [0u8; 8];
+        getrandom::fill(&mut bytes)?;
+        let text = bytes.map(|b| char::from(ALPHABET[usize::from(b % 32)]));
+        if let Ok(run) = String::from_iter(text).parse() {
+            return Ok(run);
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod by_hand;
 mod cache;
 mod completion;
 mod control;
+mod conversation;
 mod cut_off;
 mod docs_plans;
 mod early;

@@ -47,6 +47,7 @@ struct State {
     last: u32,
     spent: Spent,
     notes: Vec<Note>,
+    interrupted: Vec<Note>,
     patches: Vec<GraphSpec>,
 }
 
@@ -100,6 +101,13 @@ impl JournalDouble {
             state: Mutex::new(state),
             settled: Notify::new(),
         }
+    }
+
+    /// The same journal after interrupted attempts with these notes.
+    #[must_use]
+    pub fn after_interruption(self, notes: Vec<Note>) -> Self {
+        self.lock().interrupted = notes;
+        self
     }
 
     /// The settled spending so far.
@@ -181,6 +189,10 @@ impl Journal for JournalDouble {
         note.check_size()?;
         self.lock().notes.push(note);
         Ok(())
+    }
+
+    async fn interrupted(&self) -> Result<Vec<Note>, TaskError> {
+        Ok(self.lock().interrupted.clone())
     }
 
     async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {

@@ -1,13 +1,19 @@
 //! Crashes: the process ends between any two commits, and the run continues where it was.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde_json::{Value, json};
+use zeph_orchestration::executor::{TaskContext, TaskError, async_trait};
+use zeph_orchestration::llm::{LlmResponse, Message, Purpose, Reply, ScriptedProvider, ToolCall};
+use zeph_orchestration::planner::agent::Tools;
 use zeph_orchestration::store::{
     FaultyStore, ListQuery, MemoryStore, Op, RawGraphStore, StoreFault,
 };
+use zeph_orchestration::subagent::{AgentCatalog, SubAgentDef, Tool, ToolOutput};
 use zeph_orchestration::{Confirm, Decision, OrchestratorError, RunEnd, RunResults};
 
-use crate::script::{ANSWER, GOAL, asked, builder, planning};
+use crate::script::{ANSWER, GOAL, asked, asks_for_a_plan, builder, planning};
 
 type Store = Arc<FaultyStore<MemoryStore>>;
 
@@ -76,5 +82,96 @@ fn a_crash_between_any_two_commits_costs_nothing_that_was_saved() {
         }
         // Each of the plan, the answer and three tasks notes, reserves and settles.
         assert!(crashes > 20, "only {crashes} commits");
+    }
+}
+
+/// A plan of one task for an agent that reads.
+const READING: &str = r#"{"reasoning": "Read.", "tasks": [
+    {"name": "read", "needs": [], "kind": "agent", "agent": "reader", "prompt": "Read the four files."}]}"#;
+
+/// A tool that counts the files which it opens.
+struct Open(Arc<AtomicU32>);
+
+#[async_trait]
+impl Tool for Open {
+    fn name(&self) -> &str {
+        "open"
+    }
+
+    fn description(&self) -> &str {
+        "Opens a file"
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "type": "object" })
+    }
+
+    async fn call(&self, _: &TaskContext, of: Value) -> Result<ToolOutput, TaskError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(format!("the text of {of}").into())
+    }
+}
+
+/// The model: one file in each of four turns, then the result.
+fn reader() -> ScriptedProvider {
+    let work = Reply::made(|request| {
+        let is_tool = |message: &&Message| matches!(message, Message::Tool { .. });
+        let done = request.messages.iter().filter(is_tool).count();
+        if done == 4 {
+            return Ok(LlmResponse::text("Four files."));
+        }
+        let name = format!("file-{done}");
+        let call = ToolCall {
+            id: format!("call-{done}"),
+            name: "open".to_owned(),
+            arguments: json!({ "name": name }),
+        };
+        Ok(LlmResponse::calls(vec![call]))
+    });
+    ScriptedProvider::new("script")
+        .rule(asks_for_a_plan, None, Reply::text(READING))
+        .for_purpose(Purpose::Answer, Reply::text("Four files [read].\n"))
+        .for_purpose(Purpose::Work, work)
+}
+
+#[test]
+fn a_conversation_goes_on_after_a_crash_at_any_commit() {
+    for fault in [StoreFault::Before, StoreFault::After] {
+        for nth in 1.. {
+            let store: Store = Arc::new(FaultyStore::new(MemoryStore::new()));
+            let (model, opened) = (reader(), Arc::<AtomicU32>::default());
+            let orchestrator = || {
+                let mut agents = AgentCatalog::new();
+                let reader = SubAgentDef::new("reader", "Reads files", "You read.");
+                agents.add(reader.tool("open")).unwrap();
+                let mut tools = Tools::new();
+                tools.add(Open(Arc::clone(&opened))).unwrap();
+                let builder = builder(&model).store(Arc::clone(&store) as Arc<dyn RawGraphStore>);
+                builder.agents(agents).tools(tools).build().unwrap()
+            };
+            store.fail(Op::Commit, nth, fault);
+            if process(async { orchestrator().run(GOAL).await }).is_ok() {
+                assert!(nth > 25, "only {nth} commits");
+                break;
+            }
+            let runs = process(store.list(ListQuery::default())).unwrap();
+            let Some(run) = runs.first() else {
+                continue;
+            };
+            let report = process(async { orchestrator().resume(&run.run).await }).unwrap();
+            let shown = format!("commit {nth}, {fault:?}");
+            assert_eq!(
+                report.into_results().end(),
+                Some(RunEnd::Completed),
+                "{shown}"
+            );
+            // Plan, five turns and answer: only the call in flight is made again.
+            let calls = model.requests().len();
+            assert!((7..=8).contains(&calls), "{shown}: {calls} calls");
+            let files = opened.load(Ordering::Relaxed);
+            assert!((4..=5).contains(&files), "{shown}: {files} files");
+            let replay = process(async { orchestrator().replay(&run.run).await }).unwrap();
+            assert!(replay.is_same(), "{shown}: {replay:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::ask_again::{self, Defect};
 use super::errors;
 use super::output_format::{OutputFormat, ReadError};
 use super::text_calls::{self, TextCalls};
-use super::tool_calls::{ToolCalls, echoed};
+use super::tool_calls::{ToolCalls, Turn, echoed};
 use crate::LlmContext;
 use crate::call::ModelClient;
 use crate::prompt_budget::{MESSAGE_TOKENS, PromptBudget, Section};
@@ -215,7 +215,17 @@ impl Conversation<'_> {
         let calls = &reply.tool_calls;
         let overhead = MESSAGE_TOKENS * calls.len() as u64 + self.format.tokens(&count);
         let budget = self.max_input.saturating_sub(so_far + overhead);
-        let answers = self.tools.make(self.cx, turn, calls, &count, budget);
+        let spend = self.client.spend();
+        let resumed = match spend.is_reused() {
+            true => Some(spend.resumed(self.cx).await?),
+            false => None,
+        };
+        let turn = Turn {
+            number: turn,
+            calls,
+            resumed,
+        };
+        let answers = self.tools.make(self.cx, turn, &count, budget);
         self.messages.extend(answers.await?);
         Ok(())
     }

@@ -20,7 +20,7 @@ pub use prompt::ParentShown;
 pub use registry::{ToolError, Tools};
 pub use route::RouteNote;
 pub(crate) use tool_calls::ENDED;
-pub use tool_calls::{ToolNote, ToolOutcome};
+pub use tool_calls::{ToolCallEnd, ToolCallNote, ToolNote, ToolOutcome};
 
 use std::sync::Arc;
 
@@ -51,7 +51,10 @@ use tool_calls::ToolCalls;
 /// 5. If the agent's model, answers or limits fail and the task names no agent, the router chooses
 ///    another one, as often as the limits allow.
 ///
-/// A stopped attempt drops its work. A call in progress then stays reserved and counts in full.
+/// A stopped attempt drops its work. A call in progress then stays reserved and counts in full. After an
+/// interruption, by a crash or a suspension, the next attempt goes on where the conversation broke off: replies
+/// to the same requests and the tool calls of these replies are used again. A call whose end is unknown is
+/// repeated, unless its tool [may not be](zeph_subagent::Tool::effect): then the model learns that.
 ///
 /// # Errors
 /// Each has a stable code and advice. Of the task: `invalid_params`, `unknown_agent`, `no_agent`,

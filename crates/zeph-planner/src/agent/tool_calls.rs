@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use zeph_common::{Boundary, escape_terminal, format_duration, head_tail, truncate};
 use zeph_executor::{ErrorClass, Note, NoteKind, TaskContext, TaskError};
+use zeph_graph::Effect;
 use zeph_llm::{Message, ToolCall, ToolSpec};
 use zeph_subagent::{SubAgentDef, is_tool_name};
 
@@ -15,7 +16,7 @@ use super::errors;
 use super::params::AgentParams;
 use super::registry::RegisteredTool;
 use crate::LlmContext;
-use crate::call::bounded_note;
+use crate::call::{Resumed, bounded_note};
 use crate::prompt_budget::{PromptBudget, Section};
 
 /// The most tool calls of one reply; further ones are refused.
@@ -47,6 +48,59 @@ pub struct ToolNote {
     pub left_out: bool,
     /// The bytes of the result before it was sanitized and cut.
     pub bytes: u64,
+    /// Whether an interrupted attempt made the call, and this one did not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
+}
+
+/// The beginning or the end of a call whose turn has not ended; a note of kind `tool_call`.
+///
+/// A call of a tool that may not be repeated has a note when it begins. A call has one when it ends, if the
+/// reply has others. After an interruption the next attempt takes the end from it, or knows that the end is
+/// unknown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCallNote {
+    /// The number of the reply that asks for the call, from 1.
+    pub turn: u32,
+    /// The id of the call.
+    pub call_id: String,
+    /// The name of the tool.
+    pub name: String,
+    /// The result; `None` when the call begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<ToolCallEnd>,
+}
+
+/// The result of a call, before it is sanitized and cut.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCallEnd {
+    /// The outcome.
+    pub outcome: ToolOutcome,
+    /// What the tool said.
+    pub text: String,
+}
+
+/// The most bytes of a result in a note of its own. A call with a longer one is repeated after an interruption,
+/// or its end is unknown.
+const MAX_END_BYTES: usize = Note::MAX_BYTES / 8;
+
+impl ToolCallNote {
+    async fn write(
+        cx: &TaskContext,
+        turn: u32,
+        call: &ToolCall,
+        ended: Option<ToolCallEnd>,
+    ) -> Result<(), TaskError> {
+        let note = Self {
+            turn,
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            ended,
+        };
+        cx.journal()
+            .note(Note::json(NoteKind::ToolCall, &note)?)
+            .await
+    }
 }
 
 impl ToolNote {
@@ -76,6 +130,8 @@ pub enum ToolOutcome {
     BadArguments,
     /// The tool was not called: the task may not use it.
     Refused,
+    /// The call was interrupted, and may not be repeated: whether it took effect is unknown.
+    Unknown,
 }
 
 /// The tools of one attempt, and the calls so far.
@@ -90,31 +146,52 @@ pub(super) struct ToolCalls<'a> {
 /// The result of a call.
 struct CallResult {
     outcome: ToolOutcome,
-    text: String,
-    /// Whether the text is this program's, and not the tool's: then the model may follow it.
-    is_advice: bool,
+    said: Said,
+}
+
+/// What the model gets.
+enum Said {
+    /// The words of a tool: untrusted.
+    ByTool(String),
+    /// The words of this program, which the model may follow.
+    Advice(String),
+    /// What it got before an interruption.
+    Before(Box<ToolNote>),
 }
 
 impl CallResult {
-    /// The words of a tool.
-    fn of_tool(outcome: ToolOutcome, text: String) -> Self {
-        let is_advice = false;
-        Self {
-            outcome,
-            text,
-            is_advice,
-        }
+    const fn of_tool(outcome: ToolOutcome, text: String) -> Self {
+        let said = Said::ByTool(text);
+        Self { outcome, said }
     }
 
-    /// Why the tool was not called.
-    fn advice(outcome: ToolOutcome, text: String) -> Self {
-        let is_advice = true;
-        Self {
-            outcome,
-            text,
-            is_advice,
+    const fn advice(outcome: ToolOutcome, text: String) -> Self {
+        let said = Said::Advice(text);
+        Self { outcome, said }
+    }
+
+    fn before(note: ToolNote) -> Self {
+        let outcome = note.outcome;
+        let said = Said::Before(Box::new(note));
+        Self { outcome, said }
+    }
+
+    fn text(&self) -> &str {
+        match &self.said {
+            Said::ByTool(text) | Said::Advice(text) => text,
+            Said::Before(note) => &note.text,
         }
     }
+}
+
+/// The turn whose calls are made.
+#[derive(Clone, Copy)]
+pub(super) struct Turn<'a> {
+    /// The number of the reply, from 1.
+    pub(super) number: u32,
+    pub(super) calls: &'a [ToolCall],
+    /// The work of interrupted attempts, if the reply is from them too.
+    pub(super) resumed: Option<&'a Resumed>,
 }
 
 impl<'a> ToolCalls<'a> {
@@ -167,18 +244,18 @@ impl<'a> ToolCalls<'a> {
     pub(super) async fn make(
         &mut self,
         cx: &TaskContext,
-        turn: u32,
-        calls: &[ToolCall],
+        turn: Turn<'_>,
         count: &(dyn Fn(&str) -> u64 + Sync),
         budget: u64,
     ) -> Result<Vec<Message>, TaskError> {
+        let calls = turn.calls;
         self.check_repeats(calls)?;
         let limits = self.context.limits;
         let this = &*self;
         let calls_made: Vec<_> = calls
             .iter()
             .enumerate()
-            .map(|(index, call)| this.call(cx, index, call).boxed())
+            .map(|(index, call)| this.call(cx, turn, index, call).boxed())
             .collect();
         let made = stream::iter(calls_made).buffered(limits.parallel_tools.max(1));
         let made: Vec<Result<CallResult, TaskError>> = made.collect().await;
@@ -192,7 +269,7 @@ impl<'a> ToolCalls<'a> {
         });
         let made: Vec<CallResult> = made.collect();
         // The notes of all calls are written before an error ends the attempt.
-        let answers = self.answers(cx, turn, calls, &made, count, budget).await?;
+        let answers = self.answers(cx, turn, &made, count, budget).await?;
         if let Some(error) = end {
             return Err(error);
         }
@@ -200,13 +277,14 @@ impl<'a> ToolCalls<'a> {
         for (call, made) in calls.iter().zip(&made).take(MAX_CALLS) {
             match made.outcome {
                 ToolOutcome::Done => self.failed_in_a_row = 0,
+                ToolOutcome::Unknown => {}
                 ToolOutcome::Failed | ToolOutcome::BadArguments | ToolOutcome::Refused => {
                     self.failed_in_a_row += 1;
                 }
             }
             if self.failed_in_a_row >= limits.failed_calls.max(1) {
                 let times = self.failed_in_a_row;
-                return Err(errors::tool_failed(&call.name, times, &made.text));
+                return Err(errors::tool_failed(&call.name, times, made.text()));
             }
         }
         Ok(answers)
@@ -232,9 +310,15 @@ impl<'a> ToolCalls<'a> {
     async fn call(
         &self,
         cx: &TaskContext,
+        turn: Turn<'_>,
         index: usize,
         call: &ToolCall,
     ) -> Result<CallResult, TaskError> {
+        let resumed = turn.resumed;
+        if let Some(note) = resumed.and_then(|one| one.take_tool(turn.number, &call.id, &call.name))
+        {
+            return Ok(CallResult::before(note));
+        }
         let refused = |text: String| CallResult::advice(ToolOutcome::Refused, text);
         if index >= MAX_CALLS {
             let text = format!(
@@ -264,6 +348,30 @@ impl<'a> ToolCalls<'a> {
             let why = why_unfit(&call.arguments, &problems);
             return Ok(CallResult::advice(ToolOutcome::BadArguments, why));
         }
+        match resumed.and_then(|one| one.call(turn.number, &call.id, &call.name)) {
+            None => self.perform(cx, turn, tool, call).await,
+            Some(ToolCallNote {
+                ended: Some(end), ..
+            }) => Ok(CallResult::of_tool(end.outcome, end.text.clone())),
+            Some(ToolCallNote { ended: None, .. }) => {
+                let text = "this call was interrupted: whether it took effect is unknown; find out before you call it again";
+                Ok(CallResult::advice(ToolOutcome::Unknown, text.to_owned()))
+            }
+        }
+    }
+
+    /// Calls the tool.
+    async fn perform(
+        &self,
+        cx: &TaskContext,
+        turn: Turn<'_>,
+        tool: &RegisteredTool,
+        call: &ToolCall,
+    ) -> Result<CallResult, TaskError> {
+        let is_repeatable = tool.tool.effect() != Effect::AtMostOnce;
+        if !is_repeatable {
+            ToolCallNote::write(cx, turn.number, call, None).await?;
+        }
         cx.progress(format!("calling {}…", call.name));
         let limit = self.context.limits.tool_timeout;
         let work = tool.tool.call(cx, call.arguments.clone());
@@ -271,29 +379,32 @@ impl<'a> ToolCalls<'a> {
             let limit = format_duration(limit);
             Err(TaskError::permanent(format!("no answer within {limit}")))
         });
-        match outcome {
-            Ok(output) => Ok(CallResult::of_tool(ToolOutcome::Done, output.text)),
+        let (outcome, text) = match outcome {
+            Ok(output) => (ToolOutcome::Done, output.text),
             Err(error) => match error.class() {
                 ErrorClass::Cancelled | ErrorClass::Interrupted | ErrorClass::OverBudget => {
-                    Err(error)
+                    return Err(error);
                 }
                 ErrorClass::Retryable
                 | ErrorClass::Permanent
                 | ErrorClass::Refused
-                | ErrorClass::Skip => Ok(CallResult::of_tool(
-                    ToolOutcome::Failed,
-                    format!("it failed: {error:#}"),
-                )),
+                | ErrorClass::Skip => (ToolOutcome::Failed, format!("it failed: {error:#}")),
             },
+        };
+        // A single call gets its note at once.
+        if turn.calls.len() > 1 && text.len() <= MAX_END_BYTES {
+            let text = text.clone();
+            let end = Some(ToolCallEnd { outcome, text });
+            ToolCallNote::write(cx, turn.number, call, end).await?;
         }
+        Ok(CallResult::of_tool(outcome, text))
     }
 
     /// Makes the answers for the model: sanitizes and cuts the results, and writes a note of each call.
     async fn answers(
         &self,
         cx: &TaskContext,
-        turn: u32,
-        calls: &[ToolCall],
+        turn: Turn<'_>,
         made: &[CallResult],
         count: &(dyn Fn(&str) -> u64 + Sync),
         budget: u64,
@@ -303,38 +414,46 @@ impl<'a> ToolCalls<'a> {
             count,
             max_section: self.context.limits.tool_result_tokens,
         };
-        let advice = made.iter().filter(|made| made.is_advice);
-        let advice: u64 = advice.map(|made| count(&made.text)).sum();
-        // Advice is short, and is left out only if there is room for nothing.
-        let has_advice = advice <= budget;
-        let said = calls.iter().zip(made).filter(|(_, made)| !made.is_advice);
-        let sections = said.map(|(call, made)| {
+        let calls = turn.calls;
+        let fixed = made
+            .iter()
+            .filter(|made| !matches!(made.said, Said::ByTool(_)));
+        let fixed: u64 = fixed.map(|made| count(made.text())).sum();
+        let said = calls.iter().zip(made).filter_map(|(call, made)| {
+            let Said::ByTool(text) = &made.said else {
+                return None;
+            };
             let source = format!("tool {}", escape_terminal(&call.name));
-            Section::new(source, &made.text)
+            Some(Section::new(source, text))
         });
-        let sections = prompt.measure(sections.collect()).await;
-        let sections = prompt.share(&sections, budget.saturating_sub(advice)).await;
+        let sections = prompt.measure(said.collect()).await;
+        let sections = prompt.share(&sections, budget.saturating_sub(fixed)).await;
         let mut sections = sections.into_iter();
         let mut messages = Vec::with_capacity(calls.len());
         for (call, made) in calls.iter().zip(made) {
-            let (text, left_out) = match if made.is_advice {
-                None
-            } else {
-                sections.next()
-            } {
-                Some(section) => (section.text, section.left_out),
-                None if has_advice => (made.text.clone(), false),
-                None => (NO_ROOM.to_owned(), true),
+            let (text, left_out) = match &made.said {
+                Said::Before(note) => (note.text.clone(), note.left_out),
+                // Advice is short, and is left out only if there is room for nothing.
+                Said::Advice(text) if fixed <= budget => (text.clone(), false),
+                Said::Advice(_) => (NO_ROOM.to_owned(), true),
+                Said::ByTool(_) => sections
+                    .next()
+                    .map_or_else(Default::default, |section| (section.text, section.left_out)),
+            };
+            let (bytes, reused) = match &made.said {
+                Said::Before(note) => (note.bytes, true),
+                Said::ByTool(text) | Said::Advice(text) => (text.len() as u64, false),
             };
             let note = ToolNote {
-                turn,
+                turn: turn.number,
                 call_id: call.id.clone(),
                 name: call.name.clone(),
                 arguments: call.arguments.clone(),
                 outcome: made.outcome,
                 text: text.clone(),
                 left_out,
-                bytes: made.text.len() as u64,
+                bytes,
+                reused,
             };
             let note = bounded_note(NoteKind::Tool, note, ToolNote::shortened)?;
             cx.journal().note(note).await?;

@@ -2,15 +2,16 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 use tokio::time::{Instant, sleep_until};
 use zeph_executor::{Spend, TaskContext, TaskError};
 use zeph_llm::{LlmProvider, LlmRequest, LlmResponse, TokenCounter};
 
+use super::resumed::Resumed;
 use super::task_error;
 
 /// A model for one attempt: each call takes its cost from the budget, is noted, and is retried.
@@ -71,6 +72,9 @@ pub(crate) struct AttemptSpend {
     tokens: AtomicU64,
     waits: Mutex<Waits>,
     wait_ended: Notify,
+    resumed: OnceCell<Resumed>,
+    /// Whether the latest reply is that of an interrupted attempt.
+    reused: AtomicBool,
 }
 
 /// The waits for budget of an attempt. Of waits at the same time each moment counts once.
@@ -85,6 +89,24 @@ impl AttemptSpend {
     /// Tokens, in and out.
     pub(crate) fn tokens(&self) -> u64 {
         self.tokens.load(Ordering::Relaxed)
+    }
+
+    /// The work of interrupted attempts, read once.
+    ///
+    /// # Errors
+    /// If the store cannot read it.
+    pub(crate) async fn resumed(&self, cx: &TaskContext) -> Result<&Resumed, TaskError> {
+        let read = || async { Ok(Resumed::of(&cx.journal().interrupted().await?)) };
+        self.resumed.get_or_try_init(read).await
+    }
+
+    /// Whether the latest reply is that of an interrupted attempt: then its tool calls may have been made.
+    pub(crate) fn is_reused(&self) -> bool {
+        self.reused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_reused(&self, reused: bool) {
+        self.reused.store(reused, Ordering::Relaxed);
     }
 
     /// The number of the next call, from 1.

@@ -12,7 +12,7 @@ use zeph_sanitizer::ContentSanitizer;
 use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
 use super::builder::LlmContextBuilder;
-use super::{AttemptSpend, Metered, ModelClient};
+use super::{AttemptSpend, Metered, ModelClient, Resuming};
 use crate::agent::Tools;
 use crate::prompts::{PromptName, Prompts};
 
@@ -156,6 +156,7 @@ impl LlmContext {
         let (provider, counter) = (Arc::clone(&listed.provider), &listed.counter);
         let metered = Metered::new(provider, cx, spend, Some(counter), self.streaming);
         let provider = metered.retrying(self.retry, &listed.gate);
+        let provider = Resuming::around(provider, cx, spend);
         Ok(ModelClient::new(provider, counter, spend))
     }
 

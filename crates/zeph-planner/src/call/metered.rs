@@ -293,6 +293,7 @@ impl LlmProvider for Metered {
             tokens: spent.tokens,
             micro_usd: spent.micro_usd,
             cut: None,
+            reused: false,
         };
         let noted = async { self.cx.journal().note(reply.note()?).await };
         noted.await.map_err(journal)?;

@@ -7,6 +7,7 @@ mod cost;
 mod error;
 mod metered;
 mod notes;
+mod resumed;
 #[cfg(test)]
 mod tests;
 
@@ -18,3 +19,4 @@ pub(crate) use error::task_error;
 pub(crate) use metered::Metered;
 pub use notes::{CallError, PromptNote, ReplyNote, ReservedCost};
 pub(crate) use notes::{bounded_note, request_hash};
+pub(crate) use resumed::{Resumed, Resuming};

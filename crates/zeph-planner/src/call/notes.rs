@@ -59,6 +59,10 @@ pub struct ReplyNote {
     /// The beginning and the end of an answer that was too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<String>,
+    /// Whether the answer is that of an interrupted attempt: then this attempt made no call, which would have a
+    /// note of its request, and it cost nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
 }
 
 /// The stored error of a call.
@@ -197,6 +201,7 @@ mod tests {
             tokens: 1,
             micro_usd: 0,
             cut: None,
+            reused: false,
         };
         for note in [prompt(long).note(), reply.note()] {
             let note = note.expect("notes have a JSON form");

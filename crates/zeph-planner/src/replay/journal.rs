@@ -12,8 +12,9 @@ use zeph_executor::{
 
 use super::attempt::{RecordedAttempt, RecordedEnd};
 use super::compare::{Difference, DifferenceIn};
-use crate::PromptNote;
+use crate::agent::{ToolCallNote, ToolNote, ToolOutcome};
 use crate::plan::Adopted;
+use crate::{PromptNote, ReplyNote};
 
 /// A journal that expects the recorded notes and proposal.
 pub(super) struct ReplayJournal {
@@ -62,6 +63,9 @@ impl ReplayJournal {
         }
         let mut numbers = BTreeMap::new();
         for note in &self.recorded.notes {
+            if note.kind == NoteKind::ToolCall {
+                continue;
+            }
             let (kind, number) = (note.kind, numbers.entry(note.kind.name()).or_insert(0));
             *number += 1;
             if seen.notes.get(kind.name()).is_none_or(|seen| seen < number) {
@@ -121,7 +125,11 @@ fn ignore(kind: NoteKind, value: &mut Value) {
         NoteKind::Prompt => ("/request", &["timeout"]),
         NoteKind::Reply => ("/error", &["retry_after_ms"]),
         NoteKind::Tool => ("", &["bytes"]),
-        NoteKind::Route | NoteKind::Plan | NoteKind::Answer | NoteKind::Process => return,
+        NoteKind::ToolCall
+        | NoteKind::Route
+        | NoteKind::Plan
+        | NoteKind::Answer
+        | NoteKind::Process => return,
     };
     if let Some(fields) = value.pointer_mut(object).and_then(Value::as_object_mut) {
         for key in keys {
@@ -156,6 +164,10 @@ impl Journal for ReplayJournal {
     }
 
     async fn note(&self, note: Note) -> Result<(), TaskError> {
+        // Calls of one turn end in any order, and the notes of the turn have their results.
+        if note.kind == NoteKind::ToolCall {
+            return Ok(());
+        }
         let mut seen = self.seen();
         let number = seen.notes.entry(note.kind.name()).or_insert(0);
         *number += 1;
@@ -164,6 +176,41 @@ impl Journal for ReplayJournal {
             seen.first = self.compare(&note, number);
         }
         Ok(())
+    }
+
+    /// What the recorded attempt took from interrupted ones.
+    async fn interrupted(&self) -> Result<Vec<Note>, TaskError> {
+        let notes = self
+            .recorded
+            .notes
+            .iter()
+            .filter_map(|note| match note.kind {
+                NoteKind::Reply => {
+                    let reply: ReplyNote = serde_json::from_slice(&note.body).ok()?;
+                    reply.reused.then(|| note.clone())
+                }
+                NoteKind::Tool => {
+                    let tool: ToolNote = serde_json::from_slice(&note.body).ok()?;
+                    if tool.reused {
+                        return Some(note.clone());
+                    }
+                    let begun = ToolCallNote {
+                        turn: tool.turn,
+                        call_id: tool.call_id,
+                        name: tool.name,
+                        ended: None,
+                    };
+                    let is_unknown = tool.outcome == ToolOutcome::Unknown;
+                    is_unknown.then(|| Note::json(NoteKind::ToolCall, &begun).ok())?
+                }
+                NoteKind::ToolCall
+                | NoteKind::Prompt
+                | NoteKind::Route
+                | NoteKind::Plan
+                | NoteKind::Answer
+                | NoteKind::Process => None,
+            });
+        Ok(notes.collect())
     }
 
     async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {

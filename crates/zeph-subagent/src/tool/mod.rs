@@ -24,7 +24,8 @@ const MAX_NAME: usize = 64;
 ///
 /// - The arguments fit the schema in `parameters`. Otherwise they are untrusted: a model chose them, and
 ///   injected text may have influenced it.
-/// - Calls may run in parallel, also with the same arguments, and again after a crash.
+/// - Calls may run in parallel, also with the same arguments, and again after a crash, unless their
+///   [effect](Self::effect) is `at_most_once`.
 /// - After a call is dropped, nothing of it still runs. The caller drops it when the attempt is stopped.
 /// - An error of class `Cancelled` or `OverBudget` ends the attempt. The model sees every other error and
 ///   may try something else, so messages, codes and causes must not contain secrets.

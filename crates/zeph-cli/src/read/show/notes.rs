@@ -27,6 +27,8 @@ pub(super) fn render(page: &mut Page, indent: usize, notes: &[&NoteView]) {
             kind if kind == NoteKind::Reply.name() => reply(page, indent, note),
             kind if kind == NoteKind::Route.name() => route(page, indent, note),
             kind if kind == NoteKind::Tool.name() => tool(page, indent, note),
+            // The turn has a note of each call when it ends.
+            kind if kind == NoteKind::ToolCall.name() => Some(()),
             kind if kind == NoteKind::Process.name() => process(page, indent, note),
             _ => None,
         };
@@ -115,7 +117,13 @@ fn reply(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
             "" => String::new(),
             model => format!(" of {model}"),
         };
-        page.block(indent, &format!("reply {call}{model} ({stop}, {cost}):"));
+        let reused = if note.reused {
+            ", from before the interruption"
+        } else {
+            ""
+        };
+        let line = format!("reply {call}{model} ({stop}, {cost}{reused}):");
+        page.block(indent, &line);
         if !response.reasoning.text.trim().is_empty() {
             page.block(indent + 2, "reasoning:");
             text_block(page, indent + 4, &response.reasoning.text);

@@ -11,7 +11,7 @@ use zeph_executor::{
 };
 use zeph_llm::{Gate, LlmProvider, RetryPolicy};
 
-use crate::call::{AttemptSpend, Metered, task_error, until_stopped};
+use crate::call::{AttemptSpend, Metered, Resuming, task_error, until_stopped};
 use crate::plan::finding::stored;
 use crate::plan::{
     Estimate, Plan, PlanError, PlanEvent, PlanFailure, PlanFinding, PlanRequest, Planner,
@@ -113,7 +113,8 @@ impl PlanExecutor {
         let (cx, spend) = (cx.clone(), Arc::new(AttemptSpend::default()));
         let (policy, gate) = (self.retry, self.gate.clone());
         let wrap = move |provider: Arc<dyn LlmProvider>| {
-            Metered::new(provider, &cx, &spend, None, true).retrying(policy, &gate)
+            let metered = Metered::new(provider, &cx, &spend, None, true);
+            Resuming::around(metered.retrying(policy, &gate), &cx, &spend)
         };
         PlanRequest {
             goal: params.goal.clone(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use blake3::Hasher;
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::Value;
 use zeph_common::FilePattern;
 use zeph_executor::{ResultKey, TaskError, TaskInput};
 
@@ -30,6 +31,9 @@ struct CacheParams {
     /// The parameters of the command in the form in which equal ones are equal; default: as they are.
     #[serde(default)]
     params: Option<CommandParams>,
+    /// Whatever else decides whether a result counts, such as the check that it passed.
+    #[serde(default)]
+    also: Option<Value>,
 }
 
 /// What the key of a command's result is computed from.
@@ -74,6 +78,9 @@ impl Cache {
         );
         for pattern in &patterns {
             add(&mut rest, pattern.as_str().as_bytes());
+        }
+        if let Some(also) = &cache.also {
+            add(&mut rest, also.to_string().as_bytes());
         }
         Ok(Some(Self {
             patterns,

@@ -173,6 +173,8 @@ pub enum NoteKind {
     Plan,
     /// How results were combined into an answer.
     Answer,
+    /// Whether the result was accepted: a [`Verdict`](crate::Verdict).
+    Check,
     /// The process group of a command, which may outlive the process that writes the note.
     Process,
 }
@@ -189,6 +191,7 @@ impl NoteKind {
             Self::Route => "route",
             Self::Plan => "plan",
             Self::Answer => "answer",
+            Self::Check => "check",
             Self::Process => "process",
         }
     }

@@ -30,6 +30,7 @@ mod purpose;
 mod record;
 mod registry;
 mod stop;
+mod verdict;
 
 pub mod closure;
 pub mod conformance;
@@ -48,6 +49,7 @@ pub use purpose::{Dependant, Purpose};
 pub use record::TaskErrorRecord;
 pub use registry::{AlreadyRegistered, Registry};
 pub use stop::Stop;
+pub use verdict::{REJECTED, Verdict};
 
 pub use async_trait::async_trait;
 pub use bytes::Bytes;

@@ -145,6 +145,8 @@ pub enum Purpose {
     Answer,
     /// Shortens results that do not fit into one request.
     Summarize,
+    /// Decides whether the result of a task is accepted.
+    Judge,
     /// None of these.
     #[default]
     Other,
@@ -160,6 +162,7 @@ impl Purpose {
             Self::Work => "work",
             Self::Answer => "answer",
             Self::Summarize => "summarize",
+            Self::Judge => "judge",
             Self::Other => "other",
         }
     }
@@ -240,6 +243,7 @@ mod tests {
             Purpose::Work,
             Purpose::Answer,
             Purpose::Summarize,
+            Purpose::Judge,
             Purpose::Other,
         ];
         for purpose in all {

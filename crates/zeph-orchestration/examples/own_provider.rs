@@ -17,7 +17,7 @@ fn answer(request: &LlmRequest) -> String {
             {"name": "write", "needs": [], "kind": "agent", "prompt": "One line about autumn."}]}"#
         }
         Purpose::Answer => "Leaves fall in autumn [write].",
-        Purpose::Work | Purpose::Summarize | Purpose::Other => "Leaves fall.",
+        Purpose::Work | Purpose::Summarize | Purpose::Judge | Purpose::Other => "Leaves fall.",
     };
     reply.to_owned()
 }

@@ -67,6 +67,6 @@ pub use param::{Param, ParamKind};
 pub use plan::Plan;
 pub use schema::schema;
 pub use starter::starter;
-pub use templated::{Templated, inner_params};
+pub use templated::{Templated, inner_params, is_judged};
 pub use values::{BadMetadata, RunValues};
 pub use zeph_diagnostics::{Diagnostic, Diagnostics, Source};

@@ -217,6 +217,26 @@ pub(crate) fn replace_tasks(
     })
 }
 
+/// The name of the result of the task itself in its `check`.
+const RESULT: &str = "result";
+
+/// The expression of a `check` with the result of the task as that of any task.
+pub(crate) fn with_result(expression: &str, task: &str) -> String {
+    let text = format!("tasks[{}]", serde_json::Value::from(task));
+    replace_variables(expression, RESULT, |_| Some((text.clone(), 0)))
+}
+
+/// Whether the expression uses the result of its own task.
+pub(crate) fn uses_result(expression: &str) -> bool {
+    let lexer = Lexer {
+        text: expression,
+        at: 0,
+    };
+    let tokens: Vec<Token<'_>> = lexer.map(|(token, _)| token).collect();
+    let mut at = 0..tokens.len();
+    at.any(|at| tokens[at] == Token::Name(RESULT) && is_variable(&tokens, at))
+}
+
 /// The expression with each use of the variable replaced for which `replacement` gives a text. It gets the
 /// tokens behind the variable, and says how many of them the text replaces, too.
 fn replace_variables(

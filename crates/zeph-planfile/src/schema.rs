@@ -5,7 +5,7 @@ use zeph_graph::{Effect, FailureAnswer, ItemFailure, OnConflict, OverBudget, Tri
 
 use crate::param::ParamKind;
 use crate::task::{FALLBACK, keys as task_keys};
-use crate::templated::{CONDITION, LIST};
+use crate::templated::{CHECK, CONDITION, JUDGE, LIST, SCHEMA, THAT};
 use crate::{group, include, matrix, param, plan, subplan};
 
 /// The JSON Schema (draft 2020-12) of a plan file, in every format.
@@ -282,6 +282,14 @@ fn foreach() -> Value {
     ] })
 }
 
+fn check() -> Value {
+    let parts = json!({ SCHEMA: { "type": "object" }, THAT: text(), JUDGE: text() });
+    json!({ "anyOf": [
+        text(),
+        { "type": "object", "properties": parts, "minProperties": 1, "additionalProperties": false },
+    ] })
+}
+
 fn question() -> Value {
     json!({
         "type": "object",
@@ -308,6 +316,10 @@ fn attempt(key: &str) -> Option<(&'static str, Value)> {
         ),
         "timeout" => ("Time limit of one attempt.", of("duration")),
         LIST => ("The task runs once for each item of a list.", foreach()),
+        CHECK => (
+            "What a result must satisfy to be accepted: an expression that is true, a JSON Schema, a question that a model answers with yes.",
+            check(),
+        ),
         "total_timeout" => ("Time limit of all attempts together.", of("duration")),
         "retry" => (
             "The number of retries, or their number and waits.",

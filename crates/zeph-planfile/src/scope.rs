@@ -11,7 +11,7 @@ use crate::code;
 use crate::expression;
 use crate::matrix::{self, group_of};
 use crate::param::Param;
-use crate::references::{ROOTS, Reference, references, references_in};
+use crate::references::{ROOTS, Reference, references, references_in, uses_result, with_result};
 use crate::task::{Draft, Kind, Mode, Stdout, Use};
 use crate::template::{Template, texts_mut};
 use crate::templated::ARTIFACTS;
@@ -88,6 +88,12 @@ impl<'a> Scope<'a> {
             return;
         }
         for expression in template.expressions() {
+            let expression = match task {
+                Some(task) if one.mode == Mode::Result => {
+                    &with_result(expression, &task.draft.spec.name)
+                }
+                _ => expression,
+            };
             self.check_expression(expression, one, task, problems);
         }
     }
@@ -140,10 +146,10 @@ impl<'a> Scope<'a> {
         match reference {
             Reference::Param(name) => self.check_param(name, one, problems),
             Reference::Task { name, field } => match (one.mode, task) {
-                (Mode::Visible | Mode::Private | Mode::Once, Some(task)) => {
-                    self.check_task(name, field, task, one.place, problems);
+                (Mode::Visible | Mode::Private | Mode::Once | Mode::Result, Some(task)) => {
+                    self.check_task(name, field, task, one, problems);
                 }
-                (Mode::Visible | Mode::Private | Mode::Once, None) => {
+                (Mode::Visible | Mode::Private | Mode::Once | Mode::Result, None) => {
                     let message = "`defaults` belong to all tasks, and cannot use one of them";
                     problems.push(
                         Diagnostic::new(code::EXPRESSION_NOT_ALLOWED, message)
@@ -192,9 +198,10 @@ impl<'a> Scope<'a> {
         name: &str,
         field: &str,
         task: &CheckedTask<'_>,
-        place: Span,
+        one: &Use,
         problems: &mut Diagnostics,
     ) {
+        let place = one.place;
         if let Some(cells) = self.groups.get(name) {
             check_group(name, cells, field, task, place, problems);
             return;
@@ -209,10 +216,11 @@ impl<'a> Scope<'a> {
             );
             return;
         };
-        if name == task.draft.spec.name {
+        let is_own = name == task.draft.spec.name;
+        if is_own && one.mode != Mode::Result {
             let message = format!("the task {} uses its own output", quote(name));
             problems.push(Diagnostic::new(code::NOT_A_NEED, message).at(place));
-        } else if !task.needs.contains(name) {
+        } else if !is_own && !task.needs.contains(name) {
             let user = quote(&task.draft.spec.name);
             let message = format!("the task {user} uses {} without needing it", quote(name));
             problems.push(
@@ -221,7 +229,8 @@ impl<'a> Scope<'a> {
                     .help(format!("add {} to its `needs`", quote(name))),
             );
         }
-        let is_many = used.spec.foreach.is_some();
+        // Each item has a result of its own, which is checked.
+        let is_many = used.spec.foreach.is_some() && !is_own;
         if field.is_empty() && is_many {
             return;
         }
@@ -294,7 +303,9 @@ impl<'a> Scope<'a> {
     }
 
     fn is_early_one(&self, expression: &str) -> bool {
-        references(expression).is_ok_and(|found| {
+        let found = references(expression).ok();
+        let found = found.filter(|_| !uses_result(expression));
+        found.is_some_and(|found| {
             found.iter().all(|reference| match reference {
                 Reference::Param(name) => {
                     let param = self.params.get(name.as_str());
@@ -401,12 +412,12 @@ fn check_item(one: &Use, task: Option<&CheckedTask<'_>>, problems: &mut Diagnost
     let is_many = task.is_some_and(|task| task.draft.spec.foreach.is_some());
     let (message, help) = match one.mode {
         Mode::Early | Mode::Code => return too_early(one.place, problems),
-        Mode::Visible | Mode::Private if is_many => return,
+        Mode::Visible | Mode::Private | Mode::Result if is_many => return,
         Mode::Once if is_many => (
             "this is evaluated once, before there is an item",
             "use `item` in `run`, `env`, `stdin` or `prompt`",
         ),
-        Mode::Once | Mode::Visible | Mode::Private => (
+        Mode::Once | Mode::Visible | Mode::Private | Mode::Result => (
             "only a task with `foreach` has an `item`",
             "write `foreach = \"${{ … }}\"` with a list, or declare a parameter",
         ),

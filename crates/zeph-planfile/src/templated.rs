@@ -13,21 +13,26 @@ use zeph_sanitizer::{Content, ContentSanitizer};
 
 use crate::expression::{self, Evaluator, NoValue};
 use crate::matrix::group_of;
-use crate::references::{Reference, references, sole_field};
+use crate::references::{Reference, references};
 use crate::template::{Template, texts_mut};
 use crate::values::RunValues;
 
 mod artifacts;
 mod cache;
+mod check;
 mod condition;
 mod list;
+mod params;
 mod shown;
 
 pub(crate) use artifacts::ARTIFACTS;
 use artifacts::Texts;
 pub(crate) use cache::CACHE;
+pub(crate) use check::{CHECK, CHECK_KEYS, JUDGE, SCHEMA, THAT};
 pub(crate) use condition::CONDITION;
 use condition::check_condition;
+pub use params::{inner_params, is_judged};
+use params::{pass_bytes, taken};
 
 /// The parameter that holds the list of a task with `foreach`: values, or one expression.
 pub(crate) const LIST: &str = "foreach";
@@ -74,6 +79,7 @@ pub struct Templated<E> {
     inner: E,
     values: RunValues,
     sanitizer: Option<Arc<dyn ContentSanitizer>>,
+    checker: Option<Arc<dyn Executor>>,
 }
 
 impl<E> Templated<E> {
@@ -84,7 +90,19 @@ impl<E> Templated<E> {
             inner,
             values,
             sanitizer: None,
+            checker: None,
         }
+    }
+
+    /// Sets the executor that checks results by a schema or a question to a model. Default: none, and such a
+    /// check fails the attempt with the code `no_checker`.
+    ///
+    /// Its parameters are one of `schema` and `judge`, with its value, and `result`; its output is a
+    /// [`Verdict`](zeph_executor::Verdict).
+    #[must_use]
+    pub fn checked(mut self, checker: Arc<dyn Executor>) -> Self {
+        self.checker = Some(checker);
+        self
     }
 
     /// For executors whose parameters become prompts: the sanitizer cleans and delimits every value that
@@ -116,6 +134,7 @@ impl<E: Executor> Executor for Templated<E> {
         mut input: TaskInput,
     ) -> Result<TaskOutput, TaskError> {
         let mut params = std::mem::take(&mut input.params);
+        let check = taken(&mut params, CHECK);
         // The files are removed when the attempt is over.
         let materialised = artifacts::materialise(&params, &input).await?;
         let filler = |sanitizer| Filler {
@@ -129,9 +148,7 @@ impl<E: Executor> Executor for Templated<E> {
             evaluator: Evaluator::new(),
         };
         // A list is no prompt, so nothing in it is sanitized.
-        let list = params
-            .as_object_mut()
-            .and_then(|fields| fields.remove(LIST));
+        let list = taken(&mut params, LIST);
         if let (Some(list), None) = (list, &input.item) {
             return Ok(TaskOutput::from(filler(None).list(list)?));
         }
@@ -139,10 +156,14 @@ impl<E: Executor> Executor for Templated<E> {
         let raw = has_cache.then(|| params.clone());
         let filled = filler(self.sanitizer.as_deref()).fill(params)?;
         if let Some(raw) = raw {
-            self.fill_cache(cx, &mut input, &raw)?;
+            self.fill_cache(cx, &mut input, &raw, check.as_ref())?;
         }
         input.params = filled;
-        self.inner.execute(cx, input).await
+        let Some(check) = check else {
+            return self.inner.execute(cx, input).await;
+        };
+        let output = self.inner.execute(cx, input.clone()).await?;
+        self.check(cx, &check, &input, output).await
     }
 
     async fn prepare(&self, cx: &TaskContext, mut input: TaskInput) -> Result<Prepared, TaskError> {
@@ -167,38 +188,11 @@ impl<E: Executor> Executor for Templated<E> {
         }
         if !input.preparation[CACHE].is_null() {
             let params = inner_params(&input.params);
-            self.fill_cache(cx, &mut input, &params)?;
+            let check = taken(&mut input.params, CHECK);
+            self.fill_cache(cx, &mut input, &params, check.as_ref())?;
             input.params = input.preparation[CACHE]["params"].clone();
         }
         self.inner.prepare(cx, input).await
-    }
-}
-
-/// The parameters that a wrapped executor gets: those of the task without `foreach`.
-#[must_use]
-pub fn inner_params(params: &Value) -> Value {
-    let mut params = params.clone();
-    if let Some(fields) = params.as_object_mut() {
-        fields.remove(LIST);
-    }
-    params
-}
-
-/// Lets a command read the whole standard output of a parent that has it as bytes.
-fn pass_bytes(params: &mut Value, input: &TaskInput) {
-    let Some(fields) = params.as_object_mut() else {
-        return;
-    };
-    let text = fields.get("stdin").and_then(Value::as_str);
-    let template = text.and_then(|text| Template::parse(text).ok());
-    let sole = template.and_then(|template| sole_field(template.sole()?));
-    let Some((name, _)) = sole.filter(|(_, field)| field == "stdout") else {
-        return;
-    };
-    let output = (input.parents.get(&name)).and_then(|parent| parent.output.as_ref());
-    if output.is_some_and(|output| output.blobs.contains_key("stdout")) {
-        fields.remove("stdin");
-        fields.insert("stdin_from".to_owned(), name.into());
     }
 }
 

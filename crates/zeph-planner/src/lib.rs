@@ -2,15 +2,17 @@
 //!
 //! - [`plan`]: a model turns a goal into a plan; its plan file becomes tasks of the run.
 //! - [`agent`]: an agent executes a task with a model and tools.
+//! - [`check`]: a schema or a model decides whether a result is accepted.
 //! - [`answer`]: an aggregator combines the results of the tasks into one answer.
 //!
-//! All three work with an [`LlmContext`]: models, agents, tools, prompts, sanitizer and limits. Each call
+//! They work with an [`LlmContext`]: models, agents, tools, prompts, sanitizer and limits. Each call
 //! of a model takes its cost from the run's budget and is noted in its journal. [`replay`] repeats an
 //! attempt with the noted replies, and compares its requests with the noted ones.
 
 pub mod agent;
 pub mod answer;
 mod call;
+pub mod check;
 pub mod plan;
 mod prompt_budget;
 pub mod prompts;

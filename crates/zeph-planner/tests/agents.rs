@@ -9,6 +9,8 @@ mod answer;
 mod ask_again;
 #[path = "agents/budget.rs"]
 mod budget;
+#[path = "agents/check.rs"]
+mod check;
 #[path = "agents/conform.rs"]
 mod conform;
 #[path = "agents/hostile.rs"]

@@ -81,7 +81,7 @@ fn an_agent_is_reported_its_task() {
         PromptName::AgentTask,
         json!({
             "goal": "Report", "prompt": "Group them.", "parents": parents,
-            "readers": ["join", "chart-2"], "answers": true,
+            "readers": ["join", "chart-2"], "answers": true, "rejected": null,
         }),
     );
 }

@@ -11,6 +11,7 @@ mod background;
 mod bad_day;
 mod by_hand;
 mod cache;
+mod checks;
 mod completion;
 mod control;
 mod conversation;

@@ -6,13 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use zeph_config::Resolved;
-use zeph_executor::Registry;
 #[cfg(feature = "planfile")]
 use zeph_executor::TaskError;
+use zeph_executor::{Executor, Registry};
 use zeph_graph::{Budget, OverBudget, Policy, RunLimits, TaskGraph};
 use zeph_memory::RawGraphStore;
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
+#[cfg(feature = "planner")]
+use zeph_planner::check::CheckExecutor;
 #[cfg(feature = "planner")]
 use zeph_planner::replay::Recording;
 #[cfg(feature = "planfile")]
@@ -116,12 +118,15 @@ impl Components {
     }
 
     /// The executors of one run.
+    #[cfg(not(feature = "planner"))]
     pub(super) fn registry(&self, run: &RunParts<'_>) -> Result<Registry, OrchestratorError> {
-        #[cfg_attr(not(feature = "planner"), expect(unused_mut))]
-        let mut registry = self.host_registry(run)?;
-        #[cfg(feature = "planner")]
-        self.models.register(self, run, None, &mut registry)?;
-        Ok(registry)
+        self.host_registry(run, None)
+    }
+
+    /// The executors of one run.
+    #[cfg(feature = "planner")]
+    pub(super) fn registry(&self, run: &RunParts<'_>) -> Result<Registry, OrchestratorError> {
+        self.registry_with(run, None)
     }
 
     /// The executors of one run, with models and tools replayed from a recording.
@@ -131,16 +136,35 @@ impl Components {
         run: &RunParts<'_>,
         recording: &Recording,
     ) -> Result<Registry, OrchestratorError> {
-        let mut registry = self.host_registry(run)?;
-        self.models
-            .register(self, run, Some(recording), &mut registry)?;
+        self.registry_with(run, Some(recording))
+    }
+
+    #[cfg(feature = "planner")]
+    fn registry_with(
+        &self,
+        run: &RunParts<'_>,
+        recording: Option<&Recording>,
+    ) -> Result<Registry, OrchestratorError> {
+        let models = self.models.assemble(self, run, recording)?;
+        let context = models.as_ref().map(|models| Arc::clone(&models.context));
+        let checker: Arc<dyn Executor> = Arc::new(CheckExecutor::new(context));
+        let mut registry = self.host_registry(run, Some(Arc::clone(&checker)))?;
+        if let Some(models) = models {
+            self.models
+                .register(self, run, models, checker, &mut registry)?;
+        }
         Ok(registry)
     }
 
-    /// The host's own executors, and commands.
+    /// The host's own executors, and commands. The checker decides about results by a schema or a model.
     fn host_registry(
         &self,
         #[cfg_attr(not(feature = "command"), expect(unused_variables))] run: &RunParts<'_>,
+        #[cfg_attr(
+            not(all(feature = "command", feature = "planfile")),
+            expect(unused_variables)
+        )]
+        checker: Option<Arc<dyn Executor>>,
     ) -> Result<Registry, OrchestratorError> {
         #[cfg_attr(not(feature = "command"), expect(unused_mut))]
         let mut registry = self.actions.clone();
@@ -164,6 +188,11 @@ impl Components {
             let command = command.build();
             #[cfg(feature = "planfile")]
             let command = zeph_planfile::Templated::new(command, run.values.clone());
+            #[cfg(feature = "planfile")]
+            let command = match checker {
+                Some(checker) => command.checked(checker),
+                None => command,
+            };
             registry.register(COMMAND, Arc::new(command))?;
         }
         #[cfg(feature = "planfile")]

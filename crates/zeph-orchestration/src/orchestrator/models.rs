@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use zeph_executor::Registry;
+use zeph_executor::{Executor, Registry};
 use zeph_graph::{Policy, TaskGraph, TaskId, Work};
 use zeph_llm::{LlmProvider, RetryPolicy, Retrying};
-use zeph_planfile::Templated;
+use zeph_planfile::{Templated, is_judged};
 use zeph_planner::agent::{AgentExecutor, Tools};
 use zeph_planner::answer::{Aggregator, AnswerExecutor, LlmAggregator};
 use zeph_planner::plan::{
@@ -50,8 +50,8 @@ pub(super) struct ModelSide {
 }
 
 /// The model side of one run.
-struct RunModels {
-    context: Arc<LlmContext>,
+pub(super) struct RunModels {
+    pub(super) context: Arc<LlmContext>,
     sanitizer: Arc<dyn ContentSanitizer>,
     planner: Arc<dyn Planner>,
     request: PlanRequest,
@@ -221,7 +221,7 @@ impl Orchestrator {
 impl ModelSide {
     /// The model side of one run; `None` without a model. With a recording, models and tools are
     /// replayed from it.
-    fn assemble(
+    pub(super) fn assemble(
         &self,
         components: &Components,
         run: &RunParts<'_>,
@@ -264,21 +264,21 @@ impl ModelSide {
         }))
     }
 
-    /// Registers the actions `agent`, `answer`, `plan` and `adopt`, if there is a model. The sanitizer cleans
-    /// values of other tasks before an expression of a plan puts them into a prompt.
+    /// Registers the actions `agent`, `answer`, `plan` and `adopt`. The sanitizer cleans values of other tasks
+    /// before an expression of a plan puts them into a prompt.
     pub(super) fn register(
         &self,
         components: &Components,
         run: &RunParts<'_>,
-        recording: Option<&Recording>,
+        models: RunModels,
+        checker: Arc<dyn Executor>,
         registry: &mut Registry,
     ) -> Result<(), OrchestratorError> {
-        let Some(models) = self.assemble(components, run, recording)? else {
-            return Ok(());
-        };
         let context = models.context;
         let agent = AgentExecutor::new(Arc::clone(&context));
-        let agent = Templated::new(agent, run.values.clone()).sanitized(models.sanitizer);
+        let agent = Templated::new(agent, run.values.clone())
+            .sanitized(models.sanitizer)
+            .checked(checker);
         let answers = match &self.aggregator {
             Some(aggregator) => AnswerExecutor::new(Arc::clone(aggregator)),
             None => {
@@ -439,7 +439,10 @@ impl ModelSide {
 pub fn needs_model(graph: &TaskGraph, counts: impl Fn(TaskId) -> bool) -> bool {
     const ASKING: [&str; 4] = [AgentExecutor::ACTION, PLAN, ADOPT, ANSWER];
     graph.tasks().any(|(id, task)| match task.work() {
-        Work::Action { name, .. } => ASKING.contains(&&**name) && counts(id),
+        Work::Action { name, params } => {
+            (ASKING.contains(&&**name) || params.to_value().is_ok_and(|params| is_judged(&params)))
+                && counts(id)
+        }
         Work::Milestone | Work::Question(_) => false,
     })
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod ask;
 mod cache;
+mod check;
 pub(crate) mod command;
 mod foreach;
 mod retry;
@@ -51,6 +52,8 @@ pub(crate) enum Mode {
     Visible,
     /// Evaluated once for all items of a list, and stored: as `Visible`, but without the item.
     Once,
+    /// Evaluated after an attempt: as `Visible`, and the result of the task itself as `result`.
+    Result,
     /// The environment or standard input of a command: everything.
     Private,
     /// A script: nothing.
@@ -148,6 +151,7 @@ const ATTEMPT: Keys = (
         "effect",
         "lanes",
         "foreach",
+        "check",
     ],
     "only commands and prompts",
 );
@@ -282,11 +286,13 @@ pub(crate) fn read(entry: &Entry, defaults: &Rules, problems: &mut Diagnostics) 
         Some(entry) if entry.key == "prompt" => {
             misplaced(&fields, &[COMMAND], "with a prompt", problems);
             agent::read(entry, &fields, defaults, &mut draft, problems);
+            check::read(&fields, &mut draft, problems);
             foreach::read(&fields, &mut draft, problems);
         }
         Some(entry) => {
             misplaced(&fields, &[AGENT], "that runs a command", problems);
             command::read(entry, &fields, defaults, &mut draft, problems);
+            check::read(&fields, &mut draft, problems);
             foreach::read(&fields, &mut draft, problems);
         }
         None => {
@@ -302,26 +308,30 @@ fn condition(fields: &Table<'_>, draft: &mut Draft, problems: &mut Diagnostics) 
     let Some(node) = fields.get(CONDITION) else {
         return;
     };
-    let Some(text) = node.string("`when`", problems) else {
-        return;
-    };
-    let is_expression = Template::parse(text).is_ok_and(|one| one.sole().is_some());
-    if !is_expression {
-        let help = format!(
-            "write the whole condition as one: `when = \"${{{{ {} }}}}\"`",
-            text.trim()
-        );
-        let message = "`when` must be one expression";
-        let one = Diagnostic::new(code::BAD_VALUE, message).at(node.span);
-        problems.push(if text.contains("${{") {
-            one
-        } else {
-            one.help(help)
-        });
-        return;
+    if let Some(text) = one_expression(CONDITION, node, problems) {
+        draft.uses.push(Use::new(text, node, Mode::Once));
+        draft.spec.prepare = Some(json!({ CONDITION: text }));
     }
-    draft.uses.push(Use::new(text, node, Mode::Once));
-    draft.spec.prepare = Some(json!({ CONDITION: text }));
+}
+
+/// A text that is one expression, the value of that key.
+fn one_expression<'n>(key: &str, node: &'n Node, problems: &mut Diagnostics) -> Option<&'n str> {
+    let text = node.string(&format!("`{key}`"), problems)?;
+    if Template::parse(text).is_ok_and(|one| one.sole().is_some()) {
+        return Some(text);
+    }
+    let message = format!("`{key}` must be one expression");
+    let one = Diagnostic::new(code::BAD_VALUE, message).at(node.span);
+    let help = format!(
+        "write the whole condition as one: `{key} = \"${{{{ {} }}}}\"`",
+        text.trim()
+    );
+    problems.push(if text.contains("${{") {
+        one
+    } else {
+        one.help(help)
+    });
+    None
 }
 
 /// A task without work, which only joins its dependencies. An `agent` without a `prompt` is an error.

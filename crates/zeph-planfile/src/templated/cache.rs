@@ -16,6 +16,7 @@ impl<E> Templated<E> {
         cx: &TaskContext,
         input: &mut TaskInput,
         params: &Value,
+        check: Option<&Value>,
     ) -> Result<(), TaskError> {
         let fields = input.preparation.as_object_mut();
         let Some(cache) = fields.and_then(|fields| fields.remove(CACHE)) else {
@@ -36,6 +37,10 @@ impl<E> Templated<E> {
         };
         let mut filled = fill(cache)?;
         filled["params"] = fill(params.clone())?;
+        // A result that passed another check does not count.
+        if let Some(check) = check {
+            filled["also"] = check.clone();
+        }
         input.preparation[CACHE] = filled;
         Ok(())
     }

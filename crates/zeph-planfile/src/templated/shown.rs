@@ -6,7 +6,7 @@ use serde_json::Value;
 use zeph_executor::{Artifact, TaskError, TaskInput};
 use zeph_graph::RunId;
 
-use super::{Filler, LIST, Reader, artifacts};
+use super::{CHECK, Filler, LIST, Reader, artifacts, taken};
 use crate::expression::Evaluator;
 use crate::matrix::group_of;
 use crate::references::{Reference, references_in};
@@ -26,8 +26,9 @@ impl RunValues {
         mut input: TaskInput,
     ) -> Result<Value, TaskError> {
         let mut params = std::mem::take(&mut input.params);
-        if let (Some(_), Some(fields)) = (&input.item, params.as_object_mut()) {
-            fields.remove(LIST);
+        taken(&mut params, CHECK);
+        if input.item.is_some() {
+            taken(&mut params, LIST);
         }
         let name = |artifact: &Artifact| format!("‹artifact: {}›", artifact.name);
         let filler = Filler {

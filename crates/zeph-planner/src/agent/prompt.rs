@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeph_common::{Boundary, escape_terminal, plain_text, truncate};
-use zeph_executor::{Dependant, EndReason, Parent, ParentState, Purpose, TaskError, TaskInput};
+use zeph_executor::{
+    Dependant, EndReason, Parent, ParentState, Purpose, REJECTED, TaskError, TaskInput,
+};
 use zeph_llm::Message;
 use zeph_sanitizer::Change;
 use zeph_subagent::{AgentOutput, SubAgentDef};
@@ -71,7 +73,10 @@ pub(super) async fn open(
     let params = from.params;
     let parents = parents(params, from.input)?;
     // Results of tools are untrusted too.
-    let is_explained = from.has_tools || parents.iter().any(|(_, one)| parent_text(one).is_some());
+    let rejected = rejection(from.input);
+    let is_explained = from.has_tools
+        || rejected.is_some()
+        || parents.iter().any(|(_, one)| parent_text(one).is_some());
     let preamble = if is_explained {
         context.sanitizer().preamble()
     } else {
@@ -86,15 +91,28 @@ pub(super) async fn open(
     let sections = parents
         .iter()
         .filter_map(|(name, parent)| Some(Section::new(*name, parent_text(parent)?)));
+    let has_rejection = rejected.is_some();
+    let sections = sections.chain(rejected.map(|text| Section::new("an earlier attempt", text)));
     let sections = prompt.measure(sections.collect()).await;
     let system_tokens = count(&system) + 2 * MESSAGE_TOKENS;
     let left = budget.saturating_sub(system_tokens);
-    let render = |texts: &[SectionText]| user(context, params, from.purpose, &parents, texts);
+    let render = |texts: &[SectionText]| {
+        user(
+            context,
+            params,
+            from.purpose,
+            &parents,
+            texts,
+            has_rejection,
+        )
+    };
     let fitted = match prompt.fit(&sections, left, render).await {
         Err(FitError::TooLong(_)) if !from.purpose.is_empty() => {
             // The task itself is more important than what it is for.
             let none = Purpose::default();
-            let render = |texts: &[SectionText]| user(context, params, &none, &parents, texts);
+            let render = |texts: &[SectionText]| {
+                user(context, params, &none, &parents, texts, has_rejection)
+            };
             prompt.fit(&sections, left, render).await
         }
         fitted => fitted,
@@ -156,6 +174,19 @@ fn parent_text(parent: &Parent) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(message.to_string()))
 }
 
+/// Why the check of the task did not accept the result of the attempt before this one, and that result.
+fn rejection(input: &TaskInput) -> Option<String> {
+    let error = input.previous_error.as_ref();
+    let error = error.filter(|error| error.code == REJECTED)?;
+    let detail = error.detail.as_ref();
+    let field = |name: &str| detail.and_then(|detail| detail[name].as_str());
+    let why = field("why").unwrap_or(&error.message);
+    Some(match field("result") {
+        Some(result) => format!("{why}\n\nIt was:\n{result}"),
+        None => why.to_owned(),
+    })
+}
+
 /// Why a parent has no output.
 fn reason(parent: &Parent) -> Option<&EndReason> {
     parent.why.as_ref().filter(|_| parent.output.is_none())
@@ -187,6 +218,7 @@ fn user(
     purpose: &Purpose,
     parents: &[(&str, &Parent)],
     texts: &[SectionText],
+    has_rejection: bool,
 ) -> Result<String, TaskError> {
     const MAX_GOAL_BYTES: usize = 4_000;
     let goal = purpose.goal.as_deref().map(plain_text);
@@ -211,6 +243,7 @@ fn user(
         "parents": parents,
         "readers": readers,
         "answers": dependants.iter().any(|one| is_answer(&one)),
+        "rejected": texts.last().filter(|_| has_rejection).map(|text| &text.text),
     });
     context.prompt(PromptName::AgentTask, &values)
 }

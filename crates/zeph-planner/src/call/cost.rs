@@ -12,7 +12,7 @@ pub(super) const DEFAULT_OUTPUT_TOKENS: u32 = 1_024;
 const fn min_output(purpose: Purpose) -> u32 {
     match purpose {
         Purpose::Answer | Purpose::Summarize => 256,
-        Purpose::Plan | Purpose::RepairPlan | Purpose::Work | Purpose::Other => 64,
+        Purpose::Plan | Purpose::RepairPlan | Purpose::Work | Purpose::Judge | Purpose::Other => 64,
     }
 }
 

@@ -57,6 +57,7 @@ impl Resumed {
                 | NoteKind::Route
                 | NoteKind::Plan
                 | NoteKind::Answer
+                | NoteKind::Check
                 | NoteKind::Process => {}
             }
         }

@@ -23,6 +23,10 @@ pub enum PromptName {
     AnswerResults,
     /// The aggregator's user message with some of the results.
     AnswerPart,
+    /// The system message of a judge of a result.
+    Judge,
+    /// The user message of a judge: the question and the result.
+    JudgeResult,
 }
 
 impl PromptName {
@@ -36,6 +40,8 @@ impl PromptName {
         Self::Answer,
         Self::AnswerResults,
         Self::AnswerPart,
+        Self::Judge,
+        Self::JudgeResult,
     ];
 
     /// The name; the file has the suffix `.md.j2`.
@@ -50,6 +56,8 @@ impl PromptName {
             Self::Answer => "answer",
             Self::AnswerResults => "answer_results",
             Self::AnswerPart => "answer_part",
+            Self::Judge => "judge",
+            Self::JudgeResult => "judge_result",
         }
     }
 
@@ -65,6 +73,8 @@ impl PromptName {
             Self::Answer => include_str!("../../prompts/answer.md.j2"),
             Self::AnswerResults => include_str!("../../prompts/answer_results.md.j2"),
             Self::AnswerPart => include_str!("../../prompts/answer_part.md.j2"),
+            Self::Judge => include_str!("../../prompts/judge.md.j2"),
+            Self::JudgeResult => include_str!("../../prompts/judge_result.md.j2"),
         }
     }
 
@@ -76,8 +86,9 @@ impl PromptName {
             Self::PlanCorrection => &["problems"],
             Self::Agent => &["agent", "preamble"],
             Self::AgentTask => &["prompt", "parents"],
-            Self::Answer => &["preamble"],
+            Self::Answer | Self::Judge => &["preamble"],
             Self::AnswerResults | Self::AnswerPart => &["goal", "results"],
+            Self::JudgeResult => &["question", "result"],
         }
     }
 
@@ -122,11 +133,15 @@ impl PromptName {
                 let parent = json!({ "name": "a", "state": "completed", "text": "t", "cut": true, "why": null });
                 let failed = json!({ "name": "a", "state": "failed", "text": "t", "cut": false, "why": "c" });
                 [
-                    json!({ "goal": "g", "prompt": "p", "parents": [parent, failed], "readers": ["r"], "answers": true }),
-                    json!({ "goal": null, "prompt": "p", "parents": [], "readers": [], "answers": false }),
+                    json!({ "goal": "g", "prompt": "p", "parents": [parent, failed], "readers": ["r"], "answers": true, "rejected": "r" }),
+                    json!({ "goal": null, "prompt": "p", "parents": [], "readers": [], "answers": false, "rejected": null }),
                 ]
             }
-            Self::Answer => [json!({ "preamble": "p" }), json!({ "preamble": "" })],
+            Self::Answer | Self::Judge => [json!({ "preamble": "p" }), json!({ "preamble": "" })],
+            Self::JudgeResult => [
+                json!({ "question": "q", "task": "t", "result": "r", "cut": true }),
+                json!({ "question": "q", "task": null, "result": "r", "cut": false }),
+            ],
             Self::AnswerResults => [
                 json!({ "goal": "g", "results": [result, less] }),
                 json!({ "goal": "g", "results": [] }),

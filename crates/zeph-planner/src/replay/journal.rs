@@ -129,6 +129,7 @@ fn ignore(kind: NoteKind, value: &mut Value) {
         | NoteKind::Route
         | NoteKind::Plan
         | NoteKind::Answer
+        | NoteKind::Check
         | NoteKind::Process => return,
     };
     if let Some(fields) = value.pointer_mut(object).and_then(Value::as_object_mut) {
@@ -208,6 +209,7 @@ impl Journal for ReplayJournal {
                 | NoteKind::Route
                 | NoteKind::Plan
                 | NoteKind::Answer
+                | NoteKind::Check
                 | NoteKind::Process => None,
             });
         Ok(notes.collect())

@@ -134,6 +134,7 @@ fn begun_and_ended(notes: &[Note]) -> (Vec<String>, Vec<String>) {
             | NoteKind::Route
             | NoteKind::Plan
             | NoteKind::Answer
+            | NoteKind::Check
             | NoteKind::Process => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, head_tail};
-use zeph_executor::NoteKind;
+use zeph_executor::{NoteKind, Verdict};
 use zeph_graph::Usd;
 use zeph_llm::Message;
 use zeph_orchestration::command::ProcessGroup;
@@ -29,6 +29,7 @@ pub(super) fn render(page: &mut Page, indent: usize, notes: &[&NoteView]) {
             kind if kind == NoteKind::Tool.name() => tool(page, indent, note),
             // The turn has a note of each call when it ends.
             kind if kind == NoteKind::ToolCall.name() => Some(()),
+            kind if kind == NoteKind::Check.name() => check(page, indent, note),
             kind if kind == NoteKind::Process.name() => process(page, indent, note),
             _ => None,
         };
@@ -187,6 +188,20 @@ fn tool(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
     let line = format!("tool {} {arguments}: {}", field("name"), field("outcome"));
     page.block(indent, &line);
     text_block(page, indent + 2, field("text"));
+    Some(())
+}
+
+fn check(page: &mut Page, indent: usize, note: &NoteView) -> Option<()> {
+    let verdict: Verdict = serde_json::from_slice(&note.body).ok()?;
+    let word = if verdict.accepted {
+        "accepted"
+    } else {
+        "not accepted"
+    };
+    page.block(indent, &format!("{word} by `{}` of its check", verdict.by));
+    if !verdict.why.is_empty() {
+        text_block(page, indent + 2, &verdict.why);
+    }
     Some(())
 }
 

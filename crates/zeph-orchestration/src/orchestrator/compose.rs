@@ -160,11 +160,9 @@ impl Components {
     fn host_registry(
         &self,
         #[cfg_attr(not(feature = "command"), expect(unused_variables))] run: &RunParts<'_>,
-        #[cfg_attr(
-            not(all(feature = "command", feature = "planfile")),
-            expect(unused_variables)
-        )]
-        checker: Option<Arc<dyn Executor>>,
+        #[cfg_attr(not(feature = "command"), expect(unused_variables))] checker: Option<
+            Arc<dyn Executor>,
+        >,
     ) -> Result<Registry, OrchestratorError> {
         #[cfg_attr(not(feature = "command"), expect(unused_mut))]
         let mut registry = self.actions.clone();
@@ -186,6 +184,9 @@ impl Components {
                 command = command.env_files(run.values.env_files());
             }
             let command = command.build();
+            // Without plan files no task has a check.
+            #[cfg(not(feature = "planfile"))]
+            drop(checker);
             #[cfg(feature = "planfile")]
             let command = zeph_planfile::Templated::new(command, run.values.clone());
             #[cfg(feature = "planfile")]

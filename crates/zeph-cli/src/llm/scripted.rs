@@ -133,6 +133,9 @@ fn work(request: &LlmRequest) -> String {
         return instance(&schema, DEPTH).to_string();
     }
     let asked = last(request);
+    // The goal of the run comes before the task.
+    let task = asked.split_once("Your task, which is a part of it:\n");
+    let asked = task.map_or(&*asked, |(_, task)| task);
     let asked = asked.lines().next().unwrap_or_default();
     format!(
         "A made-up reply to: {}",

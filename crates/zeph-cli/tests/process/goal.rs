@@ -307,16 +307,16 @@ fn a_budget_stops_a_run_which_goes_on_with_more() {
 #[test]
 fn at_its_limit_a_run_may_answer_with_what_there_is() {
     let scene = Scene::new("");
-    let partial = scene.zeph(&[
-        "do",
-        "Report",
-        "--scripted",
-        "--yes",
-        "--budget-tokens",
-        "5000",
-        "--over-budget",
-        "partial",
-    ]);
+    let args = ["do", "Report", "--name", "b", "--scripted"];
+    let limits = ["--budget-tokens", "100000", "--over-budget", "partial"];
+    let planned = scene.zeph(&[&args[..], &limits].concat());
+    assert_eq!(code(&planned), 5, "{planned:?}");
+    let spent = json_of(&scene.zeph(&["budget", "b", "--json"]))["spent"]["tokens"].clone();
+    // Enough for some of the calls, and not for all.
+    let most = (spent.as_u64().unwrap() + 1_000).to_string();
+    assert_eq!(code(&scene.zeph(&["budget", "b", "--tokens", &most])), 0);
+    assert_eq!(code(&scene.zeph(&["answer", "b", "1", "approve"])), 0);
+    let partial = scene.zeph(&["resume", "b"]);
     assert_eq!(code(&partial), 6, "{partial:?}");
     assert!(!partial.out.is_empty(), "{partial:?}");
     assert!(partial.err.contains("budget"), "{partial:?}");

@@ -24,7 +24,9 @@ const PLAN: &str = r#"
 "#;
 
 /// The events that are not saved records.
-const OF_THE_TOOL: [&str; 5] = ["resuming", "retrying", "waiting", "watching", "summary"];
+const OF_THE_TOOL: [&str; 6] = [
+    "resuming", "retrying", "dropped", "waiting", "watching", "summary",
+];
 
 /// The keys of each section, and whether each may be left out.
 fn sections() -> BTreeMap<&'static str, BTreeMap<&'static str, bool>> {

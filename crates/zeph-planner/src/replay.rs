@@ -11,3 +11,4 @@ mod recording;
 pub use attempt::{RecordedAttempt, RecordedEnd, ReplayOutcome, replay_attempt};
 pub use compare::{Difference, DifferenceIn};
 pub use recording::Recording;
+pub(crate) use recording::unwrapped;

@@ -15,6 +15,7 @@ use crate::core::Core;
 use crate::driver;
 use crate::interrupted::InterruptedNotes;
 use crate::message::{Ack, AttemptRef, JournalReply, JournalRequest, Key, Message, Saving};
+use crate::waiting_reservations::Granted;
 
 /// The journal of a run, for one of its attempts.
 #[derive(Debug)]
@@ -55,8 +56,8 @@ impl AttemptJournal {
 #[async_trait]
 impl Journal for AttemptJournal {
     async fn reserve_up_to(&self, request: ReservationRequest) -> Result<Reservation, TaskError> {
-        self.request(|reply| JournalRequest::Reserve(request, reply))
-            .await
+        let granted = self.request(|reply| JournalRequest::Reserve(request, reply));
+        granted.await.map(Granted::keep)
     }
 
     async fn settle(&self, reservation: ReservationId, spent: Spend) -> Result<(), TaskError> {
@@ -95,7 +96,7 @@ pub(crate) fn attempt_over() -> TaskError {
 
 impl Core {
     /// Handles a journal request from a running attempt. The request takes effect even if the caller
-    /// has dropped its future, except for a reservation, which is then not made.
+    /// has dropped its future, except for a reservation, which is then given back.
     pub(crate) fn journal_request(&mut self, from: AttemptRef, request: JournalRequest) {
         match request {
             JournalRequest::Reserve(request, reply) => self.reserve(from, request, reply),

@@ -148,6 +148,7 @@ impl Core {
                 given_up.observer.flush();
             }
             active.attempts.remove(&task);
+            self.forget_reservations_of(key, task);
         } else {
             handle.stop.cancel();
         }
@@ -174,6 +175,9 @@ impl Core {
             key, task, attempt, ..
         } = ended;
         ended.observer.flush();
+        if self.is_current(AttemptRef { key, task, attempt }) {
+            self.forget_reservations_of(key, task);
+        }
         let Some(active) = self.runs.get_mut(&key) else {
             return;
         };

@@ -1,6 +1,6 @@
 //! Interrupted attempts: their notes, from which the next attempt of the task goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,25 +15,23 @@ use crate::restore::contents;
 pub(crate) type Interrupted = BTreeMap<TaskId, Vec<ContentId>>;
 
 /// Finds the notes of interrupted attempts. An attempt without an end is interrupted too: its process has
-/// ended. Cost: one pass.
+/// ended. One that was being stopped for another reason than a suspension is not. Cost: one pass.
 pub(crate) fn interrupted(entries: &[Entry]) -> Interrupted {
     let mut notes = Interrupted::new();
-    let mut suspended = BTreeSet::new();
+    let mut stops = BTreeMap::new();
     for entry in entries {
         let record = &entry.record;
         if let Record::Noted { task, content, .. } = *record {
             notes.entry(task).or_default().push(content);
         }
-        if let Record::CancelRequested { task, why, .. } = *record
-            && why == CutWhy::Suspend
-        {
-            suspended.insert(task);
+        if let Record::CancelRequested { task, why, .. } = *record {
+            stops.insert(task, why);
         }
         if let Some(end) = record.attempt_end() {
-            let is_suspended = suspended.remove(&end.task);
-            let is_interrupted = match end.outcome {
-                AttemptOutcome::Cut(how) => how == CutHow::Lost || is_suspended,
-                AttemptOutcome::Completed(_) | AttemptOutcome::Failed { .. } => false,
+            let is_interrupted = match (end.outcome, stops.remove(&end.task)) {
+                (AttemptOutcome::Cut(_), Some(why)) => why == CutWhy::Suspend,
+                (AttemptOutcome::Cut(how), None) => how == CutHow::Lost,
+                (AttemptOutcome::Completed(_) | AttemptOutcome::Failed { .. }, _) => false,
             };
             if !is_interrupted {
                 notes.remove(&end.task);
@@ -43,6 +41,9 @@ pub(crate) fn interrupted(entries: &[Entry]) -> Interrupted {
             notes.remove(&end.task);
         }
     }
+    // An attempt without an end that was to be stopped.
+    stops.retain(|_, why| *why != CutWhy::Suspend);
+    notes.retain(|task, _| !stops.contains_key(task));
     notes
 }
 
@@ -83,8 +84,9 @@ impl InterruptedNotes {
                 .with_code("unreadable_notes")
                 .with_source(error)
         })?;
+        let parts: BTreeMap<ContentId, _> = parts.iter().map(|part| (part.id, part)).collect();
         let notes = self.notes.iter().filter_map(|id| {
-            let part = parts.iter().find(|part| part.id == *id)?;
+            let part = parts.get(id)?;
             let kind = serde_json::from_value(Value::from(&*part.name)).ok()?;
             Some(Note::new(kind, part.bytes.clone()))
         });

@@ -1,7 +1,7 @@
 //! Messages: everything that the engine's task is sent.
 
 use tokio::sync::{mpsc, oneshot};
-use zeph_executor::{Note, Proposal, Reservation, ReservationRequest, TaskError};
+use zeph_executor::{Note, Proposal, ReservationRequest, TaskError};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Attempt, Budget, ReservationId, RunId, Spend, TaskId};
 use zeph_memory::RequestId;
@@ -12,6 +12,7 @@ use crate::error::RuntimeError;
 use crate::growing_log::SavedLog;
 use crate::inbox::PostedRequest;
 use crate::request::AttributedRequest;
+use crate::waiting_reservations::Granted;
 
 /// Runs are served in the order of their keys: the one that was opened first comes first.
 pub(crate) type Key = u64;
@@ -104,7 +105,7 @@ pub(crate) type Saving = oneshot::Receiver<Result<InputOutcome, RuntimeError>>;
 pub(crate) type JournalReply<T> = Result<(T, Option<Saving>), TaskError>;
 
 /// Where the reply to a reservation is awaited. Closed when the caller has dropped its future.
-pub(crate) type ReservationReply = oneshot::Sender<JournalReply<Reservation>>;
+pub(crate) type ReservationReply = oneshot::Sender<JournalReply<Granted>>;
 
 pub(crate) enum JournalRequest {
     /// May wait for other reservations.

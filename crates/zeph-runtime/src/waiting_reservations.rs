@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
 use zeph_executor::{Progress as _, Reservation, ReservationRequest, TaskError};
 use zeph_graph::{ReservationId, Spend, Spent, TaskId, Usd};
 use zeph_scheduler::{BudgetFit, Refusal};
@@ -15,7 +17,7 @@ use zeph_scheduler::{BudgetFit, Refusal};
 use crate::attempt_journal::attempt_over;
 use crate::core::Core;
 use crate::idle::IdlePause;
-use crate::message::{AttemptRef, JournalReply, Key, ReservationReply};
+use crate::message::{AttemptRef, JournalReply, JournalRequest, Key, Message, ReservationReply};
 
 /// The waiting reservations of all runs of an engine.
 #[derive(Default)]
@@ -47,6 +49,48 @@ struct WaitingReservation {
     pause: Option<IdlePause>,
 }
 
+/// A reservation on its way to the caller, who may drop the future at any time: then there will be no call, and
+/// the reservation is given back.
+pub(crate) struct Granted {
+    reservation: Reservation,
+    from: AttemptRef,
+    engine: Option<mpsc::WeakSender<Message>>,
+}
+
+impl Granted {
+    const fn new(
+        reservation: Reservation,
+        from: AttemptRef,
+        engine: mpsc::WeakSender<Message>,
+    ) -> Self {
+        let engine = Some(engine);
+        Self {
+            reservation,
+            from,
+            engine,
+        }
+    }
+
+    /// The caller has it.
+    pub(crate) fn keep(mut self) -> Reservation {
+        self.engine = None;
+        self.reservation
+    }
+}
+
+impl Drop for Granted {
+    fn drop(&mut self) {
+        let engine = self.engine.take().and_then(|engine| engine.upgrade());
+        let (Some(engine), Ok(runtime)) = (engine, Handle::try_current()) else {
+            return;
+        };
+        let (reply, _) = oneshot::channel();
+        let request = JournalRequest::Settle(self.reservation.id, Spend::ZERO, reply);
+        let from = self.from;
+        runtime.spawn(async move { engine.send(Message::Journal { from, request }).await });
+    }
+}
+
 /// What the requests before another one wait for.
 #[derive(Default)]
 struct Blocked {
@@ -75,10 +119,17 @@ impl Core {
         self.grant_reservations(from.key);
     }
 
-    /// A reservation is settled, or its request was never answered.
+    /// A reservation is settled.
     pub(crate) fn forget_independent(&mut self, key: Key, reservation: (TaskId, ReservationId)) {
         if let Some(queue) = self.reservations.runs.get_mut(&key) {
             queue.independent.remove(&reservation);
+        }
+    }
+
+    /// The attempt of a task has ended, and with it its reservations.
+    pub(crate) fn forget_reservations_of(&mut self, key: Key, task: TaskId) {
+        if let Some(queue) = self.reservations.runs.get_mut(&key) {
+            queue.independent.retain(|&(of, _)| of != task);
         }
     }
 
@@ -190,32 +241,25 @@ impl Core {
             let id = active.scheduler.reserve(now, task, attempt, amount)?;
             Ok(Reservation { id, amount, left })
         });
-        let reply: JournalReply<Reservation> = match reserved {
-            Some(Ok(reservation)) => Ok((reservation, self.saving(key))),
+        let reply: JournalReply<Granted> = match reserved {
+            Some(Ok(reservation)) => {
+                if one.request.is_independent
+                    && let Some(queue) = self.reservations.runs.get_mut(&key)
+                {
+                    queue.independent.insert((task, reservation.id));
+                }
+                if one.pause.is_some() {
+                    self.tell(one.from, "the budget covers the call");
+                }
+                let granted = Granted::new(reservation, one.from, self.config.engine.clone());
+                Ok((granted, self.saving(key)))
+            }
             Some(Err(Refusal::OverBudget { left })) => {
                 Err(TaskError::over_budget(one.request.least, left))
             }
             Some(Err(_)) | None => Err(attempt_over()),
         };
-        let id = reply.as_ref().ok().map(|(reservation, _)| reservation.id);
-        if let (Some(id), Some(queue)) = (id, self.reservations.runs.get_mut(&key))
-            && one.request.is_independent
-        {
-            queue.independent.insert((task, id));
-        }
-        if id.is_some() && one.pause.is_some() {
-            self.tell(one.from, "the budget covers the call");
-        }
-        if one.reply.send(reply).is_err()
-            && let Some(id) = id
-        {
-            // The caller has dropped its future meanwhile, so there will be no call.
-            self.update(key, |active, now| {
-                active.scheduler.settle(now, task, attempt, id, Spend::ZERO)
-            });
-            self.forget_independent(key, (task, id));
-            self.reservations.due.insert(key);
-        }
+        drop(one.reply.send(reply));
     }
 
     /// The attempt waits from here on: it says so, and its silence does not count.

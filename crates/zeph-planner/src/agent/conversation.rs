@@ -40,12 +40,15 @@ pub(super) struct Conversation<'a> {
     pub(super) cut_text: Option<String>,
 }
 
-/// Whether the attempt was stopped: then its result is not used.
-fn is_stopped(error: &TaskError) -> bool {
-    matches!(
-        error.class(),
-        ErrorClass::Cancelled | ErrorClass::Interrupted
-    )
+/// Whether another attempt would fare no better, so that a cut text is the best there is.
+fn is_final(error: &TaskError) -> bool {
+    match error.class() {
+        ErrorClass::Permanent | ErrorClass::Refused | ErrorClass::OverBudget => true,
+        ErrorClass::Retryable
+        | ErrorClass::Cancelled
+        | ErrorClass::Interrupted
+        | ErrorClass::Skip => false,
+    }
 }
 
 impl Conversation<'_> {
@@ -57,7 +60,7 @@ impl Conversation<'_> {
     pub(super) async fn run(mut self) -> Result<Value, TaskError> {
         let outcome = self.converse().await;
         match (outcome, self.cut_text.take()) {
-            (Err(error), Some(text)) if !is_stopped(&error) => Ok(text.into()),
+            (Err(error), Some(text)) if is_final(&error) => Ok(text.into()),
             (outcome, _) => outcome,
         }
     }
@@ -216,14 +219,11 @@ impl Conversation<'_> {
         let overhead = MESSAGE_TOKENS * calls.len() as u64 + self.format.tokens(&count);
         let budget = self.max_input.saturating_sub(so_far + overhead);
         let spend = self.client.spend();
-        let resumed = match spend.is_reused() {
-            true => Some(spend.resumed(self.cx).await?),
-            false => None,
-        };
         let turn = Turn {
             number: turn,
             calls,
-            resumed,
+            reply: &spend.latest(),
+            resumed: spend.resumed(self.cx).await?,
         };
         let answers = self.tools.make(self.cx, turn, &count, budget);
         self.messages.extend(answers.await?);

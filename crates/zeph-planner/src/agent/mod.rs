@@ -11,6 +11,7 @@ mod registry;
 mod route;
 mod text_calls;
 mod tool_calls;
+mod tool_notes;
 
 pub use ask_again::is_cut_off;
 pub use check::check_tasks;
@@ -19,8 +20,8 @@ pub use params::AgentParams;
 pub use prompt::ParentShown;
 pub use registry::{ToolError, Tools};
 pub use route::RouteNote;
-pub(crate) use tool_calls::ENDED;
-pub use tool_calls::{ToolCallEnd, ToolCallNote, ToolNote, ToolOutcome};
+pub(crate) use tool_notes::ENDED;
+pub use tool_notes::{CallKey, ToolCallEnd, ToolCallNote, ToolNote, ToolOutcome};
 
 use std::sync::Arc;
 
@@ -54,7 +55,8 @@ use tool_calls::ToolCalls;
 /// A stopped attempt drops its work. A call in progress then stays reserved and counts in full. After an
 /// interruption, by a crash or a suspension, the next attempt goes on where the conversation broke off: replies
 /// to the same requests and the tool calls of these replies are used again. A call whose end is unknown is
-/// repeated, unless its tool [may not be](zeph_subagent::Tool::effect): then the model learns that.
+/// repeated, unless its tool [may not be](zeph_subagent::Tool::effect): then the model learns that. It also
+/// learns that, before such a tool is called, if it was called in a conversation that went another way.
 ///
 /// # Errors
 /// Each has a stable code and advice. Of the task: `invalid_params`, `unknown_agent`, `no_agent`,

@@ -131,9 +131,9 @@ impl Tools {
     }
 
     /// The same tools to a model, with other implementations.
-    pub(crate) fn replace<T: Tool + 'static>(&self, tool: impl Fn(&ToolSpec) -> T) -> Self {
+    pub(crate) fn replace<T: Tool + 'static>(&self, tool: impl Fn(&RegisteredTool) -> T) -> Self {
         let replaced = self.0.iter().map(|(name, known)| {
-            let tool: Arc<dyn Tool> = Arc::new(tool(&known.spec));
+            let tool: Arc<dyn Tool> = Arc::new(tool(known));
             (
                 name.clone(),
                 RegisteredTool {

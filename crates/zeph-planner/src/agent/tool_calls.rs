@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use futures::{FutureExt as _, StreamExt as _, stream};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
-use zeph_common::{Boundary, escape_terminal, format_duration, head_tail, truncate};
-use zeph_executor::{ErrorClass, Note, NoteKind, TaskContext, TaskError};
+use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
+use zeph_executor::{ErrorClass, NoteKind, TaskContext, TaskError};
 use zeph_graph::Effect;
 use zeph_llm::{Message, ToolCall, ToolSpec};
 use zeph_subagent::{SubAgentDef, is_tool_name};
@@ -15,8 +14,11 @@ use zeph_subagent::{SubAgentDef, is_tool_name};
 use super::errors;
 use super::params::AgentParams;
 use super::registry::RegisteredTool;
+use super::tool_notes::{
+    CallKey, ENDED, MAX_END_BYTES, ToolCallEnd, ToolCallNote, ToolNote, ToolOutcome,
+};
 use crate::LlmContext;
-use crate::call::{Resumed, bounded_note};
+use crate::call::{EarlierCall, ReplyKey, Resumed, bounded_note};
 use crate::prompt_budget::{PromptBudget, Section};
 
 /// The most tool calls of one reply; further ones are refused.
@@ -24,115 +26,6 @@ const MAX_CALLS: usize = 16;
 
 /// In place of advice for which the prompt has no room.
 const NO_ROOM: &str = "not called";
-
-/// The beginning of the text of a call that ended its attempt.
-pub(crate) const ENDED: &str = "it ended the attempt: ";
-
-/// A tool call and its outcome; a note of kind `tool`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ToolNote {
-    /// The number of the reply that asks for the call, from 1.
-    pub turn: u32,
-    /// The id of the call.
-    pub call_id: String,
-    /// The name that the model gave.
-    pub name: String,
-    /// The arguments that the model gave.
-    pub arguments: Value,
-    /// The outcome.
-    pub outcome: ToolOutcome,
-    /// The text for the model, sanitized and cut.
-    pub text: String,
-    /// Whether the result was left out, because the prompt had no room: then the text says so.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub left_out: bool,
-    /// The bytes of the result before it was sanitized and cut.
-    pub bytes: u64,
-    /// Whether an interrupted attempt made the call, and this one did not.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub reused: bool,
-}
-
-/// The beginning or the end of a call whose turn has not ended; a note of kind `tool_call`.
-///
-/// A call of a tool that may not be repeated has a note when it begins. A call has one when it ends, if the
-/// reply has others. After an interruption the next attempt takes the end from it, or knows that the end is
-/// unknown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ToolCallNote {
-    /// The number of the reply that asks for the call, from 1.
-    pub turn: u32,
-    /// The id of the call.
-    pub call_id: String,
-    /// The name of the tool.
-    pub name: String,
-    /// The result; `None` when the call begins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<ToolCallEnd>,
-}
-
-/// The result of a call, before it is sanitized and cut.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ToolCallEnd {
-    /// The outcome.
-    pub outcome: ToolOutcome,
-    /// What the tool said.
-    pub text: String,
-}
-
-/// The most bytes of a result in a note of its own. A call with a longer one is repeated after an interruption,
-/// or its end is unknown.
-const MAX_END_BYTES: usize = Note::MAX_BYTES / 8;
-
-impl ToolCallNote {
-    async fn write(
-        cx: &TaskContext,
-        turn: u32,
-        call: &ToolCall,
-        ended: Option<ToolCallEnd>,
-    ) -> Result<(), TaskError> {
-        let note = Self {
-            turn,
-            call_id: call.id.clone(),
-            name: call.name.clone(),
-            ended,
-        };
-        cx.journal()
-            .note(Note::json(NoteKind::ToolCall, &note)?)
-            .await
-    }
-}
-
-impl ToolNote {
-    /// A shorter form of a note that is too large to be stored.
-    fn shortened(self, _: String) -> Self {
-        let bytes = self.arguments.to_string().len();
-        let short = |text: &str| truncate(text, 1_000, Boundary::Char).to_string();
-        Self {
-            arguments: Value::String(format!("({bytes} bytes, too long to be stored)")),
-            name: short(&self.name),
-            call_id: short(&self.call_id),
-            text: head_tail(&self.text, Note::MAX_BYTES / 8, Boundary::Word).to_string(),
-            ..self
-        }
-    }
-}
-
-/// The outcome of a tool call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ToolOutcome {
-    /// The tool returned a result.
-    Done,
-    /// The tool failed.
-    Failed,
-    /// The tool was not called: the arguments do not fit its schema.
-    BadArguments,
-    /// The tool was not called: the task may not use it.
-    Refused,
-    /// The call was interrupted, and may not be repeated: whether it took effect is unknown.
-    Unknown,
-}
 
 /// The tools of one attempt, and the calls so far.
 pub(super) struct ToolCalls<'a> {
@@ -190,8 +83,17 @@ pub(super) struct Turn<'a> {
     /// The number of the reply, from 1.
     pub(super) number: u32,
     pub(super) calls: &'a [ToolCall],
-    /// The work of interrupted attempts, if the reply is from them too.
-    pub(super) resumed: Option<&'a Resumed>,
+    /// The reply with the calls.
+    pub(super) reply: &'a ReplyKey,
+    /// The work of interrupted attempts.
+    pub(super) resumed: &'a Resumed,
+}
+
+impl Turn<'_> {
+    fn key(&self, place: usize) -> CallKey {
+        let hash = self.reply.hash.clone();
+        CallKey { hash, place }
+    }
 }
 
 impl<'a> ToolCalls<'a> {
@@ -314,8 +216,12 @@ impl<'a> ToolCalls<'a> {
         index: usize,
         call: &ToolCall,
     ) -> Result<CallResult, TaskError> {
-        let resumed = turn.resumed;
-        if let Some(note) = resumed.and_then(|one| one.take_tool(turn.number, &call.id, &call.name))
+        let key = turn.key(index);
+        let earlier = (turn.reply.is_reused).then(|| turn.resumed.same_call(&key));
+        let earlier = earlier.flatten();
+        if let Some(EarlierCall {
+            note: Some(note), ..
+        }) = earlier
         {
             return Ok(CallResult::before(note));
         }
@@ -348,16 +254,24 @@ impl<'a> ToolCalls<'a> {
             let why = why_unfit(&call.arguments, &problems);
             return Ok(CallResult::advice(ToolOutcome::BadArguments, why));
         }
-        match resumed.and_then(|one| one.call(turn.number, &call.id, &call.name)) {
-            None => self.perform(cx, turn, tool, call).await,
-            Some(ToolCallNote {
-                ended: Some(end), ..
-            }) => Ok(CallResult::of_tool(end.outcome, end.text.clone())),
-            Some(ToolCallNote { ended: None, .. }) => {
-                let text = "this call was interrupted: whether it took effect is unknown; find out before you call it again";
-                Ok(CallResult::advice(ToolOutcome::Unknown, text.to_owned()))
+        let mut is_unknown = false;
+        if let Some(earlier) = earlier {
+            if let Some(end) = earlier.end {
+                return Ok(CallResult::of_tool(end.outcome, end.text));
             }
+            is_unknown = earlier.begun;
         }
+        if tool.tool.effect() == Effect::AtMostOnce {
+            is_unknown = is_unknown || turn.resumed.take_other_call(&call.name);
+        }
+        if is_unknown {
+            let text = format!(
+                "not called: before an interruption this task called {}, and whether that took effect is unknown; find out before you call it again",
+                call.name
+            );
+            return Ok(CallResult::advice(ToolOutcome::Unknown, text));
+        }
+        self.perform(cx, turn, key, tool, call).await
     }
 
     /// Calls the tool.
@@ -365,12 +279,12 @@ impl<'a> ToolCalls<'a> {
         &self,
         cx: &TaskContext,
         turn: Turn<'_>,
+        key: CallKey,
         tool: &RegisteredTool,
         call: &ToolCall,
     ) -> Result<CallResult, TaskError> {
-        let is_repeatable = tool.tool.effect() != Effect::AtMostOnce;
-        if !is_repeatable {
-            ToolCallNote::write(cx, turn.number, call, None).await?;
+        if tool.tool.effect() == Effect::AtMostOnce {
+            ToolCallNote::write(cx, key.clone(), call, None).await?;
         }
         cx.progress(format!("calling {}…", call.name));
         let limit = self.context.limits.tool_timeout;
@@ -395,7 +309,7 @@ impl<'a> ToolCalls<'a> {
         if turn.calls.len() > 1 && text.len() <= MAX_END_BYTES {
             let text = text.clone();
             let end = Some(ToolCallEnd { outcome, text });
-            ToolCallNote::write(cx, turn.number, call, end).await?;
+            ToolCallNote::write(cx, key, call, end).await?;
         }
         Ok(CallResult::of_tool(outcome, text))
     }
@@ -430,7 +344,7 @@ impl<'a> ToolCalls<'a> {
         let sections = prompt.share(&sections, budget.saturating_sub(fixed)).await;
         let mut sections = sections.into_iter();
         let mut messages = Vec::with_capacity(calls.len());
-        for (call, made) in calls.iter().zip(made) {
+        for (place, (call, made)) in calls.iter().zip(made).enumerate() {
             let (text, left_out) = match &made.said {
                 Said::Before(note) => (note.text.clone(), note.left_out),
                 // Advice is short, and is left out only if there is room for nothing.
@@ -446,6 +360,7 @@ impl<'a> ToolCalls<'a> {
             };
             let note = ToolNote {
                 turn: turn.number,
+                key: turn.key(place),
                 call_id: call.id.clone(),
                 name: call.name.clone(),
                 arguments: call.arguments.clone(),

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -73,8 +73,16 @@ pub(crate) struct AttemptSpend {
     waits: Mutex<Waits>,
     wait_ended: Notify,
     resumed: OnceCell<Resumed>,
-    /// Whether the latest reply is that of an interrupted attempt.
-    reused: AtomicBool,
+    latest: Mutex<ReplyKey>,
+}
+
+/// Which reply is the latest one of an attempt.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReplyKey {
+    /// The hash of its request.
+    pub(crate) hash: String,
+    /// Whether it is that of an interrupted attempt: then its tool calls may have been made.
+    pub(crate) is_reused: bool,
 }
 
 /// The waits for budget of an attempt. Of waits at the same time each moment counts once.
@@ -100,13 +108,15 @@ impl AttemptSpend {
         self.resumed.get_or_try_init(read).await
     }
 
-    /// Whether the latest reply is that of an interrupted attempt: then its tool calls may have been made.
-    pub(crate) fn is_reused(&self) -> bool {
-        self.reused.load(Ordering::Relaxed)
+    /// The latest reply. An agent makes one call at a time.
+    pub(crate) fn latest(&self) -> ReplyKey {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.clone()
     }
 
-    pub(super) fn set_reused(&self, reused: bool) {
-        self.reused.store(reused, Ordering::Relaxed);
+    pub(super) fn set_latest(&self, hash: String, is_reused: bool) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        *latest = ReplyKey { hash, is_reused };
     }
 
     /// The number of the next call, from 1.
@@ -133,9 +143,10 @@ impl AttemptSpend {
             let (waited, is_open) = self.waited();
             let due = limit
                 .checked_add(waited.saturating_sub(before))
-                .and_then(|limit| begun.checked_add(limit));
+                .and_then(|limit| begun.checked_add(limit))
+                .filter(|_| !is_open);
             let until_due = async {
-                match due.filter(|_| !is_open) {
+                match due {
                     Some(due) => sleep_until(due).await,
                     None => self.wait_ended.notified().await,
                 }
@@ -145,7 +156,7 @@ impl AttemptSpend {
                 outcome = &mut work => return Some(outcome),
                 () = until_due => {}
             }
-            if !is_open && self.waited() == (waited, false) {
+            if due.is_some() && self.waited() == (waited, false) {
                 return None;
             }
         }
@@ -237,6 +248,11 @@ mod tests {
         assert!(spend.within(second * 3, work).await.is_none());
         assert_eq!(begun.elapsed(), second * 63);
         assert!(spend.within(second, passes(second * 2)).await.is_none());
-        assert!(spend.within(Duration::MAX, passes(second)).await.is_some());
+        // A wait that ends is no time-out of a limit that is never reached.
+        let work = async {
+            spend.waiting(passes(second)).await;
+            passes(second).await;
+        };
+        assert!(spend.within(Duration::MAX, work).await.is_some());
     }
 }

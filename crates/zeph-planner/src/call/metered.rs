@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use zeph_common::format_duration;
 use zeph_executor::{ReservationId, Spend, TaskContext, TaskError};
@@ -17,7 +18,7 @@ use zeph_llm::{
 use super::client::AttemptSpend;
 use super::cost::{self, CostReservation, DEFAULT_OUTPUT_TOKENS};
 use super::error::{cost_nothing, from_journal};
-use super::notes::{CallError, PromptNote, ReplyNote, ReservedCost, request_hash};
+use super::notes::{CallError, PromptNote, ReplyNote, ReservedCost, request_hash, response_hash};
 
 /// A provider for one attempt. Each call is reserved, noted, made, settled, and its reply noted.
 ///
@@ -34,7 +35,7 @@ use super::notes::{CallError, PromptNote, ReplyNote, ReservedCost, request_hash}
 /// - If the service does not report the cost of a call, it counts as the whole reservation.
 /// - A failed call costs nothing if the service refused it, else the whole reservation. So does a
 ///   failure of several requests.
-/// - A dropped call stays reserved, and counts in full when its attempt ends.
+/// - A dropped call counts as the whole reservation, since the service may have made it.
 ///
 /// The meter belongs inside the retry layer, so that each request is reserved.
 pub(crate) struct Metered {
@@ -218,21 +219,49 @@ impl Metered {
             micro_usd: u32::try_from(prices.cost(input, output)).unwrap_or(u32::MAX),
         })
     }
+}
 
-    /// Notes the request. If that fails there is no call, and the reservation is released.
-    async fn note_prompt(
-        &self,
-        note: PromptNote,
-        reservation: ReservationId,
-    ) -> Result<(), LlmError> {
-        let journal = |error: TaskError| from_journal(self.inner.name(), error);
-        let noted = async { self.cx.journal().note(note.note()?).await };
-        if let Err(error) = noted.await {
-            let settled = self.cx.journal().settle(reservation, Spend::ZERO).await;
-            settled.map_err(journal)?;
-            return Err(journal(error));
+/// A reservation until it is settled. If the call is dropped before, another task of this process settles it: with
+/// nothing before the call began, else with the most that it can cost. So other calls do not wait for it.
+struct OpenCall<'a> {
+    cx: &'a TaskContext,
+    id: Option<ReservationId>,
+    most: Spend,
+}
+
+impl<'a> OpenCall<'a> {
+    const fn new(cx: &'a TaskContext, id: ReservationId) -> Self {
+        Self {
+            cx,
+            id: Some(id),
+            most: Spend::ZERO,
         }
-        Ok(())
+    }
+
+    async fn settle(&mut self, spent: Spend) -> Result<(), TaskError> {
+        let Some(id) = self.id else {
+            return Ok(());
+        };
+        self.most = spent;
+        let settled = self.cx.journal().settle(id, spent).await;
+        self.id = None;
+        settled
+    }
+}
+
+impl Drop for OpenCall<'_> {
+    fn drop(&mut self) {
+        // The end of a stopped attempt settles what it holds.
+        let id = self.id.take().filter(|_| !self.cx.is_cancelled());
+        let (Some(id), Ok(runtime)) = (id, Handle::try_current()) else {
+            return;
+        };
+        let (cx, most) = (self.cx.clone(), self.most);
+        runtime.spawn(async move {
+            if let Err(error) = cx.journal().settle(id, most).await {
+                tracing::debug!(%error, "the reservation of a dropped call is settled by the end of its attempt");
+            }
+        });
     }
 }
 
@@ -274,20 +303,23 @@ impl LlmProvider for Metered {
             left: reservation.left,
             cut: None,
         };
-        self.note_prompt(prompt, id).await?;
+        let mut open = OpenCall::new(&self.cx, id);
+        let noted = async { self.cx.journal().note(prompt.note()?).await };
+        noted.await.map_err(journal)?;
+        open.most = reservation.reserved;
         let limits = self.call_timeout.into_iter().chain(request.timeout);
         let outcome = self.within(limits.min(), self.call(&request)).await;
         let outcome = outcome.and_then(|answer| answer);
         let can = self.capabilities_for(&request);
         let spent = Self::spent(can, reservation, &outcome);
         self.observe(&request, &outcome);
-        let settled = self.cx.journal().settle(id, spent).await;
-        settled.map_err(journal)?;
+        open.settle(spent).await.map_err(journal)?;
         self.spend.add(spent);
         let reply = ReplyNote {
             call,
             provider: name.to_owned(),
-            hash,
+            hash: hash.clone(),
+            response_hash: outcome.as_ref().ok().map(response_hash),
             response: outcome.as_ref().ok().cloned(),
             error: outcome.as_ref().err().map(CallError::from),
             tokens: spent.tokens,
@@ -297,6 +329,7 @@ impl LlmProvider for Metered {
         };
         let noted = async { self.cx.journal().note(reply.note()?).await };
         noted.await.map_err(journal)?;
+        self.spend.set_latest(hash, false);
         let is_cut = |reply: &LlmResponse| reply.stop == StopReason::MaxTokens;
         if outcome.as_ref().is_ok_and(is_cut)
             && let Some(error) = reservation.cut_by_budget(name, can)

@@ -12,11 +12,11 @@ mod resumed;
 mod tests;
 
 pub use builder::{LlmContextBuilder, code};
-pub(crate) use client::{AttemptSpend, ModelClient, until_stopped};
+pub(crate) use client::{AttemptSpend, ModelClient, ReplyKey, until_stopped};
 pub use context::{LlmContext, LlmContextLimits};
 pub(crate) use cost::within_window;
 pub(crate) use error::task_error;
 pub(crate) use metered::Metered;
 pub use notes::{CallError, PromptNote, ReplyNote, ReservedCost};
 pub(crate) use notes::{bounded_note, request_hash};
-pub(crate) use resumed::{Resumed, Resuming};
+pub(crate) use resumed::{EarlierCall, Resumed, Resuming};

@@ -46,6 +46,10 @@ pub struct ReplyNote {
     pub provider: String,
     /// The hash of the request.
     pub hash: String,
+    /// The hash of the answer before its secrets were replaced: a different answer is no longer what the model
+    /// gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_hash: Option<String>,
     /// The answer; `None` if there was none, or if it was too long to be stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<LlmResponse>,
@@ -102,8 +106,17 @@ pub(crate) fn request_hash(request: &LlmRequest) -> String {
         timeout: None,
         ..request.clone()
     };
-    // A request is plain data with text keys, so its JSON form exists.
-    let json = serde_json::to_vec(&request).unwrap_or_default();
+    json_hash(&request)
+}
+
+/// The hash of an answer.
+pub(super) fn response_hash(response: &LlmResponse) -> String {
+    json_hash(response)
+}
+
+fn json_hash(value: &impl Serialize) -> String {
+    // Requests and answers are plain data with text keys, so their JSON form exists.
+    let json = serde_json::to_vec(value).unwrap_or_default();
     blake3::hash(&json).to_hex().to_string()
 }
 
@@ -196,6 +209,7 @@ mod tests {
             call: 1,
             provider: "m".into(),
             hash: String::new(),
+            response_hash: None,
             response: Some(LlmResponse::text(long.clone())),
             error: None,
             tokens: 1,

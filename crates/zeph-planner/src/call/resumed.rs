@@ -1,58 +1,74 @@
 //! Going on after an interruption: the replies and tool calls of interrupted attempts are used again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
-use zeph_executor::{Note, NoteKind, TaskContext};
-use zeph_llm::{Capabilities, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream};
+use zeph_executor::{Note, NoteKind, Spend, TaskContext};
+use zeph_llm::{
+    Capabilities, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream, StopReason,
+};
 
 use super::client::AttemptSpend;
 use super::error::from_journal;
-use super::notes::{ReplyNote, request_hash};
-use crate::agent::{ToolCallNote, ToolNote};
+use super::notes::{ReplyNote, request_hash, response_hash};
+use crate::agent::{CallKey, ENDED, ToolCallEnd, ToolCallNote, ToolNote};
+use crate::replay::unwrapped;
 
 /// The work of the attempts that were interrupted before this one.
 #[derive(Debug, Default)]
 pub(crate) struct Resumed {
     /// The answers, by provider and hash of the request.
     replies: BTreeMap<(String, String), LlmResponse>,
-    tools: Mutex<VecDeque<ToolNote>>,
-    /// The calls of tools whose turn had not ended.
-    calls: Vec<ToolCallNote>,
+    calls: Mutex<Vec<EarlierCall>>,
+}
+
+/// A call of a tool in an interrupted attempt.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EarlierCall {
+    key: CallKey,
+    name: String,
+    /// Whether it is noted that the call began: that of a tool which may not be repeated.
+    pub(crate) begun: bool,
+    /// The result, from before its turn had ended.
+    pub(crate) end: Option<ToolCallEnd>,
+    /// The note of the turn that ended.
+    pub(crate) note: Option<ToolNote>,
+    /// Whether this attempt knows of it.
+    known: bool,
 }
 
 impl Resumed {
     /// Reads the notes of the interrupted attempts.
     pub(super) fn of(notes: &[Note]) -> Self {
         let mut resumed = Self::default();
-        let mut tools: VecDeque<ToolNote> = VecDeque::new();
+        let mut calls: Vec<EarlierCall> = Vec::new();
         for note in notes {
             match note.kind {
                 NoteKind::Reply => {
-                    if let Some(ReplyNote {
-                        provider,
-                        hash,
-                        response: Some(response),
-                        ..
-                    }) = read(note)
-                    {
-                        resumed.replies.insert((provider, hash), response);
+                    if let Some((key, response)) = read(note).and_then(whole_reply) {
+                        resumed.replies.insert(key, response);
                     }
                 }
                 NoteKind::Tool => {
-                    let same = |one: &ToolNote, new: &ToolNote| {
-                        (one.turn, &one.call_id, &one.name) == (new.turn, &new.call_id, &new.name)
-                    };
-                    let tool: Option<ToolNote> = read(note);
-                    // An attempt that was interrupted too has copies of what it used again.
-                    let is_copy =
-                        |new: &ToolNote| new.reused && tools.iter().any(|one| same(one, new));
-                    let tool = tool.filter(|new| !is_copy(new));
-                    tools.extend(tool);
+                    // A call that was stopped with its attempt has no end.
+                    let ended = |note: &ToolNote| !unwrapped(&note.text).starts_with(ENDED);
+                    if let Some(note) = read::<ToolNote>(note).filter(ended) {
+                        let call = call_of(&mut calls, &note.key, &note.name);
+                        call.note = Some(note);
+                    }
                 }
-                NoteKind::ToolCall => resumed.calls.extend(read::<ToolCallNote>(note)),
+                NoteKind::ToolCall => {
+                    let Some(note) = read::<ToolCallNote>(note) else {
+                        continue;
+                    };
+                    let call = call_of(&mut calls, &note.key, &note.name);
+                    match note.ended {
+                        Some(end) => call.end = Some(end),
+                        None => call.begun = true,
+                    }
+                }
                 NoteKind::Prompt
                 | NoteKind::Route
                 | NoteKind::Plan
@@ -61,26 +77,50 @@ impl Resumed {
                 | NoteKind::Process => {}
             }
         }
-        resumed.tools = Mutex::new(tools);
+        resumed.calls = Mutex::new(calls);
         resumed
     }
 
-    /// The finished call of a tool, once for each note.
-    pub(crate) fn take_tool(&self, turn: u32, call_id: &str, name: &str) -> Option<ToolNote> {
-        let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it =
-            |note: &ToolNote| note.turn == turn && note.call_id == call_id && note.name == name;
-        let index = tools.iter().position(is_it)?;
-        tools.remove(index)
+    /// The call of the same reply.
+    pub(crate) fn same_call(&self, key: &CallKey) -> Option<EarlierCall> {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let call = calls.iter_mut().rfind(|call| call.key == *key)?;
+        call.known = true;
+        Some(call.clone())
     }
 
-    /// The latest note of a call whose turn had not ended.
-    pub(crate) fn call(&self, turn: u32, call_id: &str, name: &str) -> Option<&ToolCallNote> {
-        let is_it = |note: &&ToolCallNote| {
-            note.turn == turn && note.call_id == call_id && note.name == name
-        };
-        self.calls.iter().rev().find(is_it)
+    /// Whether there is a call of that tool, which may not be repeated, that this attempt does not know of yet.
+    /// From now on it does.
+    pub(crate) fn take_other_call(&self, name: &str) -> bool {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unknown = calls.iter_mut();
+        let call = unknown.find(|call| call.begun && !call.known && call.name == name);
+        call.map(|call| call.known = true).is_some()
     }
+}
+
+/// The latest call with that key; a new one if there is none.
+fn call_of<'a>(calls: &'a mut Vec<EarlierCall>, key: &CallKey, name: &str) -> &'a mut EarlierCall {
+    let index = calls
+        .iter()
+        .rposition(|call| call.key == *key && call.name == name);
+    let index = index.unwrap_or_else(|| {
+        calls.push(EarlierCall {
+            key: key.clone(),
+            name: name.to_owned(),
+            ..EarlierCall::default()
+        });
+        calls.len() - 1
+    });
+    &mut calls[index]
+}
+
+/// A reply that says the same as when the model gave it. One that was cut off had the limit of its time.
+fn whole_reply(note: ReplyNote) -> Option<((String, String), LlmResponse)> {
+    let response = note.response?;
+    let is_whole = note.response_hash == Some(response_hash(&response));
+    let is_cut = response.stop == StopReason::MaxTokens;
+    (is_whole && !is_cut).then_some(((note.provider, note.hash), response))
 }
 
 fn read<T: DeserializeOwned>(note: &Note) -> Option<T> {
@@ -120,16 +160,22 @@ impl Resuming {
             return Ok(None);
         }
         let key = (name.to_owned(), request_hash(request));
-        let response = resumed.replies.get(&key).cloned();
-        self.spend.set_reused(response.is_some());
-        let Some(response) = response else {
+        let Some(response) = resumed.replies.get(&key).cloned() else {
             return Ok(None);
         };
         let (provider, hash) = key;
+        self.spend.set_latest(hash.clone(), true);
+        // It counts towards the limit of the attempt, as far as the service has reported it.
+        let usage = [response.usage.input_tokens, response.usage.output_tokens];
+        self.spend.add(Spend {
+            tokens: usage.into_iter().flatten().fold(0, u32::saturating_add),
+            micro_usd: 0,
+        });
         let note = ReplyNote {
             call: self.spend.next_call(),
             provider,
             hash,
+            response_hash: Some(response_hash(&response)),
             response: Some(response.clone()),
             error: None,
             tokens: 0,

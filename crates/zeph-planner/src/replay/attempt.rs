@@ -1,5 +1,6 @@
 //! The replay of one attempt: its recorded data, and the outcome.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -148,20 +149,33 @@ pub async fn replay_attempt(
 
 /// Why an attempt cannot be replayed, as far as the recording shows it.
 fn why_not(recorded: &RecordedAttempt) -> Option<String> {
-    let replies = recorded.notes_of::<ReplyNote>(NoteKind::Reply);
-    let replies: Vec<ReplyNote> = replies.flatten().collect();
-    for prompt in recorded.notes_of::<PromptNote>(NoteKind::Prompt) {
-        let Some(PromptNote { call, .. }) = prompt else {
-            return Some("a prompt cannot be read".to_owned());
-        };
-        let Some(reply) = replies.iter().find(|reply| reply.call == call) else {
-            return Some(format!("call {call} has no reply"));
-        };
-        if reply.response.is_none() && reply.error.is_none() {
+    // A judge counts its calls from 1, like the agent before it; so a reply is that to the latest open call.
+    let mut open = BTreeSet::new();
+    for note in &recorded.notes {
+        if note.kind == NoteKind::Prompt {
+            let Ok(PromptNote { call, .. }) = serde_json::from_slice(&note.body) else {
+                return Some("a prompt cannot be read".to_owned());
+            };
+            if !open.insert(call) {
+                return Some(format!("call {call} has no reply"));
+            }
+        }
+        let is_reply = note.kind == NoteKind::Reply;
+        let reply: Option<ReplyNote> = is_reply
+            .then(|| serde_json::from_slice(&note.body).ok())
+            .flatten();
+        if let Some(reply) = reply.filter(|reply| open.remove(&reply.call))
+            && reply.response.is_none()
+            && reply.error.is_none()
+        {
+            let call = reply.call;
             return Some(format!(
                 "the reply to call {call} was too long to be stored"
             ));
         }
+    }
+    if let Some(call) = open.first() {
+        return Some(format!("call {call} has no reply"));
     }
     for note in recorded.notes_of::<ToolNote>(NoteKind::Tool).flatten() {
         if note.left_out {

@@ -118,7 +118,7 @@ impl ReplayJournal {
 /// Removes what may differ.
 ///
 /// - The last call of a run may have had less time, and a replay does not wait.
-/// - A difference in the hash shows in the request.
+/// - A difference in a hash shows in the request or in the answer.
 /// - The size of a tool's result before it was cut is not recorded.
 fn ignore(kind: NoteKind, value: &mut Value) {
     let (object, keys): (&str, &[&str]) = match kind {
@@ -139,6 +139,7 @@ fn ignore(kind: NoteKind, value: &mut Value) {
     }
     if let Some(fields) = value.as_object_mut() {
         fields.remove("hash");
+        fields.remove("response_hash");
     }
 }
 
@@ -196,7 +197,7 @@ impl Journal for ReplayJournal {
                         return Some(note.clone());
                     }
                     let begun = ToolCallNote {
-                        turn: tool.turn,
+                        key: tool.key,
                         call_id: tool.call_id,
                         name: tool.name,
                         ended: None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use zeph_executor::{NoteKind, Redact, TaskContext, TaskError};
+use zeph_graph::Effect;
 use zeph_llm::{Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, ToolSpec};
 use zeph_subagent::{Tool, ToolOutput};
 
@@ -89,9 +90,10 @@ impl LlmContextBuilder {
         for model in models.chain([&mut context.default_model]) {
             model.provider = recording.provider(&*model.provider);
         }
-        context.tools = context.tools.replace(|spec| ReplayTool {
+        context.tools = context.tools.replace(|known| ReplayTool {
             recording: recording.clone(),
-            spec: spec.clone(),
+            spec: known.spec.clone(),
+            effect: known.tool.effect(),
         });
         context.retry.base = Duration::ZERO;
         context.retry.cap = Duration::ZERO;
@@ -153,6 +155,7 @@ fn recorded_error(name: &str, error: CallError) -> LlmError {
 struct ReplayTool {
     recording: Recording,
     spec: ToolSpec,
+    effect: Effect,
 }
 
 #[async_trait]
@@ -167,6 +170,10 @@ impl Tool for ReplayTool {
 
     fn parameters(&self) -> Value {
         self.spec.parameters.clone()
+    }
+
+    fn effect(&self) -> Effect {
+        self.effect
     }
 
     async fn call(&self, _: &TaskContext, arguments: Value) -> Result<ToolOutput, TaskError> {
@@ -188,7 +195,7 @@ impl Tool for ReplayTool {
 }
 
 /// The text inside the sanitizer's delimiters. Sanitizing it again gives the same.
-pub(super) fn unwrapped(text: &str) -> &str {
+pub(crate) fn unwrapped(text: &str) -> &str {
     let inner = text.strip_prefix("<untrusted ").and_then(|rest| {
         let (_, rest) = rest.split_once(">\n")?;
         let (inner, _) = rest.rsplit_once("\n</untrusted")?;

@@ -1,4 +1,4 @@
-//! Budgets: reserved before a call, settled after it, and left to the driver if a call is dropped.
+//! Budgets: reserved before a call, settled after it, in full if a call is dropped, and left to the driver if the attempt is stopped.
 
 use std::time::Duration;
 
@@ -178,4 +178,33 @@ async fn an_agent_whose_answer_the_budget_cuts_is_over_budget() {
     assert_eq!(error.class(), ErrorClass::OverBudget, "{error}");
     assert_eq!((model.requests().len(), bench.journal.held()), (1, 0));
     assert!(bench.journal.spent().tokens <= 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_its_agent_drops_is_settled_so_that_the_next_one_goes_on() {
+    let late = Reply::text("late").after(Duration::from_secs(3_600));
+    let model = ScriptedProvider::new("script")
+        .then(late)
+        .then(Reply::text("here"));
+    let mut agents = AgentCatalog::new();
+    for name in ["first", "second"] {
+        let mut agent = SubAgentDef::new(name, "Greets", "You greet.");
+        agent.limits.timeout = Some(Duration::from_secs(5));
+        agents.add(agent).expect("an agent");
+    }
+    // The second call does not fit beside the first one, and has to wait until that is settled.
+    let bench = Bench::limited(tokens(6_000));
+    let value = bench
+        .run(
+            llm_context(&model).agents(agents),
+            task(json!({ "prompt": "Greets" })),
+        )
+        .await;
+    assert_eq!(value.expect("an answer"), "here");
+    assert_eq!(bench.journal.held(), 0);
+    let prompts = bench.notes(NoteKind::Prompt);
+    let reserved = |index: usize| prompts[index]["reserved"]["tokens"].as_u64();
+    let spent = bench.journal.spent().tokens;
+    assert!(reserved(0).is_some_and(|first| spent > first), "{spent}");
+    assert!(reserved(1) < reserved(0), "the rest of the budget");
 }

@@ -80,6 +80,10 @@ struct Attempt {
 }
 
 fn staffed(asked: &Arc<AtomicU32>, calls: &Arc<Mutex<Vec<String>>>) -> LlmContextBuilder {
+    staffed_with(&model(asked), calls)
+}
+
+fn staffed_with(model: &ScriptedProvider, calls: &Arc<Mutex<Vec<String>>>) -> LlmContextBuilder {
     let mut tools = Tools::new();
     for (name, effect) in [("look", Effect::Pure), ("send", Effect::AtMostOnce)] {
         let calls = Arc::clone(calls);
@@ -96,7 +100,7 @@ fn staffed(asked: &Arc<AtomicU32>, calls: &Arc<Mutex<Vec<String>>>) -> LlmContex
     agents
         .add(agent.tool("look").tool("send"))
         .expect("an agent");
-    llm_context(&model(asked)).tools(tools).agents(agents)
+    llm_context(model).tools(tools).agents(agents)
 }
 
 /// An attempt after interrupted ones with these notes.
@@ -177,9 +181,151 @@ async fn after_an_interruption_at_any_note_no_finished_call_is_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_prompt_starts_afresh() {
+async fn another_prompt_uses_no_reply_again_and_repeats_no_call_unseen() {
     let notes = attempt("Go.", Vec::new()).await.bench.journal.notes();
     let second = attempt("Go there.", notes).await;
-    assert_eq!((second.asked, second.calls.len()), (4, 9));
+    assert_eq!(second.asked, 4);
     assert!((second.bench.notes(NoteKind::Reply).iter()).all(|note| note["reused"].is_null()));
+    // What was sent before is not sent again, and the model learns that each time.
+    assert_eq!(second.calls.len(), 6);
+    assert!(second.calls.iter().all(|call| call.starts_with("look")));
+    let tools = second.bench.notes(NoteKind::Tool);
+    let unknown = tools.iter().filter(|note| note["outcome"] == "unknown");
+    assert_eq!(unknown.count(), 3);
+}
+
+/// A model that first looks, then sends once, and then answers; `look` changes its first reply.
+fn sender(look: &'static str, asked: &Arc<AtomicU32>) -> ScriptedProvider {
+    let asked = Arc::clone(asked);
+    let reply = Reply::made(move |request| {
+        asked.fetch_add(1, Ordering::Relaxed);
+        let is_tool = |message: &&Message| matches!(message, Message::Tool { .. });
+        let calls = match request.messages.iter().filter(is_tool).count() {
+            0 => vec![call("1", "look", json!({ "of": look }))],
+            1 | 2 => vec![call("2", "send", json!({ "of": "letter" }))],
+            _ => return Ok(LlmResponse::text("done")),
+        };
+        Ok(LlmResponse::calls(calls))
+    });
+    ScriptedProvider::new("script").rule(|_| true, None, reply)
+}
+
+/// An attempt of [`sender`] after interrupted ones.
+async fn send(look: &'static str, notes: Vec<Note>) -> (u32, Vec<String>, Bench) {
+    let (asked, calls) = (Arc::default(), Arc::default());
+    let mut bench = Bench::new();
+    bench.journal = Arc::new(JournalDouble::default().after_interruption(notes));
+    let params = json!({ "prompt": "Send it.", "agent": "worker" });
+    let context = staffed_with(&sender(look, &asked), &calls);
+    let value = bench.run(context, task(params)).await;
+    assert_eq!(value.expect("an answer"), "done");
+    let calls = calls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    (asked.load(Ordering::Relaxed), calls, bench)
+}
+
+/// The notes without the replies that a store would have changed.
+fn redacted(notes: &[Note], secret: &str) -> Vec<Note> {
+    let replace = |note: &Note| {
+        let body = String::from_utf8_lossy(&note.body).replace(secret, "[redacted]");
+        Note::new(note.kind, body.into_bytes())
+    };
+    notes.iter().map(replace).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_a_conversation_that_went_another_way_is_not_repeated_unseen() {
+    let (_, calls, bench) = send("sea", Vec::new()).await;
+    assert_eq!(calls, ["look sea", "send letter", "send letter"]);
+    let notes = bench.journal.notes();
+    // After the first letter: the reply to the first request is lost, so the second attempt asks again.
+    let is_end_of_first = |note: &Note| {
+        let text = String::from_utf8_lossy(&note.body);
+        note.kind == NoteKind::Tool && text.contains("letter")
+    };
+    let crash = notes.iter().position(is_end_of_first).expect("it is sent");
+    let before = redacted(&notes[..=crash], "sea");
+    let (asked, calls, bench) = send("lake", before.clone()).await;
+    assert_eq!(asked, 4);
+    // The first letter of this conversation is the one that was sent before.
+    assert_eq!(calls, ["look lake", "send letter"]);
+    let outcomes: Vec<Value> = bench.notes(NoteKind::Tool);
+    let outcomes: Vec<&Value> = outcomes.iter().map(|note| &note["outcome"]).collect();
+    assert_eq!(outcomes, ["done", "unknown", "done"]);
+    // The next attempt knows of both conversations, and repeats nothing.
+    let both = [before, bench.journal.notes()].concat();
+    let (asked, calls, _) = send("lake", both).await;
+    assert_eq!((asked, calls.len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_from_which_a_secret_was_removed_is_asked_for_again() {
+    let (_, _, bench) = send("hunter2", Vec::new()).await;
+    let notes = redacted(&bench.journal.notes(), "hunter2");
+    let (asked, calls, _) = send("hunter2", notes).await;
+    // The tool gets what the model gave, and never the mark of a redaction. All else is as before.
+    assert_eq!((asked, calls), (1, vec!["look hunter2".to_owned()]));
+}
+
+/// A tool that is called until its attempt is stopped.
+struct Endless(Arc<AtomicU32>);
+
+#[zeph_executor::async_trait]
+impl Tool for Endless {
+    fn name(&self) -> &str {
+        "look"
+    }
+
+    fn description(&self) -> &str {
+        "Looks"
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "type": "object" })
+    }
+
+    async fn call(&self, cx: &TaskContext, _: Value) -> Result<ToolOutput, TaskError> {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+            cx.cancelled().await;
+            return Err(TaskError::cancelled("stopped in the middle"));
+        }
+        Ok("seen".into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_stopped_with_its_attempt_is_made_again() {
+    let made = Arc::new(AtomicU32::new(0));
+    let mut tools = Tools::new();
+    tools.add(Endless(Arc::clone(&made))).expect("a tool");
+    let mut agents = AgentCatalog::new();
+    let agent = SubAgentDef::new("worker", "Works", "You work.").tool("look");
+    agents.add(agent).expect("an agent");
+    let context = |reply: Reply| {
+        let model = ScriptedProvider::new("script").then(reply);
+        llm_context(&model)
+            .tools(tools.clone())
+            .agents(agents.clone())
+    };
+    let params = json!({ "prompt": "Look.", "agent": "worker" });
+    let bench = Bench::new();
+    let first = bench.run(
+        context(Reply::calls(vec![call("1", "look", json!({}))])),
+        task(params.clone()),
+    );
+    let stop = async {
+        while made.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        bench.stop.cancel();
+    };
+    let (stopped, ()) = tokio::join!(first, stop);
+    assert!(stopped.is_err());
+    let mut second = Bench::new();
+    let notes = bench.journal.notes();
+    second.journal = Arc::new(JournalDouble::default().after_interruption(notes));
+    // The first reply is used again, so this model only has the second one.
+    let again = second.run(context(Reply::text("done")), task(params));
+    assert_eq!(again.await.expect("an answer"), "done");
+    assert_eq!(made.load(Ordering::Relaxed), 2);
+    assert_eq!(second.notes(NoteKind::Tool)[0]["outcome"], "done");
 }

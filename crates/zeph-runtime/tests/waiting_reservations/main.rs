@@ -3,15 +3,17 @@
 mod fan_outs;
 mod support;
 
+use std::future::Future as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use zeph_executor::{ReservationRequest, TaskContext, TaskError, TaskInput, TaskOutput, closure};
 use zeph_graph::{Budget, Fault, OverBudget, RunEnd, Spend, Spent, Task, TaskGraph, TaskState};
 use zeph_runtime::{RunEvent, RunHandle};
 
-use support::{Calls, engine, graph_of, submission, tokens};
+use support::{Calls, engine, graph_of, submit, tokens};
 
 /// Lets the calls begin; resolves when the task has said that it waits, and returns its words.
 async fn waits(calls: &Calls, run: &RunHandle, task: &str) -> String {
@@ -37,10 +39,7 @@ async fn three_calls_in_parallel_share_a_budget_of_little_more_than_one() {
     let calls = Calls::new(80, 80, 10);
     let engine = engine(&[("call", calls.executor())]).await;
     let graph = graph_of([call("a"), call("b"), call("c")]);
-    let run = engine
-        .submit(submission(graph, 100, OverBudget::Ask))
-        .await
-        .expect("is saved");
+    let run = submit(&engine, graph, 100, OverBudget::Ask).await;
     let (text, last, ()) = tokio::join!(
         waits(&calls, &run, "b"),
         waits(&calls, &run, "c"),
@@ -68,10 +67,7 @@ async fn the_rest_is_reserved_only_when_nothing_can_come_back() {
     let calls = Calls::new(80, 30, 60);
     let engine = engine(&[("call", calls.executor())]).await;
     let graph = graph_of([call("a"), call("b"), call("c")]);
-    let run = engine
-        .submit(submission(graph, 100, OverBudget::Partial))
-        .await
-        .expect("is saved");
+    let run = submit(&engine, graph, 100, OverBudget::Partial).await;
     tokio::join!(waits(&calls, &run, "b"), waits(&calls, &run, "c"));
     for name in ["a", "b", "c"] {
         calls.end(name);
@@ -92,10 +88,7 @@ async fn a_small_call_does_not_overtake_a_large_one() {
     calls.set("small", 20, 10);
     let engine = engine(&[("call", calls.executor())]).await;
     let graph = graph_of([call("first"), call("large"), call("small")]);
-    let run = engine
-        .submit(submission(graph, 100, OverBudget::Ask))
-        .await
-        .expect("is saved");
+    let run = submit(&engine, graph, 100, OverBudget::Ask).await;
     let (_, text) = tokio::join!(waits(&calls, &run, "large"), waits(&calls, &run, "small"));
     assert_eq!(text, "waits for budget: other calls come first");
     for name in ["first", "large", "small"] {
@@ -123,14 +116,7 @@ async fn the_own_budget_of_a_task_holds_back_no_other_task() {
     let own = Task::new("both")
         .action("both")
         .budget(Budget::of_tokens(50));
-    let run = engine
-        .submit(submission(
-            graph_of([own, call("c")]),
-            1_000,
-            OverBudget::Ask,
-        ))
-        .await
-        .expect("is saved");
+    let run = submit(&engine, graph_of([own, call("c")]), 1_000, OverBudget::Ask).await;
     calls.end("c");
     // The second call of the first task waits for its first one. The other task is done meanwhile.
     let (text, ()) = tokio::join!(waits(&calls, &run, "both"), calls.ended("c"));
@@ -166,10 +152,7 @@ async fn attempts_that_hold_and_wait_do_not_wait_for_each_other() {
     let engine = engine(&[("nests", nests)]).await;
     let nests = |name: &str| Task::new(name).action("nests");
     let graph = graph_of([nests("a"), nests("b")]);
-    let run = engine
-        .submit(submission(graph, 110, OverBudget::Partial))
-        .await
-        .expect("is saved");
+    let run = submit(&engine, graph, 110, OverBudget::Partial).await;
     let report = run.wait().await.expect("ends");
     assert_eq!(report.end(), Some(RunEnd::Completed));
     // The first one is refused, and the second one gets what that gives back.
@@ -181,14 +164,13 @@ async fn attempts_that_hold_and_wait_do_not_wait_for_each_other() {
 async fn a_higher_budget_ends_the_wait() {
     let calls = Calls::new(80, 80, 10);
     let engine = engine(&[("call", calls.executor())]).await;
-    let run = engine
-        .submit(submission(
-            graph_of([call("a"), call("b")]),
-            100,
-            OverBudget::Ask,
-        ))
-        .await
-        .expect("is saved");
+    let run = submit(
+        &engine,
+        graph_of([call("a"), call("b")]),
+        100,
+        OverBudget::Ask,
+    )
+    .await;
     waits(&calls, &run, "b").await;
     run.set_budget(Budget::of_tokens(160))
         .await
@@ -205,14 +187,13 @@ async fn a_higher_budget_ends_the_wait() {
 async fn a_stopped_attempt_leaves_the_queue() {
     let calls = Calls::new(80, 80, 10);
     let engine = engine(&[("call", calls.executor())]).await;
-    let run = engine
-        .submit(submission(
-            graph_of([call("a"), call("b"), call("c")]),
-            100,
-            OverBudget::Ask,
-        ))
-        .await
-        .expect("is saved");
+    let run = submit(
+        &engine,
+        graph_of([call("a"), call("b"), call("c")]),
+        100,
+        OverBudget::Ask,
+    )
+    .await;
     tokio::join!(waits(&calls, &run, "b"), waits(&calls, &run, "c"));
     run.cancel_task("b").await.expect("is there");
     for name in ["a", "c"] {
@@ -240,14 +221,13 @@ async fn a_caller_that_gives_up_leaves_the_queue_and_reserves_nothing() {
     });
     let engine = engine(&[("call", calls.executor()), ("gives_up", gives_up)]).await;
     let impatient = Task::new("impatient").action("gives_up");
-    let run = engine
-        .submit(submission(
-            graph_of([call("a"), impatient, call("b")]),
-            100,
-            OverBudget::Ask,
-        ))
-        .await
-        .expect("is saved");
+    let run = submit(
+        &engine,
+        graph_of([call("a"), impatient, call("b")]),
+        100,
+        OverBudget::Ask,
+    )
+    .await;
     calls.go();
     run.until(|snapshot| snapshot.counts.completed == 1).await;
     calls.end("a");
@@ -258,15 +238,43 @@ async fn a_caller_that_gives_up_leaves_the_queue_and_reserves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_that_is_gone_when_the_grant_arrives_gives_it_back() {
+    let calls = Calls::new(80, 80, 10);
+    let others = calls.clone();
+    let gone = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
+        let others = others.clone();
+        async move {
+            let mut reserve = Box::pin(cx.journal().reserve(tokens(80)));
+            let sent = reserve
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            assert!(sent.is_pending());
+            // Meanwhile the engine grants it.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(cx.journal().left().await?, Budget::of_tokens(20));
+            drop(reserve);
+            others.go();
+            let begun = tokio::time::timeout(Duration::from_mins(1), others.begun("b"));
+            assert!(begun.await.is_ok(), "the other task gets the budget");
+            Ok(TaskOutput::null())
+        }
+    });
+    let engine = engine(&[("call", calls.executor()), ("gone", gone)]).await;
+    let graph = graph_of([Task::new("gone").action("gone"), call("b")]);
+    let run = submit(&engine, graph, 100, OverBudget::Partial).await;
+    calls.end("b");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(report.spent, Spent::from(tokens(10)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wait_is_no_silence() {
     let calls = Calls::new(80, 80, 10);
     let engine = engine(&[("call", calls.executor())]).await;
     let idle = Duration::from_secs(10);
     let graph = graph_of([call("a"), call("b").idle_timeout(idle)]);
-    let run = engine
-        .submit(submission(graph, 100, OverBudget::Ask))
-        .await
-        .expect("is saved");
+    let run = submit(&engine, graph, 100, OverBudget::Ask).await;
     waits(&calls, &run, "b").await;
     tokio::time::advance(idle * 6).await;
     calls.end("a");
@@ -282,14 +290,13 @@ async fn a_wait_is_no_silence() {
 async fn a_person_is_asked_only_after_the_wait() {
     let calls = Calls::new(80, 30, 75);
     let engine = engine(&[("call", calls.executor())]).await;
-    let run = engine
-        .submit(submission(
-            graph_of([call("a"), call("b")]),
-            100,
-            OverBudget::Ask,
-        ))
-        .await
-        .expect("is saved");
+    let run = submit(
+        &engine,
+        graph_of([call("a"), call("b")]),
+        100,
+        OverBudget::Ask,
+    )
+    .await;
     waits(&calls, &run, "b").await;
     assert!(run.snapshot().questions.is_empty());
     calls.end("a");
@@ -310,14 +317,13 @@ async fn what_can_never_fit_does_not_wait() {
     let calls = Calls::new(80, 80, 10);
     calls.set("b", 101, 10);
     let engine = engine(&[("call", calls.executor())]).await;
-    let run = engine
-        .submit(submission(
-            graph_of([call("a"), call("b")]),
-            100,
-            OverBudget::Partial,
-        ))
-        .await
-        .expect("is saved");
+    let run = submit(
+        &engine,
+        graph_of([call("a"), call("b")]),
+        100,
+        OverBudget::Partial,
+    )
+    .await;
     calls.go();
     // The first call is still in flight.
     run.until(|snapshot| snapshot.counts.failed == 1).await;
@@ -329,14 +335,13 @@ async fn what_can_never_fit_does_not_wait() {
 async fn a_suspended_run_waits_no_longer_and_goes_on() {
     let calls = Calls::new(80, 80, 10);
     let engine = engine(&[("call", calls.executor())]).await;
-    let run = engine
-        .submit(submission(
-            graph_of([call("a"), call("b")]),
-            100,
-            OverBudget::Ask,
-        ))
-        .await
-        .expect("is saved");
+    let run = submit(
+        &engine,
+        graph_of([call("a"), call("b")]),
+        100,
+        OverBudget::Ask,
+    )
+    .await;
     waits(&calls, &run, "b").await;
     run.suspend().await.expect("is there");
     let report = run.wait().await.expect("rests");

@@ -9,7 +9,7 @@ use zeph_executor::{
 };
 use zeph_graph::{Budget, OverBudget, Policy, Spend, Task, TaskGraph};
 use zeph_memory::MemoryStore;
-use zeph_runtime::{Engine, Submission};
+use zeph_runtime::{Engine, RunHandle, Submission};
 
 pub(crate) fn tokens(tokens: u32) -> Spend {
     Spend {
@@ -53,6 +53,17 @@ pub(crate) fn limited(graph: TaskGraph, budget: Budget, over_budget: OverBudget)
         over_budget,
         ..Policy::default()
     })
+}
+
+/// Submits a graph with a budget in tokens.
+pub(crate) async fn submit(
+    engine: &Engine,
+    graph: TaskGraph,
+    limit: u64,
+    over_budget: OverBudget,
+) -> RunHandle {
+    let submitted = engine.submit(submission(graph, limit, over_budget));
+    submitted.await.expect("is saved")
 }
 
 /// What a call asks for, and what it costs.

@@ -114,6 +114,22 @@ impl<E> Templated<E> {
         self.sanitizer = Some(sanitizer);
         self
     }
+
+    /// What fills in the texts of an attempt, without a sanitizer.
+    fn filler<'a>(
+        &'a self,
+        cx: &'a TaskContext,
+        input: &'a TaskInput,
+        artifacts: &'a Texts,
+    ) -> Filler<'a> {
+        Filler::new(
+            &self.values,
+            Reader::Attempt,
+            (cx.run(), cx.name()),
+            input,
+            artifacts,
+        )
+    }
 }
 
 impl<E: fmt::Debug> fmt::Debug for Templated<E> {
@@ -137,24 +153,17 @@ impl<E: Executor> Executor for Templated<E> {
         let check = taken(&mut params, CHECK);
         // The files are removed when the attempt is over.
         let materialised = artifacts::materialise(&params, &input).await?;
-        let filler = |sanitizer| Filler {
-            values: &self.values,
-            reader: Reader::Attempt,
-            artifacts: &materialised.paths,
-            run: cx.run(),
-            task: cx.name(),
-            input: &input,
-            sanitizer,
-            evaluator: Evaluator::new(),
-        };
+        let filler = || self.filler(cx, &input, &materialised.paths);
         // A list is no prompt, so nothing in it is sanitized.
         let list = taken(&mut params, LIST);
         if let (Some(list), None) = (list, &input.item) {
-            return Ok(TaskOutput::from(filler(None).list(list)?));
+            return Ok(TaskOutput::from(filler().list(list)?));
         }
         let has_cache = !input.preparation[CACHE].is_null();
         let raw = has_cache.then(|| params.clone());
-        let filled = filler(self.sanitizer.as_deref()).fill(params)?;
+        let filled = filler()
+            .sanitized_by(self.sanitizer.as_deref())
+            .fill(params)?;
         if let Some(raw) = raw {
             self.fill_cache(cx, &mut input, &raw, check.as_ref())?;
         }
@@ -170,16 +179,7 @@ impl<E: Executor> Executor for Templated<E> {
         let condition = (input.preparation.as_object_mut()).and_then(|all| all.remove(CONDITION));
         if let Some(condition) = condition {
             let materialised = artifacts::materialise(&condition, &input).await?;
-            let filler = Filler {
-                values: &self.values,
-                reader: Reader::Attempt,
-                artifacts: &materialised.paths,
-                run: cx.run(),
-                task: cx.name(),
-                input: &input,
-                sanitizer: None,
-                evaluator: Evaluator::new(),
-            };
+            let filler = self.filler(cx, &input, &materialised.paths);
             check_condition(&condition, &filler.fill(condition.clone())?)?;
         }
         // The items of a list have results, and not the task that makes the list.
@@ -218,7 +218,30 @@ struct Filler<'a> {
     evaluator: Evaluator,
 }
 
-impl Filler<'_> {
+impl<'a> Filler<'a> {
+    fn new(
+        values: &'a RunValues,
+        reader: Reader,
+        (run, task): (&'a RunId, &'a str),
+        input: &'a TaskInput,
+        artifacts: &'a Texts,
+    ) -> Self {
+        Self {
+            values,
+            reader,
+            artifacts,
+            run,
+            task,
+            input,
+            sanitizer: None,
+            evaluator: Evaluator::new(),
+        }
+    }
+
+    fn sanitized_by(self, sanitizer: Option<&'a dyn ContentSanitizer>) -> Self {
+        Self { sanitizer, ..self }
+    }
+
     fn fill(mut self, mut params: Value) -> Result<Value, TaskError> {
         if self.sanitizer.is_none() {
             pass_bytes(&mut params, self.input);
@@ -264,29 +287,13 @@ impl Filler<'_> {
     }
 
     fn evaluate(&mut self, expression: &str) -> Result<Value, TaskError> {
-        let used = references(expression).map_err(|why| self.failed(expression, &why))?;
-        if let Some(why) = used.iter().find_map(|one| self.inexact(one)) {
-            return Err(self.failed(expression, &why));
-        }
-        let secret = used.iter().find_map(|reference| match reference {
-            Reference::Param(name) => self.values.secrets.contains_key(name).then_some(name),
-            Reference::Task { .. } | Reference::Run(_) | Reference::Item | Reference::ItemIndex => {
-                None
-            }
-        });
+        let used = self.used(expression)?;
+        let secret = used.iter().find_map(|one| self.secret(one));
         if let Some(name) = secret.filter(|_| self.reader == Reader::Person) {
             return Ok(format!("‹redacted: {name}›").into());
         }
-        if let Some(name) = secret.filter(|_| self.reader == Reader::Cache) {
-            let message = format!(
-                "the task {} has a `cache` and uses the secret {}: no key of a result may hold it; remove the key `cache`",
-                quote(self.task),
-                quote(name)
-            );
-            return Err(TaskError::permanent(message).with_code("secret_in_cache"));
-        }
         let has_secret = secret.is_some();
-        let context = self.context(&used)?;
+        let context = expression::values(self.context(&used)?);
         match self.evaluator.evaluate(expression, &context) {
             Ok(value) => Ok(value),
             Err(NoValue::Undefined) => Err(self.failed(expression, &self.undefined_reason(&used))),
@@ -298,8 +305,37 @@ impl Filler<'_> {
         }
     }
 
+    /// What an expression uses, if the reader may have it.
+    fn used(&self, expression: &str) -> Result<Vec<Reference>, TaskError> {
+        let used = references(expression).map_err(|why| self.failed(expression, &why))?;
+        if let Some(why) = used.iter().find_map(|one| self.inexact(one)) {
+            return Err(self.failed(expression, &why));
+        }
+        if let Some(name) = used.iter().find_map(|one| self.secret(one))
+            && self.reader == Reader::Cache
+        {
+            let message = format!(
+                "the task {} has a `cache` and uses the secret {}: no key of a result may hold it; remove the key `cache`",
+                quote(self.task),
+                quote(name)
+            );
+            return Err(TaskError::permanent(message).with_code("secret_in_cache"));
+        }
+        Ok(used)
+    }
+
+    /// The name of the secret that a reference is to.
+    fn secret<'r>(&self, reference: &'r Reference) -> Option<&'r String> {
+        match reference {
+            Reference::Param(name) => self.values.secrets.contains_key(name).then_some(name),
+            Reference::Task { .. } | Reference::Run(_) | Reference::Item | Reference::ItemIndex => {
+                None
+            }
+        }
+    }
+
     /// The values of the references in an expression.
-    fn context(&self, used: &[Reference]) -> Result<minijinja::Value, TaskError> {
+    fn context(&self, used: &[Reference]) -> Result<Value, TaskError> {
         let mut params = BTreeMap::new();
         let mut tasks: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
         let mut groups: BTreeMap<&str, Value> = BTreeMap::new();
@@ -346,7 +382,7 @@ impl Filler<'_> {
             values["item"] = item.value.clone();
             values["item_index"] = item.index.into();
         }
-        Ok(expression::values(values))
+        Ok(values)
     }
 
     /// The parents that are the cells of a matrix, in their order.

@@ -181,3 +181,44 @@ async fn the_task_that_makes_a_list_has_a_condition_and_its_items_have_the_cache
         json!({ "when": "true", "cache": { "inputs": ["y"] } })
     );
 }
+
+/// The key of a task with a check, after a parent with that output.
+async fn key_of(check: Value, limit: &str) -> Result<Value, TaskError> {
+    let mut input = TaskInput::new(json!({ "argv": ["count"], "check": check }));
+    input.preparation = json!({ "cache": { "inputs": ["src/*"] } });
+    let output = TaskOutput::from(json!({ "stdout": limit, "exit": 0 }));
+    input
+        .parents
+        .insert("limit".into(), Parent::completed(output));
+    let keeper = Keeper::default();
+    let values = RunValues::default().secret("token", "s3cret");
+    let templated = Templated::new(keeper.clone(), values);
+    templated.prepare(&context(), input).await?;
+    let seen = keeper.0.lock().unwrap();
+    Ok(seen[0].preparation["cache"].clone())
+}
+
+#[tokio::test]
+async fn a_check_with_another_value_has_another_key() {
+    for check in [
+        json!({ "that": "${{ result.stdout|int < tasks.limit.stdout|int }}" }),
+        json!({ "judge": "Is it less than ${{ tasks.limit.stdout }}?" }),
+        json!({ "that": "${{ result.stdout == tasks.limit.stdout }}", "schema": { "type": "string" } }),
+    ] {
+        let one = key_of(check.clone(), "5").await.unwrap();
+        assert_eq!(one, key_of(check.clone(), "5").await.unwrap());
+        assert_ne!(one, key_of(check, "6").await.unwrap());
+    }
+    let fixed = json!({ "that": "${{ result.stdout == 'x' }}" });
+    let other = json!({ "that": "${{ result.stdout == 'y' }}" });
+    let one = key_of(fixed.clone(), "5").await.unwrap();
+    assert_eq!(one, key_of(fixed, "6").await.unwrap());
+    assert_ne!(one, key_of(other, "5").await.unwrap());
+    assert!(
+        !one.to_string().contains("\"run\""),
+        "another one each time"
+    );
+    let secret = json!({ "that": "${{ result.stdout == params.token }}" });
+    let error = key_of(secret, "5").await.unwrap_err();
+    assert_eq!(error.code(), "secret_in_cache");
+}

@@ -10,8 +10,8 @@ use zeph_executor::{
     Verdict,
 };
 
-use super::{Filler, Reader, Templated, artifacts};
-use crate::expression::{self, Evaluator};
+use super::{Templated, artifacts};
+use crate::expression;
 use crate::references::with_result;
 use crate::template::Template;
 
@@ -53,7 +53,8 @@ impl<E> Templated<E> {
                 _ => self.ask_checker(cx, part, value, input, &output).await?,
             };
             if !verdict.accepted {
-                return Err(rejected(cx, &verdict, &output).await?);
+                let result = checked(input, &output).unwrap_or(&output.value);
+                return Err(rejected(cx, &verdict, result).await?);
             }
             accepted = verdict;
         }
@@ -87,16 +88,7 @@ impl<E> Templated<E> {
         };
         let filled = Value::from(filled.into_owned());
         let materialised = artifacts::materialise(&filled, &input).await?;
-        let filler = Filler {
-            values: &self.values,
-            reader: Reader::Attempt,
-            artifacts: &materialised.paths,
-            run: cx.run(),
-            task: cx.name(),
-            input: &input,
-            sanitizer: None,
-            evaluator: Evaluator::new(),
-        };
+        let filler = self.filler(cx, &input, &materialised.paths);
         let value = match filler.fill(filled) {
             Ok(value) => value,
             // The result lacks what the expression reads.
@@ -107,9 +99,9 @@ impl<E> Templated<E> {
         };
         Ok(match value.as_str() {
             Some("true") => Verdict::accepted(THAT),
-            Some("false") => Verdict::rejected(THAT, format!("{text} is false")),
+            Some("false") => Verdict::rejected(THAT, format!("{} is false", words(text))),
             Some(_) | None => {
-                let why = format!("{text} is neither true nor false");
+                let why = format!("{} is neither true nor false", words(text));
                 return Err(TaskError::permanent(why).with_code("expression_failed"));
             }
         })
@@ -130,19 +122,15 @@ impl<E> Templated<E> {
             );
             return Err(TaskError::permanent(message).with_code("no_checker"));
         };
-        let materialised = artifacts::materialise(value, input).await?;
-        let filler = Filler {
-            values: &self.values,
-            reader: Reader::Attempt,
-            artifacts: &materialised.paths,
-            run: cx.run(),
-            task: cx.name(),
-            input,
-            sanitizer: self.sanitizer.as_deref(),
-            evaluator: Evaluator::new(),
+        let result = match checked(input, output) {
+            Ok(result) => result,
+            Err(why) => return Ok(Verdict::rejected(part, why)),
         };
+        let materialised = artifacts::materialise(value, input).await?;
+        let filler = self.filler(cx, input, &materialised.paths);
+        let filler = filler.sanitized_by(self.sanitizer.as_deref());
         let value = filler.fill(value.clone())?;
-        let mut params = json!({ part: value, "result": checked_value(output) });
+        let mut params = json!({ part: value, "result": result });
         if let Some(prompt) = input.params.get("prompt") {
             params["task"] = prompt.clone();
         }
@@ -155,14 +143,35 @@ impl<E> Templated<E> {
     }
 }
 
-/// The part of an output that a schema and a judge see: the JSON or the text of a command, else the value.
-fn checked_value(output: &TaskOutput) -> &Value {
+/// An expression over parameters only is its value since the run was created.
+fn words(that: &str) -> &str {
+    if that.contains("${{") {
+        that
+    } else {
+        "its check"
+    }
+}
+
+/// The part of an output that a schema and a judge see: of a command its JSON or its text, else the value. A text
+/// or a number that is not what the command printed is no result, and the error says why.
+fn checked<'a>(input: &TaskInput, output: &'a TaskOutput) -> Result<&'a Value, &'static str> {
     let value = &output.value;
-    ["json", "stdout"]
-        .into_iter()
-        .find_map(|field| value.get(field))
-        .filter(|_| value.get("exit").is_some())
-        .unwrap_or(value)
+    let is_command = input.params.get("prompt").is_none() && value.get("exit").is_some();
+    let is = |mark: &str, wanted: bool| value.get(mark) == Some(&Value::Bool(wanted));
+    match (is_command, value.get("json"), value.get("stdout")) {
+        (true, Some(_), _) if is("json_inexact", true) => {
+            Err("a whole number in its JSON has more than 64 bits and would lose digits")
+        }
+        (true, Some(json), _) => Ok(json),
+        (true, None, Some(_)) if is("stdout_utf8", false) => {
+            Err("its standard output is not UTF-8")
+        }
+        (true, None, Some(_)) if is("stdout_truncated", true) => {
+            Err("its standard output is longer than a value may be")
+        }
+        (true, None, Some(stdout)) => Ok(stdout),
+        (true, None, None) | (false, ..) => Ok(value),
+    }
 }
 
 async fn note(cx: &TaskContext, verdict: &Verdict) -> Result<(), TaskError> {
@@ -174,10 +183,10 @@ async fn note(cx: &TaskContext, verdict: &Verdict) -> Result<(), TaskError> {
 async fn rejected(
     cx: &TaskContext,
     verdict: &Verdict,
-    output: &TaskOutput,
+    result: &Value,
 ) -> Result<TaskError, TaskError> {
     note(cx, verdict).await?;
-    let result = expression::to_text(checked_value(output).clone());
+    let result = expression::to_text(result.clone());
     let quoted = truncate(&result, MAX_QUOTED_BYTES, Boundary::Word).to_string();
     let why = &verdict.why;
     let error = TaskError::retryable(format!("the result was not accepted: {why}"))

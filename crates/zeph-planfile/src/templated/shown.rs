@@ -7,7 +7,6 @@ use zeph_executor::{Artifact, TaskError, TaskInput};
 use zeph_graph::RunId;
 
 use super::{CHECK, Filler, LIST, Reader, artifacts, taken};
-use crate::expression::Evaluator;
 use crate::matrix::group_of;
 use crate::references::{Reference, references_in};
 use crate::template::texts_mut;
@@ -31,16 +30,8 @@ impl RunValues {
             taken(&mut params, LIST);
         }
         let name = |artifact: &Artifact| format!("‹artifact: {}›", artifact.name);
-        let filler = Filler {
-            values: self,
-            reader: Reader::Person,
-            artifacts: &artifacts::described(&params, &input, name),
-            run,
-            task,
-            input: &input,
-            sanitizer: None,
-            evaluator: Evaluator::new(),
-        };
+        let artifacts = artifacts::described(&params, &input, name);
+        let filler = Filler::new(self, Reader::Person, (run, task), &input, &artifacts);
         let mut filled = filler.fill(params)?;
         // The item is a value, and no template.
         if let (Some(item), Some(fields)) = (input.item, filled.as_object_mut()) {

@@ -306,6 +306,14 @@ pub(crate) struct McpArgs {
     pub(crate) what: McpDo,
     /// One server [default: all]
     pub(crate) server: Option<String>,
+    /// Serve: let the assistant answer the questions of runs, also those that approve something [default: a person
+    /// answers with `zeph answer`]
+    #[arg(long)]
+    pub(crate) allow_answers: bool,
+    /// Serve: let the assistant run plan files and plans that it writes, which run any command [default: it starts
+    /// goals]
+    #[arg(long)]
+    pub(crate) allow_plans: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -182,7 +182,7 @@ fn why_asks(task: &Task) -> Option<&'static str> {
     if rules
         .approve
         .as_ref()
-        .is_some_and(|gate| gate.fallback.is_none())
+        .is_some_and(|gate| gate.default_answer().is_none())
     {
         return Some("approve");
     }

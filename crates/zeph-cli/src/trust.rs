@@ -72,7 +72,12 @@ fn render(path: &Path, withheld: &[Withheld], content: &Content) {
         path.display()
     ));
     for one in withheld {
-        page.block(2, &format!("{} = {}", one.key, one.value));
+        if one.key.starts_with("commands.") || one.key.starts_with("mcp.") {
+            page.block(2, &format!("[{}]", one.key));
+            page.block(4, &one.value);
+        } else {
+            page.block(2, &format!("{} = {}", one.key, one.value));
+        }
     }
     if withheld.is_empty() {
         page.block(2, "nothing");

@@ -7,10 +7,8 @@ use zeph_diagnostics::{
     Diagnostic, Diagnostics, Entry, Node, Source, Span, Value, quote, read_toml,
 };
 
-use crate::commands::CommandConfig;
 use crate::config::OrchestrationConfig;
 use crate::kind::Input;
-use crate::mcp::McpConfig;
 use crate::settings::{self, SETTINGS, Setting};
 use crate::{code, commands, env_name, mcp, named};
 
@@ -67,7 +65,7 @@ pub enum Layer {
 pub struct Withheld {
     /// The setting, such as `llm.model`, or a table, such as `commands.lint` or `mcp.files`.
     pub key: String,
-    /// The value as it is written; for a table, its program and arguments, or its address.
+    /// The value as it is written; for a table, all its keys with their values, one a line.
     pub value: String,
     /// Why it is ignored.
     pub reason: WithheldReason,
@@ -321,19 +319,13 @@ impl Merge {
                     if name == "commands" {
                         let found = commands::read(node, &mut problems);
                         let known = &mut self.config.commands;
-                        let shown = |command: &CommandConfig| format!("{:?}", command.run);
-                        self.withheld
-                            .extend(named::add(&name, known, found, kind, shown));
+                        let table = (&*name, node, text);
+                        self.withheld.extend(named::add(table, known, found, kind));
                     } else if name == "mcp" {
                         let found = mcp::read(node, &mut problems);
                         let known = &mut self.config.mcp;
-                        self.withheld.extend(named::add(
-                            &name,
-                            known,
-                            found,
-                            kind,
-                            McpConfig::target,
-                        ));
+                        let table = (&*name, node, text);
+                        self.withheld.extend(named::add(table, known, found, kind));
                     } else if settings::is_table(&name) {
                         node.wrong_type(&format!("`{name}`"), "a table", &mut problems);
                     } else {

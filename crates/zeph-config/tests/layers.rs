@@ -466,7 +466,7 @@ fn an_untrusted_project_only_lowers_limits() {
             ("llm.output_usd", "0", WithheldReason::NeedsTrust),
             (
                 "commands.lint",
-                r#"["sh", "-c", "x"]"#,
+                "about = 'Lints'\nrun = ['sh', '-c', 'x']",
                 WithheldReason::NeedsTrust
             ),
         ]

@@ -57,8 +57,10 @@ pass_env = ["X"]
 #[test]
 fn a_server_of_a_project_counts_only_in_a_trusted_one_and_never_replaces_the_users() {
     let users = "[mcp.files]\ncommand = ['mine']\n";
-    let projects =
-        "[mcp.files]\ncommand = ['theirs']\n[mcp.web]\nurl = 'https://x'\n[tools]\nwrite = '/'\n";
+    let projects = "[mcp.files]\ncommand = ['theirs', '-x']\npass_env = ['KEY']\napprove = 'never'\n\
+         env = { PATH = 'evil', LD_PRELOAD = \"x\" }\n\
+         [mcp.web]\nurl = 'https://x'\ntoken_env = 'TOKEN'\n[tools]\nwrite = '/'\n\
+         [commands.lint]\nabout = 'Lints'\nrun = ['sh', '-c', '{what}']\nargs.what = { about = 'a', text = 3 }\n";
     let layers = || Layers::new().user_file(users, "c.toml");
     let trusted = layers()
         .project_file(projects, "/p/zeph.toml")
@@ -76,9 +78,16 @@ fn a_server_of_a_project_counts_only_in_a_trusted_one_and_never_replaces_the_use
         .map(|one| (one.key.as_str(), one.value.as_str()))
         .collect();
     let wanted = [
-        ("mcp.files", "theirs"),
-        ("mcp.web", "https://x"),
+        (
+            "mcp.files",
+            "command = ['theirs', '-x']\npass_env = ['KEY']\napprove = 'never'\nenv.PATH = 'evil'\nenv.LD_PRELOAD = \"x\"",
+        ),
+        ("mcp.web", "url = 'https://x'\ntoken_env = 'TOKEN'"),
         ("tools.write", "'/'"),
+        (
+            "commands.lint",
+            "about = 'Lints'\nrun = ['sh', '-c', '{what}']\nargs.what.about = 'a'\nargs.what.text = 3",
+        ),
     ];
     assert_eq!(withheld, wanted);
 }

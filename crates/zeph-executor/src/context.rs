@@ -1,5 +1,6 @@
 //! The context of an attempt: its identity, its cancellation, and its reports to the driver.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ struct Inner {
     progress: Arc<dyn Progress>,
     journal: Arc<dyn Journal>,
     outcome: Option<RunEnd>,
-    approved: bool,
+    approved_tools: BTreeSet<String>,
     inherited: Vec<Arc<File>>,
     purpose: Purpose,
 }
@@ -67,7 +68,7 @@ impl TaskContext {
             progress: Arc::new(NoProgress),
             journal: Arc::new(NoJournal),
             outcome: None,
-            approved: false,
+            approved_tools: BTreeSet::new(),
             inherited: Vec::new(),
             purpose: Purpose::default(),
         })
@@ -149,13 +150,13 @@ impl TaskContext {
         self.0.outcome
     }
 
-    /// Whether the task has an approval, which was given before its first attempt. The items of a task have
-    /// the approval of that task.
+    /// Whether the approval of the task, which was given before its first attempt, names this tool. The items of a
+    /// task have the approval of that task.
     ///
-    /// An agent calls the tools that need an approval only then.
+    /// An agent calls a tool that needs an approval only then.
     #[must_use]
-    pub fn is_approved(&self) -> bool {
-        self.0.approved
+    pub fn is_approved(&self, tool: &str) -> bool {
+        self.0.approved_tools.contains(tool)
     }
 
     /// Open files that a process of the attempt should inherit: locks which then count for it until it ends, also if
@@ -247,9 +248,9 @@ impl TaskContextBuilder {
         self
     }
 
-    /// Sets whether the task has an approval. Default: no.
-    pub fn approved(mut self, approved: bool) -> Self {
-        self.0.approved = approved;
+    /// Sets the tools that the approval of the task names. Default: none.
+    pub fn approved_tools(mut self, tools: BTreeSet<String>) -> Self {
+        self.0.approved_tools = tools;
         self
     }
 

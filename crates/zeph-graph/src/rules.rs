@@ -1,5 +1,6 @@
 //! Rules of a task: triggers, retries, failure strategies, effects, lanes, questions.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -258,6 +259,10 @@ pub struct Approval {
     #[serde(rename = "default", with = "approval_default", default)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<(Duration, bool)>,
+    /// The tools that only an approved task may call and that this approval allows, by name. The composition of a
+    /// run sets them; a plan cannot. Default: none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tools: BTreeSet<String>,
 }
 
 impl<T: Into<String>> From<T> for Approval {
@@ -265,7 +270,53 @@ impl<T: Into<String>> From<T> for Approval {
         Self {
             text: text.into(),
             fallback: None,
+            tools: BTreeSet::new(),
         }
+    }
+}
+
+impl Approval {
+    /// The question for a person, with the tools that the answer allows.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_graph::Approval;
+    /// let mut approval = Approval::from("");
+    /// approval.tools = ["send".to_owned(), "write".to_owned()].into();
+    /// assert_eq!(
+    ///     approval.question("report"),
+    ///     "May it run? The agent of \"report\" may call tools that change something: send, write"
+    /// );
+    /// assert_eq!(Approval::from("Publish?").question("report"), "Publish?");
+    /// ```
+    #[must_use]
+    pub fn question(&self, task: &str) -> String {
+        if self.tools.is_empty() {
+            return self.text.clone();
+        }
+        let names: Vec<&str> = self.tools.iter().map(String::as_str).collect();
+        let names = names.join(", ");
+        let text = match self.text.trim() {
+            "" => "May it run?",
+            text => text,
+        };
+        format!("{text} The agent of {task:?} may call tools that change something: {names}")
+    }
+
+    /// The wait and the default answer after it. Tools are allowed by an explicit answer only, so with
+    /// [`tools`](Self::tools) no default is yes.
+    #[must_use]
+    pub fn default_answer(&self) -> Option<(Duration, bool)> {
+        self.fallback
+            .filter(|(_, yes)| !yes || self.tools.is_empty())
+    }
+
+    /// The approval as a plan has it: without tools; `None` if the tools are its only reason.
+    #[must_use]
+    pub fn as_written(mut self) -> Option<Self> {
+        let is_added = self.text.is_empty() && !self.tools.is_empty();
+        self.tools.clear();
+        (!is_added).then_some(self)
     }
 }
 

@@ -25,5 +25,7 @@ mod resume;
 mod route;
 #[path = "agents/summaries.rs"]
 mod summaries;
+#[path = "agents/tool_ends.rs"]
+mod tool_ends;
 #[path = "agents/tools.rs"]
 mod tools;

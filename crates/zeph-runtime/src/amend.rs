@@ -1,5 +1,7 @@
 //! Amendments: patches of attempts and of persons, in the engine's task.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use zeph_graph::ContentId;
 use zeph_graph::wire::{Diagnostics, GraphSpec};
@@ -9,8 +11,21 @@ use crate::active_run::ActiveRun;
 use crate::actor::Actor;
 use crate::content::ContentParts;
 use crate::core::Core;
+use crate::engine::EngineBuilder;
 use crate::error::RuntimeError;
 use crate::message::Key;
+
+/// Changes the tasks of a patch before the scheduler checks it.
+pub(crate) type OnPatch = Arc<dyn Fn(&mut GraphSpec) + Send + Sync>;
+
+impl EngineBuilder {
+    /// Changes each patch of a person before it is checked and applied, for example adds approvals to its tasks as
+    /// to those of a new run. Default: a patch is applied as it is.
+    pub fn on_patch(mut self, change: impl Fn(&mut GraphSpec) + Send + Sync + 'static) -> Self {
+        self.on_patch = Some(Arc::new(change));
+        self
+    }
+}
 
 impl ActiveRun {
     /// Passes a patch to the scheduler, and interns it if it is accepted.
@@ -50,7 +65,10 @@ impl Core {
             let run = run.clone();
             RuntimeError::BadPatch { run, reason }
         };
-        let patch = read_patch(&patch).map_err(bad)?;
+        let mut patch = read_patch(&patch).map_err(bad)?;
+        if let Some(change) = &self.config.on_patch {
+            change(&mut patch);
+        }
         let missing = self.missing_executors(&patch);
         if !missing.is_empty() {
             return Err(RuntimeError::MissingExecutors { run, missing });

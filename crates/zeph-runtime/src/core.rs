@@ -8,47 +8,27 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, Id, JoinSet};
-use zeph_executor::{Redact, Registry};
 use zeph_graph::{RunId, RunState, TaskId, Timestamp};
-use zeph_memory::{Fence, RawGraphStore, RequestId};
+use zeph_memory::RequestId;
 use zeph_scheduler::{Input, InputOutcome, Scope};
 
 use crate::active_run::ActiveRun;
 use crate::attempt::JobResult;
-use crate::clock::Clock;
 use crate::commit::{CommitInFlight, committed};
+use crate::core_config::CoreConfig;
 use crate::error::RuntimeError;
 use crate::event::RunEvent;
 use crate::growing_log::GrowingLog;
 use crate::in_flight::InFlight;
 use crate::inbox::{PostedRequest, read_inbox, replaced};
 use crate::message::{Ack, AttemptRef, Key, Message, Outcome};
-use crate::named_lock::{LockGuard, Locks};
+use crate::named_lock::LockGuard;
 use crate::prepare::PrepareResult;
 use crate::request::{self, AttributedRequest, Request};
 use crate::shared_lane::{LaneNews, LaneQueues};
-use crate::submission::Limits;
 use crate::waiting_reservations::ReservationQueues;
-
-/// The configuration of the engine's task.
-pub(crate) struct CoreConfig {
-    pub(crate) store: Arc<dyn RawGraphStore>,
-    pub(crate) fence: Fence,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) limits: Limits,
-    pub(crate) clock: Clock,
-    pub(crate) redact: Option<Arc<dyn Redact>>,
-    pub(crate) locks: Locks,
-    /// Set once the journal cannot be written, with the reason.
-    pub(crate) closed: watch::Sender<Option<String>>,
-    /// The sender of messages to this task.
-    pub(crate) engine: mpsc::WeakSender<Message>,
-    /// The runtime of the executors.
-    pub(crate) bodies: Handle,
-}
 
 pub(crate) struct Core {
     pub(crate) config: CoreConfig,

@@ -12,8 +12,10 @@ use zeph_scheduler::{EventLog, Input, InputOutcome, Scheduler};
 
 use crate::active_run::ActiveRun;
 use crate::actor::is_in_task_of;
+use crate::amend::OnPatch;
 use crate::clock::Clock;
-use crate::core::{Core, CoreConfig};
+use crate::core::Core;
+use crate::core_config::CoreConfig;
 use crate::core_thread;
 use crate::driver::{self, Contents, LastErrors};
 use crate::error::RuntimeError;
@@ -39,6 +41,7 @@ pub struct EngineBuilder {
     limits: Limits,
     owners: Option<Owners>,
     redact: Option<Arc<dyn Redact>>,
+    pub(crate) on_patch: Option<OnPatch>,
 }
 
 impl std::fmt::Debug for EngineBuilder {
@@ -106,6 +109,7 @@ impl EngineBuilder {
             limits: self.limits,
             clock,
             redact: self.redact,
+            on_patch: self.on_patch,
             locks: locks.clone(),
             closed,
             engine: sender.downgrade(),
@@ -183,6 +187,7 @@ impl Engine {
             limits,
             owners: None,
             redact: None,
+            on_patch: None,
         }
     }
 

@@ -1,11 +1,12 @@
 //! Attempts in flight: their start, their cancellation, their reports; and unloading a run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 use zeph_executor::{Dependant, Logs, Purpose, Redact, Stop, TaskContext};
-use zeph_graph::{Attempt, RunState, TaskId, Work};
+use zeph_graph::{Attempt, RunState, TaskGraph, TaskId, Work};
 use zeph_scheduler::{Input, InputOutcome, Scheduler};
 
 use crate::active_run::AttemptHandle;
@@ -73,14 +74,11 @@ impl Core {
             .rules()
             .finally
             .then(|| active.scheduler.end_so_far());
-        // An approval comes before the first attempt, and that of a task counts for its items.
-        let graph = active.scheduler.graph();
-        let of = graph.item(task).map_or(task, |(of, _)| of);
-        let approved = graph.task(of).rules().approve.is_some();
+        let approved = approved_tools(active.scheduler.graph(), task);
         let (store, run) = (&self.config.store, active.chain.run());
         let interrupted = InterruptedNotes::take(&mut active.interrupted, task, store, run);
         let context = TaskContext::builder(run.clone(), task, &*name, attempt)
-            .approved(approved)
+            .approved_tools(approved)
             .purpose(purpose(&active.scheduler, task))
             .stop(&stop)
             .grace(executor_grace(active.scheduler.policy().cancel_grace))
@@ -330,6 +328,14 @@ impl Core {
         drop(active.group);
         active.done.send_replace(Some(Arc::new(report)));
     }
+}
+
+/// The tools that the approval of a task names. It comes before the first attempt, and that of a task counts for its
+/// items.
+fn approved_tools(graph: &TaskGraph, task: TaskId) -> BTreeSet<String> {
+    let of = graph.item(task).map_or(task, |(of, _)| of);
+    let approval = graph.task(of).rules().approve.as_ref();
+    approval.map_or_else(BTreeSet::new, |approval| approval.tools.clone())
 }
 
 /// What a task is for. Cost: its first dependants.

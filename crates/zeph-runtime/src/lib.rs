@@ -34,6 +34,7 @@ mod attempt_journal;
 mod commit;
 mod content;
 mod core;
+mod core_config;
 mod core_thread;
 mod deadlines;
 mod decisions;

@@ -109,7 +109,8 @@ impl QuestionView {
             }
             AskWhy::Approve => {
                 let approval = task.rules().approve.as_ref();
-                let text = approval.map(|a| a.text.clone()).unwrap_or_default();
+                let text = approval.map(|a| a.question(task.name()));
+                let text = text.unwrap_or_default();
                 (text, Accepts::YesNo)
             }
             AskWhy::Failure(fault) => {

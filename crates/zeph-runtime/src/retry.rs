@@ -300,6 +300,20 @@ impl RetryPlan {
         self.graph.metadata_mut()
     }
 
+    /// Changes rules of the new run's tasks, such as approvals. `change` must keep the tasks and their order.
+    ///
+    /// # Errors
+    /// That of `change`; then the plan is unchanged.
+    pub fn change_rules<E>(
+        &mut self,
+        change: impl FnOnce(TaskGraph) -> Result<TaskGraph, E>,
+    ) -> Result<(), E> {
+        let changed = change(self.graph.clone())?;
+        debug_assert_eq!(changed.len(), self.graph.len());
+        self.graph = changed;
+        Ok(())
+    }
+
     /// The title of the new run.
     pub fn title_mut(&mut self) -> &mut String {
         &mut self.title

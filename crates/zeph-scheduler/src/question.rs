@@ -90,7 +90,7 @@ impl Machine {
                 Work::Milestone | Work::Action { .. } => None,
             },
             AskWhy::Approve => {
-                let (wait, yes) = task.rules().approve.as_ref()?.fallback?;
+                let (wait, yes) = task.rules().approve.as_ref()?.default_answer()?;
                 Some((wait, if yes { Answer::Yes } else { Answer::No }))
             }
             // The policy decides about budgets, so the default of the strategy does not apply.

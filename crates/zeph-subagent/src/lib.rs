@@ -16,7 +16,9 @@ pub use async_trait::async_trait;
 pub use router::{AgentRouter, Route, RouteRequest};
 #[cfg(feature = "tool-fn")]
 pub use tool::tool_fn;
-pub use tool::{Tool, ToolOutput, conformance as tool_conformance, is_tool_name, with_effect};
+pub use tool::{
+    Tool, ToolOutput, conformance as tool_conformance, end_is_unknown, is_tool_name, with_effect,
+};
 pub use zeph_diagnostics::{Diagnostic, Diagnostics};
 // The types in the signatures of `Tool`.
 pub use zeph_executor::{TaskContext, TaskError};

@@ -40,6 +40,8 @@ struct Progress {
     /// The name of the run.
     run: Option<String>,
     last: String,
+    /// Whether the last line was longer than that.
+    is_cut: bool,
     has_ended: bool,
 }
 
@@ -73,8 +75,14 @@ impl Commands {
         let (mut process, stdin, stdout) = self.executor.start_service(&self.params(words))?;
         drop(stdin);
         let mut text = String::new();
-        stdout.take(MAX_OUTPUT).read_to_string(&mut text).await?;
+        stdout
+            .take(MAX_OUTPUT + 1)
+            .read_to_string(&mut text)
+            .await?;
         process.wait().await?;
+        if text.len() as u64 > MAX_OUTPUT {
+            return Err(too_large());
+        }
         result(text.trim().to_owned(), &process)
     }
 
@@ -110,6 +118,9 @@ impl Commands {
         let now = seen.borrow().clone();
         if is_over {
             let process = process.lock().await;
+            if now.is_cut {
+                return Err(too_large());
+            }
             return result(now.last, &process);
         }
         Ok(json!({ "run": now.run, "state": "running" }).to_string())
@@ -137,19 +148,29 @@ async fn follow(
     let mut process = process.lock().await;
     let mut lines = BufReader::new(stdout);
     let reading = async {
-        let mut line = String::new();
-        while let Ok(1..) = (&mut lines).take(MAX_LINE).read_line(&mut line).await {
-            let text = line.trim().to_owned();
+        let mut line = Vec::new();
+        let mut is_cut = false;
+        while let Ok(1..) = (&mut lines)
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .await
+        {
+            let text = String::from_utf8_lossy(&line).trim().to_owned();
+            // The rest of a line that was cut is no line.
+            let is_rest = std::mem::replace(&mut is_cut, !line.ends_with(b"\n"));
+            line.clear();
             progress.send_modify(|progress| {
                 if progress.run.is_none() {
                     let event: Value = serde_json::from_str(&text).unwrap_or_default();
                     progress.run = event["run"].as_str().map(str::to_owned);
                 }
-                if !text.is_empty() {
+                if is_rest {
+                    progress.is_cut = true;
+                } else if !text.is_empty() {
+                    progress.is_cut = false;
                     progress.last = text;
                 }
             });
-            line.clear();
         }
     };
     let mut reading = std::pin::pin!(reading);
@@ -167,6 +188,13 @@ async fn follow(
 /// Resolves when all runs are to stop.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     stop.wait_for(|stop| *stop).await.ok();
+}
+
+/// The error of an output that is not passed on, because a part of it is no JSON.
+fn too_large() -> TaskError {
+    let text =
+        "the output is larger than 4 MiB; ask for a part of it, such as one task with `show`";
+    TaskError::permanent(text).with_code("output_too_large")
 }
 
 /// The JSON of a command that has ended; an error if it is one.

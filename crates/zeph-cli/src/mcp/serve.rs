@@ -22,13 +22,38 @@ use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::run::listen;
 
-/// What an assistant reads about the tools together.
-const INSTRUCTIONS: &str = "\
-Runs work as graphs of tasks on this machine, on disk, so that nothing finished is lost.
-`plan` shows what a goal would do and runs nothing. `run` starts a goal or a plan file and waits for a while; \
-with \"state\": \"running\" the run goes on, and `status` says how it is. A run for a goal first asks about its \
-plan: show it to the user, then `answer` its question with approve, or reject: WHY. Never answer a question \
-yourself that is meant for a person. `why` explains any task that is not running, `show` has results.";
+/// What an assistant may do beside starting goals and reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rights {
+    /// Answer the questions of runs, which includes approvals.
+    pub(super) answers: bool,
+    /// Run plan files and plans of its own, which run any command.
+    pub(super) plans: bool,
+}
+
+impl Rights {
+    /// What an assistant reads about the tools together.
+    fn instructions(self) -> String {
+        let run = if self.plans {
+            "`run` starts a goal or a plan file and waits for a while"
+        } else {
+            "`run` starts a goal and waits for a while"
+        };
+        let asks = if self.answers {
+            "A run for a goal first asks about its plan: show it to the user, then `answer` its question with \
+             approve, or reject: WHY. Never answer a question yourself that is meant for a person."
+        } else {
+            "A run for a goal first asks about its plan, and tasks may ask for an approval. Only a person answers: \
+             show the user the question with its number, and that `zeph answer RUN NUMBER approve` answers it \
+             (or `reject: WHY`, or the answer to another question); then `resume` lets the run continue."
+        };
+        format!(
+            "Runs work as graphs of tasks on this machine, on disk, so that nothing finished is lost.\n\
+             `plan` shows what a goal would do and runs nothing. {run}; with \"state\": \"running\" the run goes \
+             on, and `status` says how it is. {asks} `why` explains any task that is not running, `show` has results."
+        )
+    }
+}
 
 /// The wait of `run` and `answer` if the call does not say.
 const WAIT_SECONDS: u64 = 60;
@@ -43,6 +68,19 @@ struct Plan {
     /// What was wrong with earlier plans.
     #[serde(default)]
     feedback: Vec<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RunGoal {
+    /// The goal, in words.
+    goal: String,
+    /// The name of the run; null for a random one.
+    #[serde(default)]
+    name: Option<String>,
+    /// How many seconds to wait for its end, at most 3600; null for 60.
+    #[serde(default)]
+    wait_seconds: Option<u64>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -102,18 +140,28 @@ struct Answer {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+struct Resume {
+    /// The run, or the beginning of its name.
+    run: String,
+    /// How many seconds to wait for its end, at most 3600; null for 60.
+    #[serde(default)]
+    wait_seconds: Option<u64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct List {
     /// How many runs at most; null for 20.
     #[serde(default)]
     limit: Option<u32>,
 }
 
-pub(super) async fn run(cx: &AppContext) -> Result<Exit, CliError> {
+pub(super) async fn run(cx: &AppContext, rights: Rights) -> Result<Exit, CliError> {
     let commands = Arc::new(Commands::new(cx)?);
     let about = ServerAbout {
         name: "zeph".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        instructions: INSTRUCTIONS.to_owned(),
+        instructions: rights.instructions(),
     };
     let id = "mcp"
         .parse()
@@ -121,7 +169,7 @@ pub(super) async fn run(cx: &AppContext) -> Result<Exit, CliError> {
     let context = TaskContext::builder(id, TaskId::from_index(0), "mcp", Attempt::FIRST).build();
     let mut signals = listen()?;
     let (stdout, printed) = stdout();
-    let serving = serve(about, tools(&commands), context, stdin(), stdout);
+    let serving = serve(about, tools(&commands, rights), context, stdin(), stdout);
     let served = tokio::select! {
         served = serving => {
             printed.await.ok();
@@ -164,23 +212,67 @@ fn stdin() -> DuplexStream {
     read
 }
 
-fn tools(commands: &Arc<Commands>) -> Vec<Arc<dyn Tool>> {
+/// The tools that the assistant has a right to.
+fn tools(commands: &Arc<Commands>, rights: Rights) -> Vec<Arc<dyn Tool>> {
     let here = || Arc::clone(commands);
-    let reads = |tool| with_effect(Effect::Pure, tool);
     let changes = |tool| with_effect(Effect::AtMostOnce, tool);
-    let (plan, run, status, show) = (here(), here(), here(), here());
-    let (answer, why, list, cancel) = (here(), here(), here(), here());
-    vec![
-        reads(tool_fn(
+    let (plan, run, resume, cancel) = (here(), here(), here(), here());
+    let mut tools = reading(commands);
+    tools.extend([
+        // It asks a model, which costs money.
+        changes(tool_fn(
             "plan",
             "Plans a goal and runs nothing; asks a model, which may cost money",
             move |_, of: Plan| planned(Arc::clone(&plan), of),
         )),
+        if rights.plans {
+            changes(tool_fn(
+                "run",
+                "Starts a goal or a plan, and waits for its end or for the time that is given",
+                move |_, of: Run| started(Arc::clone(&run), of),
+            ))
+        } else {
+            changes(tool_fn(
+                "run",
+                "Starts a goal, and waits for its end, for a question, or for the time that is given",
+                move |_, of: RunGoal| started(Arc::clone(&run), of.into()),
+            ))
+        },
         changes(tool_fn(
-            "run",
-            "Starts a goal or a plan, and waits for its end or for the time that is given",
-            move |_, of: Run| started(Arc::clone(&run), of),
+            "resume",
+            "Lets a run continue that waits or was interrupted, such as after an answer of the user",
+            move |_, of: Resume| {
+                let words = ["resume", "--", &of.run].map(str::to_owned).to_vec();
+                let resume = Arc::clone(&resume);
+                async move { resume.work(words, None, wait(of.wait_seconds)).await }
+            },
         )),
+        changes(tool_fn(
+            "cancel",
+            "Cancels a run, or one of its tasks",
+            move |_, of: OfTask| {
+                let of = [Some(of.run), of.task].into_iter().flatten().collect();
+                once(Arc::clone(&cancel), &["cancel"], of)
+            },
+        )),
+    ]);
+    if rights.answers {
+        let answer = here();
+        tools.push(changes(tool_fn(
+            "answer",
+            "Answers a question of a run, and lets the run continue; ask the user for the answer",
+            move |_, of: Answer| answered(Arc::clone(&answer), of),
+        )));
+    }
+    tools
+}
+
+/// The tools that only read.
+fn reading(commands: &Arc<Commands>) -> Vec<Arc<dyn Tool>> {
+    let here = || Arc::clone(commands);
+    let reads = |tool| with_effect(Effect::Pure, tool);
+    let (status, show, why, list) = (here(), here(), here(), here());
+    vec![
         reads(tool_fn(
             "status",
             "The state of a run: tasks, open questions, cost",
@@ -196,11 +288,6 @@ fn tools(commands: &Arc<Commands>) -> Vec<Arc<dyn Tool>> {
                 let of = [Some(of.run), of.task].into_iter().flatten().collect();
                 once(Arc::clone(&show), &["show"], of)
             },
-        )),
-        changes(tool_fn(
-            "answer",
-            "Answers a question of a run, and lets the run continue; ask the user for the answer",
-            move |_, of: Answer| answered(Arc::clone(&answer), of),
         )),
         reads(tool_fn(
             "why",
@@ -218,15 +305,20 @@ fn tools(commands: &Arc<Commands>) -> Vec<Arc<dyn Tool>> {
                 once(Arc::clone(&list), &["list", "--limit", &limit], Vec::new())
             },
         )),
-        changes(tool_fn(
-            "cancel",
-            "Cancels a run, or one of its tasks",
-            move |_, of: OfTask| {
-                let of = [Some(of.run), of.task].into_iter().flatten().collect();
-                once(Arc::clone(&cancel), &["cancel"], of)
-            },
-        )),
     ]
+}
+
+impl From<RunGoal> for Run {
+    fn from(of: RunGoal) -> Self {
+        Self {
+            goal: Some(of.goal),
+            plan_file: None,
+            plan: None,
+            params: BTreeMap::new(),
+            name: of.name,
+            wait_seconds: of.wait_seconds,
+        }
+    }
 }
 
 /// Runs a command to its end. Its operands may look like flags.
@@ -268,6 +360,10 @@ async fn started(commands: Arc<Commands>, of: Run) -> Result<String, TaskError> 
             commands.work(words, None, wait).await
         }
         (None, file, text) if file.is_some() != text.is_some() => {
+            // The name ends at the first `=`.
+            if let Some(name) = of.params.keys().find(|name| name.contains('=')) {
+                return wrong(&format!("no parameter can have the name {name:?}"));
+            }
             // `@` at the beginning of a value would name a file or a variable.
             let params = of.params.iter().map(|(name, value)| {
                 let at = if value.starts_with('@') { "@" } else { "" };

@@ -87,7 +87,10 @@ pub(crate) fn changed(graph: &TaskGraph, task: &Task) -> Vec<(&'static str, Stri
         add("lane", Some(text));
     }
     add("priority", (*priority != 0).then(|| priority.to_string()));
-    add("approve", approve.as_ref().map(gate));
+    add(
+        "approve",
+        approve.as_ref().map(|gated| gate(gated, task.name())),
+    );
     add("expected", hint.map(format_duration));
     let budget = (!budget.is_unlimited()).then(|| budget.to_string());
     add("budget", budget);
@@ -133,12 +136,12 @@ const fn repeated(effect: Effect) -> Option<&'static str> {
     }
 }
 
-fn gate(approval: &Approval) -> String {
-    let default = approval.fallback.map(|(wait, yes)| {
+fn gate(approval: &Approval, task: &str) -> String {
+    let default = approval.default_answer().map(|(wait, yes)| {
         let answer = if yes { "yes" } else { "no" };
         format!(" ({answer} after {})", format_duration(wait))
     });
-    format!("{}{}", approval.text, default.unwrap_or_default())
+    format!("{}{}", approval.question(task), default.unwrap_or_default())
 }
 
 fn strategy(graph: &TaskGraph, on_failure: &OnFailure) -> Option<String> {

@@ -80,7 +80,7 @@ fn drives(asked: &Asked) -> Value {
 fn an_agent_uses_the_tools_of_a_server_after_a_person_approved_those_that_write() {
     let service = Service::new(drives);
     let settings = format!(
-        "[mcp.zeph]\ncommand = ['{}', 'mcp', 'serve', '--db', 'inner.db']\nread_only = ['list']\n",
+        "[mcp.zeph]\ncommand = ['{}', 'mcp', 'serve', '--allow-plans', '--db', 'inner.db']\nread_only = ['list']\n",
         env!("CARGO_BIN_EXE_zeph")
     );
     let scene = scene("zeph__list, zeph__run", &settings, &service);
@@ -97,7 +97,7 @@ fn an_agent_uses_the_tools_of_a_server_after_a_person_approved_those_that_write(
     let status = json_of(&scene.zeph(&["status", "r", "--json"]));
     let question = status["questions"][0]["text"].as_str().unwrap();
     assert!(
-        question.contains("changes something: zeph__run"),
+        question.contains("change something: zeph__run"),
         "{question}"
     );
     assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
@@ -214,44 +214,189 @@ fn tools_in_the_box_do_more_than_read_only_with_a_right() {
     assert_eq!(written, "one two");
 }
 
+const SERVE: &str = "mcp.zeph";
+
+/// Settings with this program as the server, whose tool `run` asks unless it is trusted.
+fn served(approve: &str) -> String {
+    format!(
+        "[{SERVE}]\ncommand = ['{}', 'mcp', 'serve', '--allow-plans', '--db', 'inner.db']\n\
+         read_only = ['list']\napprove = '{approve}'\n",
+        env!("CARGO_BIN_EXE_zeph")
+    )
+}
+
+/// Lets the settings ask or not, and keeps the rest.
+fn approve(scene: &Scene, settings: &str) {
+    let path = scene.path(".config/zeph/config.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (llm, _) = text.split_once(&format!("[{SERVE}]")).unwrap();
+    scene.file(".config/zeph/config.toml", &format!("{llm}{settings}"));
+}
+
+fn questions(scene: &Scene, run: &str) -> Vec<String> {
+    let status = json_of(&scene.zeph(&["status", run, "--json"]));
+    let questions = status["questions"].as_array().unwrap();
+    let tasks = questions.iter().map(|one| one["task"].as_str().unwrap());
+    let mut tasks: Vec<String> = tasks.map(str::to_owned).collect();
+    tasks.sort();
+    tasks
+}
+
 #[test]
-fn nothing_but_the_protocol_is_on_stdout() {
-    let scene = Scene::new("");
+fn a_person_approves_also_the_tasks_that_an_amendment_or_a_retry_adds() {
+    let service = Service::new(drives);
+    let scene = scene("zeph__list, zeph__run", &served("ask"), &service);
+    let run = zeph(&scene, &["run", "plan.toml", "--name", "r"]);
+    assert_eq!(code(&run), 5, "{run:?}");
+    assert_eq!(questions(&scene, "r"), ["work"]);
+    let more = "[tasks.work]\nagent = 'worker'\nprompt = 'Do it.'\n\
+        [tasks.more]\nagent = 'worker'\nprompt = 'Do more.'\n";
+    scene.file("more.toml", more);
+    let amend = scene.zeph(&["amend", "r", "more.toml", "--json"]);
+    assert_eq!(code(&amend), 0, "{amend:?}");
+    let shown = json_of(&amend);
+    assert_eq!(shown["added"].as_array().unwrap().len(), 1, "{shown}");
+    assert_eq!(shown["replaced"], json!([]), "the approval is no change");
+    let resumed = zeph(&scene, &["resume", "r"]);
+    assert_eq!(code(&resumed), 5, "{resumed:?}");
+    assert_eq!(questions(&scene, "r"), ["more", "work"]);
+    assert_eq!(service.asked().len(), 0, "nothing is asked before");
+
+    // A run that needed no approval is retried under settings that want one.
+    approve(&scene, &served("never"));
+    let free = zeph(&scene, &["run", "plan.toml", "--name", "free"]);
+    assert_eq!(code(&free), 0, "{free:?}");
+    let asked = service.asked().len();
+    approve(&scene, &served("ask"));
+    let again = zeph(
+        &scene,
+        &["retry", "free", "--from", "work", "--name", "again"],
+    );
+    assert_eq!(code(&again), 5, "{again:?}");
+    assert_eq!(questions(&scene, "again"), ["work"]);
+    assert_eq!(service.asked().len(), asked);
+}
+
+#[test]
+fn an_approval_that_names_no_tool_allows_none() {
+    let service = Service::new(drives);
+    let scene = scene("zeph__list, zeph__run", &served("never"), &service);
+    let plan = "[tasks.work]\napprove = 'Go?'\nagent = 'worker'\nprompt = 'Do it.'\n";
+    scene.file("plan.toml", plan);
+    let run = zeph(&scene, &["run", "plan.toml", "--name", "r"]);
+    assert_eq!(code(&run), 5, "{run:?}");
+    assert_eq!(code(&scene.zeph(&["answer", "r", "1", "yes"])), 0);
+    // The person said yes when the question named no tool.
+    approve(&scene, &served("ask"));
+    let end = zeph(&scene, &["resume", "r"]);
+    assert_eq!(code(&end), 0, "{end:?}");
+    let notes = tool_notes(&scene, "r", "work");
+    let outcomes: Vec<&str> = notes.iter().map(|(outcome, _)| outcome.as_str()).collect();
+    assert_eq!(outcomes[1], "refused", "{notes:?}");
+    assert!(
+        notes[1].1.contains("`zeph retry r --from work`"),
+        "{notes:?}"
+    );
+}
+
+/// The messages of a client that lists the tools and calls some, and the answers of `zeph mcp serve`.
+fn serve(scene: &Scene, flags: &[&str], calls: &[(&str, Value)]) -> Vec<Value> {
     let begin = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-06-18", "capabilities": {},
         "clientInfo": { "name": "test", "version": "1" } } });
     let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
     let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" });
-    let run = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {
-        "name": "run", "arguments": { "plan": "[tasks.a]\nrun = ['echo', 'loud']\n" } } });
-    let text = [begin, ready, list, run]
-        .map(|message| format!("{message}\n"))
-        .concat();
-    let mut child = scene.command(&["mcp", "serve"]);
+    let calls = (3..).zip(calls).map(|(id, (name, arguments))| {
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": { "name": name, "arguments": arguments } })
+    });
+    let messages: Vec<Value> = [begin, ready, list].into_iter().chain(calls).collect();
+    let text = messages.iter().map(|message| format!("{message}\n"));
+    let mut child = scene.command(&[&["mcp", "serve"], flags].concat());
     child.stdin(std::process::Stdio::piped());
     let mut child = child.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    std::io::Write::write_all(&mut stdin, text.as_bytes()).unwrap();
+    std::io::Write::write_all(&mut stdin, text.collect::<String>().as_bytes()).unwrap();
     let mut answers = Vec::new();
     let stdout = std::io::BufReader::new(child.stdout.take().unwrap());
     for line in std::io::BufRead::lines(stdout) {
         let answer: Value = serde_json::from_str(&line.unwrap()).unwrap();
         assert_eq!(answer["jsonrpc"], "2.0");
         answers.push(answer);
-        if answers.len() == 3 {
+        if answers.len() == messages.len() - 1 {
             break;
         }
     }
     drop(stdin);
     assert!(child.wait().unwrap().success());
     answers.sort_by_key(|answer| answer["id"].as_u64());
-    let tools = answers[1]["result"]["tools"].as_array().unwrap();
-    let reading = tools
-        .iter()
-        .filter(|tool| tool["annotations"]["readOnlyHint"] == true);
-    let reading: Vec<&str> = reading.filter_map(|tool| tool["name"].as_str()).collect();
-    assert_eq!(reading, ["plan", "status", "show", "why", "list"]);
+    answers
+}
+
+fn names(answers: &[Value], only_reading: bool) -> Vec<&str> {
+    let tools = answers[1]["result"]["tools"].as_array().unwrap().iter();
+    let wanted = tools.filter(|tool| !only_reading || tool["annotations"]["readOnlyHint"] == true);
+    wanted.filter_map(|tool| tool["name"].as_str()).collect()
+}
+
+#[test]
+fn nothing_but_the_protocol_is_on_stdout() {
+    let scene = Scene::new("");
+    let plan = json!({ "plan": "[tasks.a]\nrun = ['echo', 'loud']\n" });
+    let answers = serve(&scene, &["--allow-plans"], &[("run", plan)]);
+    assert_eq!(names(&answers, true), ["status", "show", "why", "list"]);
     let text = answers[2]["result"]["content"][0]["text"].as_str().unwrap();
     let summary: Value = serde_json::from_str(text).unwrap();
     assert_eq!(summary["state"], "completed", "{summary}");
+}
+
+#[test]
+fn an_assistant_runs_plans_and_answers_only_with_a_flag() {
+    let scene = Scene::new("[tasks.a]\napprove = 'Go?'\nrun = ['touch', 'done']\n");
+    let waits = scene.zeph(&["run", "plan.toml", "--name", "r"]);
+    assert_eq!(code(&waits), 5, "{waits:?}");
+    let answer = (
+        "answer",
+        json!({ "run": "r", "question": "1", "text": "yes" }),
+    );
+    let plan = (
+        "run",
+        json!({ "plan": "[tasks.a]\nrun = ['touch', 'done']\n" }),
+    );
+    let file = ("run", json!({ "plan_file": "plan.toml" }));
+    let calls = [
+        answer.clone(),
+        plan,
+        file,
+        ("resume", json!({ "run": "r" })),
+    ];
+    let answers = serve(&scene, &[], &calls);
+    let basic = [
+        "status", "show", "why", "list", "plan", "run", "resume", "cancel",
+    ];
+    assert_eq!(names(&answers, false), basic);
+    assert!(!answers[1].to_string().contains("plan_file"));
+    assert!(answers[2]["error"].is_object(), "{}", answers[2]);
+    for refused in &answers[3..5] {
+        let is_error = refused["error"].is_object() || refused["result"]["isError"] == true;
+        assert!(is_error, "{refused}");
+    }
+    assert!(
+        answers[5].to_string().contains("suspended"),
+        "{}",
+        answers[5]
+    );
+    assert!(!scene.path("done").exists());
+    let answers = serve(&scene, &["--allow-answers"], &[answer]);
+    assert!(names(&answers, false).contains(&"answer"));
+    assert!(scene.path("done").exists());
+
+    let equals = json!({ "plan": "[params]\na = { type = 'string' }\n[tasks.a]\nrun = ['true']\n",
+        "params": { "a=b": "c" } });
+    let answers = serve(&scene, &["--allow-plans"], &[("run", equals)]);
+    assert!(
+        answers[2].to_string().contains("no parameter"),
+        "{}",
+        answers[2]
+    );
 }

@@ -120,7 +120,7 @@ prop_compose! {
             .map(|(lane, weight)| LaneUse { lane: LaneId::from_index(lane), weight })
             .collect();
         rules.priority = priority;
-        rules.approve = approve.map(|(text, fallback)| Approval { text, fallback });
+        rules.approve = approve.map(|(text, fallback)| Approval { fallback, ..text.into() });
         rules.budget = budget;
         rules.metadata = metadata;
         task

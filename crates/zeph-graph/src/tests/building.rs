@@ -121,6 +121,7 @@ fn a_time_out_of_zero_is_refused_wherever_it_is() {
     let approval = Approval {
         text: "Go on?".into(),
         fallback: Some((zero, true)),
+        tools: std::collections::BTreeSet::new(),
     };
     let question = Question::text("Who?").default_after(zero, Params::none());
     let tasks = [

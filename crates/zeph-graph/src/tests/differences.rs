@@ -21,6 +21,7 @@ fn a_clone_and_a_stored_copy_do_not_differ() {
     let approval = Approval {
         text: "Sure?".into(),
         fallback: Some((wait, true)),
+        tools: std::collections::BTreeSet::new(),
     };
     let retry = Retry::times(1).backoff(wait, 2 * wait);
     let (_, graph) = pair(|task| task.retry(retry).approve(approval.clone()).timeout(wait));

@@ -26,6 +26,7 @@ fn a_spec_has_the_times_that_its_text_has() {
     let approve = Approval {
         text: "Go on?".to_owned(),
         fallback: Some((short, true)),
+        tools: ["write".to_owned()].into(),
     };
     let retry = Retry {
         max_retries: 1,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{GraphSpec, TaskSpec};
-use crate::{TaskGraph, TaskId};
+use crate::{Approval, TaskGraph, TaskId};
 
 /// What a new version of a plan changes in the graph of a run; the names are in the order of the graphs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,7 +56,11 @@ pub fn revision(
 ) -> Revision {
     let specs = |graph: &TaskGraph| {
         let tasks = GraphSpec::from(graph).tasks.into_iter();
-        tasks.map(|task| (task.name.clone(), task))
+        tasks.map(|mut task| {
+            // The driver of the run adds tools to approvals, also to those of a patch.
+            task.approve = task.approve.and_then(Approval::as_written);
+            (task.name.clone(), task)
+        })
     };
     let old: BTreeMap<String, TaskSpec> = specs(&run.as_written()).collect();
     let new: BTreeMap<String, TaskSpec> = specs(plan).collect();

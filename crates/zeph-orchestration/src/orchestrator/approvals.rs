@@ -10,33 +10,17 @@ use zeph_subagent::AgentCatalog;
 
 use super::OrchestratorError;
 
-/// Adds an approval to each agent task of a graph that may call a tool which needs one. An approval that the
-/// task has already also names these tools.
+/// Adds an approval to each agent task of a graph that may call a tool which needs one, and the names of these
+/// tools. No other approval names a tool.
 pub(super) fn add_approvals(spec: &mut GraphSpec, agents: &AgentCatalog, tools: &Tools) {
     let needing: BTreeSet<&str> = tools.needing_approval().collect();
-    if needing.is_empty() {
-        return;
-    }
     for task in &mut spec.tasks {
+        task.approve = task.approve.take().and_then(Approval::as_written);
         let may_call = may_call(task, agents, &needing);
-        if may_call.is_empty() {
-            continue;
+        if !may_call.is_empty() {
+            let approval = task.approve.get_or_insert_with(|| Approval::from(""));
+            approval.tools = may_call.into_iter().map(str::to_owned).collect();
         }
-        let what = format!(
-            "the agent of {:?} may call what changes something: {}",
-            task.name,
-            may_call.into_iter().collect::<Vec<_>>().join(", ")
-        );
-        let approval = task.approve.take();
-        task.approve = Some(match approval {
-            // Planned before with the same tools: a graph that runs again.
-            Some(approval) if approval.text.contains(&what) => approval,
-            Some(approval) => Approval {
-                text: format!("{} ({what})", approval.text),
-                ..approval
-            },
-            None => Approval::from(format!("May it run? {what}")),
-        });
     }
 }
 
@@ -46,12 +30,13 @@ pub(super) fn with_approvals(
     agents: &AgentCatalog,
     tools: &Tools,
 ) -> Result<TaskGraph, OrchestratorError> {
-    if tools.needing_approval().next().is_none() {
+    let spec = GraphSpec::from(&graph);
+    let mut approved = spec.clone();
+    add_approvals(&mut approved, agents, tools);
+    if approved == spec {
         return Ok(graph);
     }
-    let mut spec = GraphSpec::from(&graph);
-    add_approvals(&mut spec, agents, tools);
-    Ok(TaskGraph::try_from(spec)?)
+    Ok(TaskGraph::try_from(approved)?)
 }
 
 /// The tools that a task may call and that need an approval. A task without an agent may get any agent.
@@ -160,21 +145,51 @@ mod tests {
         );
         let texts = spec.tasks.iter().filter_map(|task| {
             let approve = task.approve.as_ref()?;
-            Some((task.name.as_str(), approve.text.as_str()))
+            Some((task.name.as_str(), approve.question(&task.name)))
         });
-        let texts: Vec<(&str, &str)> = texts.collect();
-        let both = "may call what changes something: send, write";
+        let texts: Vec<(&str, String)> = texts.collect();
+        let both = "may call tools that change something: send, write";
         let names: Vec<&str> = texts.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["work", "any", "own", "list"]);
         assert_eq!(
             texts[0].1,
-            format!("May it run? the agent of \"work\" {both}")
+            format!("May it run? The agent of \"work\" {both}")
         );
-        assert!(
-            texts[1]
-                .1
-                .ends_with("may call what changes something: write")
+        assert!(texts[1].1.ends_with("that change something: write"));
+        assert!(texts[2].1.starts_with("Publish? The agent of \"own\" may"));
+    }
+
+    #[test]
+    fn tools_are_allowed_by_an_explicit_yes_only() {
+        let spec = gated(
+            "[tasks.yes]\nprompt = 'x'\nagent = 'writer'\n\
+             approve = { text = 'Go?', default = 'yes', after = '1m' }\n\
+             [tasks.no]\nprompt = 'x'\nagent = 'writer'\n\
+             approve = { text = 'Go?', default = 'no', after = '1m' }\n\
+             [tasks.look]\nprompt = 'x'\nagent = 'reader'\n\
+             approve = { text = 'Go?', default = 'yes', after = '1m' }\n",
         );
-        assert!(texts[2].1.starts_with("Publish? (the agent of \"own\" may"));
+        let default = |index: usize| {
+            let approve = spec.tasks[index].approve.as_ref().unwrap();
+            approve.default_answer().map(|(_, yes)| yes)
+        };
+        assert_eq!([0, 1, 2].map(default), [None, Some(false), Some(true)]);
+        // Without the tools it is what the plan says.
+        let written = spec.tasks[0].approve.clone().unwrap().as_written().unwrap();
+        assert_eq!(written.default_answer().map(|(_, yes)| yes), Some(true));
+    }
+
+    #[test]
+    fn a_graph_that_comes_with_names_of_tools_approves_none_of_them() {
+        let mut spec = PlanFiles::default()
+            .compile("[tasks.a]\nprompt = 'x'\n[tasks.b]\nprompt = 'x'\napprove = 'Go?'\n")
+            .unwrap();
+        for task in &mut spec.tasks {
+            let approval = task.approve.get_or_insert_with(|| "".into());
+            approval.tools = ["write".to_owned()].into();
+        }
+        add_approvals(&mut spec, &AgentCatalog::new(), &Tools::new());
+        assert_eq!(spec.tasks[0].approve, None);
+        assert!(spec.tasks[1].approve.as_ref().unwrap().tools.is_empty());
     }
 }

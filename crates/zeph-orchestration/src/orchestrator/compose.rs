@@ -111,6 +111,10 @@ impl Components {
         {
             engine = engine.redact(Arc::new(RedactSecrets(self.redactor(&run.values)?)));
         }
+        #[cfg(feature = "planner")]
+        {
+            engine = engine.on_patch(self.models.approvals_of_patches());
+        }
         if let Some(owners) = &self.owners {
             engine = engine.owners(owners.clone());
         }

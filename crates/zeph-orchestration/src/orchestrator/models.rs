@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use zeph_executor::{Executor, Registry};
+use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Policy, TaskGraph, TaskId, Work};
 use zeph_llm::{LlmProvider, RetryPolicy, Retrying};
 use zeph_planfile::{Templated, is_judged};
@@ -417,6 +418,12 @@ impl ModelSide {
     /// The graph of a new run, in which a person approves the agent tasks that may change something.
     pub(super) fn with_approvals(&self, graph: TaskGraph) -> Result<TaskGraph, OrchestratorError> {
         with_approvals(graph, &self.agents, &self.tools)
+    }
+
+    /// Adds the approvals to the tasks that a person adds to a run.
+    pub(super) fn approvals_of_patches(&self) -> impl Fn(&mut GraphSpec) + Send + Sync + 'static {
+        let (agents, tools) = (self.agents.clone(), self.tools.clone());
+        move |patch| add_approvals(patch, &agents, &tools)
     }
 
     /// A run whose money is limited needs a price for its model.

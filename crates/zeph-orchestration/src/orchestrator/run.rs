@@ -189,6 +189,8 @@ impl Orchestrator {
             *plan.title_mut() = title;
             super::redact::check_stored(plan.graph(), self.0.secrets())?;
         }
+        #[cfg(feature = "planner")]
+        plan.change_rules(|graph| self.0.models.with_approvals(graph))?;
         let runs = |id| plan.runs_again(id).is_some();
         let parts = RunParts {
             graph: plan.graph(),

@@ -116,8 +116,8 @@ pub(super) fn approve(
         None => None,
     };
     Some(Approval {
-        text: text?,
         fallback,
+        ..text?.into()
     })
 }
 

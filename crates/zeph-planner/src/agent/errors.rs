@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
-use zeph_executor::{ErrorClass, TaskError};
+use zeph_executor::{ErrorClass, TaskContext, TaskError};
 use zeph_subagent::AgentCatalog;
 
 use super::check::code;
+
+/// The end of the text of a call that may have taken effect although it failed.
+pub(crate) const END_UNKNOWN: &str =
+    "; whether it took effect is unknown, find out before you call it again";
 
 /// The codes after which another agent may succeed: the agent or its model failed, not the task.
 const RETRY_WITH_ANOTHER: &[&str] = &[
@@ -192,4 +196,12 @@ pub(super) fn agent_timeout(limit: Duration) -> TaskError {
         "the agent did not answer within {limit}; raise its limit timeout, or make the task smaller"
     ))
     .with_code("agent_timeout")
+}
+
+/// The text for the model, and for the person who reads it later, of a call that no person has approved.
+pub(super) fn not_approved(cx: &TaskContext, tool: &str) -> String {
+    let (run, task) = (cx.run(), escape_terminal(cx.name()));
+    format!(
+        "not called: {tool} needs the approval of a person, and that of this task does not name it; go on without it (`zeph retry {run} --from {task}` asks a person)"
+    )
 }

@@ -15,7 +15,7 @@ mod tool_notes;
 
 pub use ask_again::is_cut_off;
 pub use check::check_tasks;
-pub(crate) use errors::empty_answer;
+pub(crate) use errors::{END_UNKNOWN, empty_answer};
 pub use params::AgentParams;
 pub use prompt::ParentShown;
 pub use registry::{ToolError, Tools};

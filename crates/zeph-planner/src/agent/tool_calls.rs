@@ -9,9 +9,9 @@ use zeph_common::{Boundary, escape_terminal, format_duration, truncate};
 use zeph_executor::{ErrorClass, NoteKind, TaskContext, TaskError};
 use zeph_graph::Effect;
 use zeph_llm::{Message, ToolCall, ToolSpec};
-use zeph_subagent::{SubAgentDef, is_tool_name};
+use zeph_subagent::{SubAgentDef, end_is_unknown, is_tool_name};
 
-use super::errors;
+use super::errors::{self, END_UNKNOWN};
 use super::params::AgentParams;
 use super::registry::RegisteredTool;
 use super::tool_notes::{
@@ -242,12 +242,8 @@ impl<'a> ToolCalls<'a> {
             };
             return Ok(refused(text));
         };
-        if tool.tool.needs_approval() && !cx.is_approved() {
-            let text = format!(
-                "not called: {} needs the approval of a person, and this task has none; go on without it",
-                call.name
-            );
-            return Ok(refused(text));
+        if tool.tool.needs_approval() && !cx.is_approved(&call.name) {
+            return Ok(refused(errors::not_approved(cx, &call.name)));
         }
         let problems = tool.problems(&call.arguments);
         if !problems.is_empty() {
@@ -287,14 +283,20 @@ impl<'a> ToolCalls<'a> {
             ToolCallNote::write(cx, key.clone(), call, None).await?;
         }
         cx.progress(format!("calling {}…", call.name));
-        let limit = self.context.limits.tool_timeout;
+        let limit = tool.tool.timeout();
+        let limit = limit.unwrap_or(self.context.limits.tool_timeout);
         let work = tool.tool.call(cx, call.arguments.clone());
         let outcome = timeout(limit, work).await.unwrap_or_else(|_| {
             let limit = format_duration(limit);
-            Err(TaskError::permanent(format!("no answer within {limit}")))
+            let error = TaskError::permanent(format!("no answer within {limit}"));
+            Err(error.with_code("tool_timeout"))
         });
         let (outcome, text) = match outcome {
             Ok(output) => (ToolOutcome::Done, output.text),
+            Err(error) if tool.tool.effect() == Effect::AtMostOnce && end_is_unknown(&error) => {
+                let text = format!("it failed: {error:#}{END_UNKNOWN}");
+                (ToolOutcome::Unknown, text)
+            }
             Err(error) => match error.class() {
                 ErrorClass::Cancelled | ErrorClass::Interrupted | ErrorClass::OverBudget => {
                     return Err(error);

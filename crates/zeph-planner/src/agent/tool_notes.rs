@@ -126,6 +126,7 @@ pub enum ToolOutcome {
     BadArguments,
     /// The tool was not called: the task may not use it.
     Refused,
-    /// The call was interrupted, and may not be repeated: whether it took effect is unknown.
+    /// The call was interrupted or did not answer in time, and may not be repeated: whether it took effect is
+    /// unknown.
     Unknown,
 }

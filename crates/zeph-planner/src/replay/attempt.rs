@@ -108,10 +108,15 @@ pub async fn replay_attempt(
     let attempt = recorded.attempt;
     let routes = recorded.notes_of::<RouteNote>(NoteKind::Route).flatten();
     let purpose = routes.map(|route| route.purpose).next();
+    // A tool that needs an approval and has none is refused each time.
+    let called = recorded.notes_of::<ToolNote>(NoteKind::Tool).flatten();
+    let called = called.filter(|note| note.outcome != ToolOutcome::Refused);
+    let approved = called.map(|note| note.name).collect();
     let journal = Arc::new(ReplayJournal::new(recorded, redact.clone()));
     let cx = TaskContext::builder(run, task, name, attempt)
         .journal(Arc::clone(&journal) as Arc<_>)
         .purpose(purpose.unwrap_or_default())
+        .approved_tools(approved)
         .build();
     let outcome = executor.execute(&cx, input).await;
     if journal.was_refused() {

@@ -12,7 +12,8 @@ use zeph_executor::{
 
 use super::attempt::{RecordedAttempt, RecordedEnd};
 use super::compare::{Difference, DifferenceIn};
-use crate::agent::{ToolCallNote, ToolNote, ToolOutcome};
+use super::recording::unwrapped;
+use crate::agent::{END_UNKNOWN, ToolCallNote, ToolNote, ToolOutcome};
 use crate::plan::Adopted;
 use crate::{PromptNote, ReplyNote};
 
@@ -202,7 +203,9 @@ impl Journal for ReplayJournal {
                         name: tool.name,
                         ended: None,
                     };
-                    let is_unknown = tool.outcome == ToolOutcome::Unknown;
+                    // The call of an interrupted attempt.
+                    let is_unknown = tool.outcome == ToolOutcome::Unknown
+                        && !unwrapped(&tool.text).ends_with(END_UNKNOWN);
                     is_unknown.then(|| Note::json(NoteKind::ToolCall, &begun).ok())?
                 }
                 NoteKind::ToolCall

@@ -8,12 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use zeph_executor::{NoteKind, Redact, TaskContext, TaskError};
-use zeph_graph::Effect;
 use zeph_llm::{Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, ToolSpec};
-use zeph_subagent::{Tool, ToolOutput};
+use zeph_subagent::{Effect, Tool, ToolOutput};
 
 use super::attempt::RecordedAttempt;
-use crate::agent::{ToolNote, ToolOutcome};
+use crate::agent::{END_UNKNOWN, ToolNote, ToolOutcome};
 use crate::call::request_hash;
 use crate::{CallError, LlmContextBuilder, ReplyNote};
 
@@ -61,8 +60,12 @@ impl Recording {
             replies.models.entry(key).or_default().push_back(reply);
         }
         let tools = attempt.notes_of::<ToolNote>(NoteKind::Tool).flatten();
-        let was_called =
-            |note: &ToolNote| matches!(note.outcome, ToolOutcome::Done | ToolOutcome::Failed);
+        let was_called = |note: &ToolNote| match note.outcome {
+            ToolOutcome::Done | ToolOutcome::Failed => true,
+            // Otherwise an interrupted attempt had called it.
+            ToolOutcome::Unknown => unwrapped(&note.text).ends_with(END_UNKNOWN),
+            ToolOutcome::BadArguments | ToolOutcome::Refused => false,
+        };
         replies.tools = tools.filter(was_called).collect();
         *self.replies() = replies;
     }
@@ -94,6 +97,7 @@ impl LlmContextBuilder {
             recording: recording.clone(),
             spec: known.spec.clone(),
             effect: known.tool.effect(),
+            needs_approval: known.tool.needs_approval(),
         });
         context.retry.base = Duration::ZERO;
         context.retry.cap = Duration::ZERO;
@@ -156,6 +160,7 @@ struct ReplayTool {
     recording: Recording,
     spec: ToolSpec,
     effect: Effect,
+    needs_approval: bool,
 }
 
 #[async_trait]
@@ -176,6 +181,10 @@ impl Tool for ReplayTool {
         self.effect
     }
 
+    fn needs_approval(&self) -> bool {
+        self.needs_approval
+    }
+
     async fn call(&self, _: &TaskContext, arguments: Value) -> Result<ToolOutput, TaskError> {
         let mut replies = self.recording.replies();
         let arguments = redacted(replies.redact.as_ref(), arguments);
@@ -190,7 +199,10 @@ impl Tool for ReplayTool {
             return Ok(text.into());
         }
         let message = text.strip_prefix("it failed: ").unwrap_or(text);
-        Err(TaskError::permanent(message))
+        Err(match message.strip_suffix(END_UNKNOWN) {
+            Some(message) => TaskError::permanent(message).with_code("tool_timeout"),
+            None => TaskError::permanent(message),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! A test bench for one attempt: an LLM context, a recording journal, and a stop switch.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ pub(crate) struct Bench {
     pub(crate) journal: Arc<JournalDouble>,
     pub(crate) stop: Stop,
     pub(crate) shown: Arc<ProgressLog>,
-    approved: bool,
+    approved: BTreeSet<String>,
     pub(crate) purpose: Purpose,
 }
 
@@ -55,13 +56,14 @@ impl Bench {
             journal: Arc::new(JournalDouble::limited(budget)),
             stop: Stop::new(),
             shown: Arc::default(),
-            approved: false,
+            approved: BTreeSet::new(),
             purpose: Purpose::default(),
         }
     }
 
-    /// The task has an approval.
-    pub(crate) fn approved(self, approved: bool) -> Self {
+    /// The task has an approval for these tools.
+    pub(crate) fn approved(self, tools: &[&str]) -> Self {
+        let approved = tools.iter().map(|tool| (*tool).to_owned()).collect();
         Self { approved, ..self }
     }
 
@@ -70,7 +72,7 @@ impl Bench {
         TaskContext::builder(run, TaskId::from_index(0), "task", Attempt::FIRST)
             .journal(Arc::clone(&self.journal) as _)
             .stop(&self.stop)
-            .approved(self.approved)
+            .approved_tools(self.approved.clone())
             .purpose(self.purpose.clone())
             .progress(Arc::clone(&self.shown) as _)
             .build()

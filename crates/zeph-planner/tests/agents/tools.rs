@@ -19,13 +19,13 @@ fn worker() -> SubAgentDef {
         .tool("broken")
 }
 
-fn staffed(model: &ScriptedProvider, agent: SubAgentDef) -> LlmContextBuilder {
+pub(crate) fn staffed(model: &ScriptedProvider, agent: SubAgentDef) -> LlmContextBuilder {
     let mut agents = AgentCatalog::new();
     agents.add(agent).expect("an agent");
     llm_context(model).tools(tools()).agents(agents)
 }
 
-fn go() -> TaskInput {
+pub(crate) fn go() -> TaskInput {
     task(json!({ "prompt": "Go.", "agent": "worker" }))
 }
 
@@ -80,8 +80,12 @@ impl Tool for Write {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tool_that_needs_an_approval_is_called_only_by_an_approved_task() {
-    for (approved, wanted) in [(false, "refused"), (true, "done")] {
+async fn a_tool_that_needs_an_approval_is_called_only_if_the_approval_names_it() {
+    for (approved, wanted) in [
+        (&[][..], "refused"),
+        (&["other", "writes"], "refused"),
+        (&["other", "write"], "done"),
+    ] {
         let model = ScriptedProvider::new("script")
             .then(Reply::calls(vec![call("1", "write", json!({}))]))
             .then(Reply::text("done"));
@@ -94,7 +98,12 @@ async fn a_tool_that_needs_an_approval_is_called_only_by_an_approved_task() {
         assert_eq!(value.expect("an answer"), "done");
         let notes = bench.notes(NoteKind::Tool);
         assert_eq!(notes[0]["outcome"], wanted);
-        assert_eq!(last(&model, 1).contains("needs the approval"), !approved);
+        let is_refused = wanted == "refused";
+        assert_eq!(last(&model, 1).contains("needs the approval"), is_refused);
+        assert_eq!(
+            last(&model, 1).contains("`zeph retry run --from task`"),
+            is_refused
+        );
     }
 }
 

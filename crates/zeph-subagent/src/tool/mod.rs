@@ -8,6 +8,7 @@ pub mod conformance;
 pub use closure::tool_fn;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -57,10 +58,16 @@ pub trait Tool: Send + Sync {
         false
     }
 
+    /// The longest time that a call may take. Always the same. Default: what the agent's host allows.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Calls it.
     ///
     /// # Errors
-    /// The failure; see above for the meaning of its class.
+    /// The failure; see above for the meaning of its class. With the code of [`end_is_unknown`], a call that is
+    /// made at most once may have taken effect.
     async fn call(&self, cx: &TaskContext, arguments: Value) -> Result<ToolOutput, TaskError>;
 }
 
@@ -84,6 +91,10 @@ impl<T: Tool + ?Sized> Tool for Arc<T> {
 
     fn needs_approval(&self) -> bool {
         (**self).needs_approval()
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        (**self).timeout()
     }
 
     async fn call(&self, cx: &TaskContext, arguments: Value) -> Result<ToolOutput, TaskError> {
@@ -134,9 +145,20 @@ impl<T: Tool> Tool for WithEffect<T> {
         self.tool.needs_approval()
     }
 
+    fn timeout(&self) -> Option<Duration> {
+        self.tool.timeout()
+    }
+
     async fn call(&self, cx: &TaskContext, arguments: Value) -> Result<ToolOutput, TaskError> {
         self.tool.call(cx, arguments).await
     }
+}
+
+/// Whether an error leaves open if the call took effect: the tool did not answer in time (`tool_timeout`), or ended
+/// while it was called (`server_gone`).
+#[must_use]
+pub fn end_is_unknown(error: &TaskError) -> bool {
+    matches!(error.code(), "tool_timeout" | "server_gone")
 }
 
 /// Whether a text can be the name of a tool: see [`Tool::name`].

@@ -137,8 +137,10 @@ fn failed(task: Task) -> ScriptedRun {
 #[tokio::test]
 async fn every_question_says_how_to_answer_it() {
     let fallback = Some((secs(15), true));
-    let text = "Go?".into();
-    let gate = doing("t").approve(Approval { text, fallback });
+    let gate = doing("t").approve(Approval {
+        fallback,
+        .."Go?".into()
+    });
     let table = [
         (
             one(gate),

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap")]
 
+#[path = "mutations/changing.rs"]
+mod changing;
 #[path = "mutations/damage.rs"]
 mod damage;
 #[path = "mutations/form.rs"]
@@ -20,7 +22,9 @@ mod values;
 use std::fmt::Write as _;
 
 use zeph_llm::StopReason;
-use zeph_planner::plan::{PlanRequest, Reading, read_answer, read_plan};
+use zeph_planner::plan::{
+    Plan, PlanRequest, PlannedTask, PlannedWork, Reading, read_answer, read_plan,
+};
 
 use sample::{Sample, host, meaning, samples};
 
@@ -126,4 +130,69 @@ fn readable_plans_are_accepted_with_the_same_meaning() {
     );
     assert!(kinds.len() >= 100, "{} kinds", kinds.len());
     assert!(accepted * 100 >= texts * 95, "{accepted} of {texts}");
+}
+
+#[test]
+fn additions_that_change_the_meaning_are_refused_or_kept() {
+    let request = host();
+    let kinds = changing::kinds();
+    let (mut texts, mut refused, mut kept) = (0, 0, 0);
+    let mut lost = Vec::new();
+    for kind in &kinds {
+        for sample in samples().iter().filter(|sample| sample.tasks.len() > 1) {
+            let Some(text) = (kind.write)(sample) else {
+                continue;
+            };
+            texts += 1;
+            match read_plan(&text, &request).outcome {
+                Err(problems) => {
+                    refused += 1;
+                    let one = problems.iter().next().unwrap();
+                    let has_place = one.help.is_some() && !one.message.is_empty();
+                    assert!(has_place, "{}: {one}", kind.name);
+                }
+                Ok(plan) => {
+                    let plain = read_plan(&sample.text(), &request).outcome.unwrap();
+                    let is_kept = kind.kept.is_some_and(|end| {
+                        let is_whole = |task: &PlannedTask| task.work.about().ends_with(end);
+                        let all_whole = plan.tasks.iter().all(is_whole);
+                        all_whole && meaning(&without(&plan, end)) == meaning(&plain)
+                    });
+                    if is_kept {
+                        kept += 1;
+                    } else {
+                        lost.push((&kind.name, text));
+                    }
+                }
+            }
+        }
+    }
+    println!(
+        "{} kinds of additions that change the meaning, {texts} texts: {refused} refused, {kept} accepted with the text \
+         in the instructions, {} accepted with another meaning",
+        kinds.len(),
+        lost.len(),
+    );
+    let mut names: Vec<&String> = lost.iter().map(|(name, _)| *name).collect();
+    names.dedup();
+    assert!(lost.is_empty(), "{names:#?}\n{}", lost[0].1);
+    assert!(
+        kinds.len() >= 100 && kept > 0,
+        "{} kinds, {kept} kept",
+        kinds.len()
+    );
+}
+
+/// The plan without an end of its instructions.
+fn without(plan: &Plan, end: &str) -> Plan {
+    let mut plan = plan.clone();
+    for task in &mut plan.tasks {
+        let (PlannedWork::Agent { prompt: text, .. }
+        | PlannedWork::Question { text }
+        | PlannedWork::Command { about: text, .. }) = &mut task.work;
+        if let Some(start) = text.strip_suffix(end) {
+            *text = start.to_owned();
+        }
+    }
+    plan
 }

@@ -21,3 +21,5 @@ mod large;
 mod plan_tasks;
 #[path = "plans/repair_loop.rs"]
 mod repair_loop;
+#[path = "plans/schema.rs"]
+mod schema;

@@ -89,6 +89,24 @@ async fn a_failed_task_of_a_plan_costs_only_what_needs_it() {
 }
 
 #[tokio::test]
+async fn the_only_task_of_a_plan_fails_the_run_and_says_why() {
+    let plan = r#"{"reasoning": "One step.", "tasks": [
+        {"name": "snow", "needs": [], "kind": "agent", "prompt": "Tell of the snow."}]}"#;
+    let model = model().rule(asks_for_a_plan, None, Reply::text(plan)).when(
+        "Tell of the snow.",
+        Reply::error(ErrorKind::Unauthorized, "no key"),
+    );
+    let orchestrator = builder(&model).retry(RetryPolicy::once()).build().unwrap();
+    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    assert_eq!(report.end(), Some(RunEnd::Failed));
+    let failed = report.task("snow").and_then(|task| task.error.as_ref());
+    let failed = failed.expect("the error of the task");
+    assert!(failed.message.contains("no key"), "{}", failed.message);
+    // There is no answer from nothing.
+    assert!(report.output("answer").await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn questions_of_a_plan_are_answered_by_the_host_or_left_open() {
     let plan = r#"{"reasoning": "Ask.", "tasks": [
         {"name": "where", "needs": [], "kind": "question", "prompt": "Which Oslo?"}]}"#;

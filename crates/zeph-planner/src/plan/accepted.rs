@@ -39,8 +39,9 @@ pub struct PlannedTask {
     pub work: PlannedWork,
     /// The condition under which it starts.
     pub trigger: Trigger,
-    /// The effect of its failure: [`OnFailure::Skip`] unless the model says otherwise, so that one failed
-    /// task does not cost the results of the others. For a question it has no meaning.
+    /// The effect of its failure. Unless the model says otherwise it is [`OnFailure::Skip`], so that one
+    /// failed task does not cost the results of the others, and [`OnFailure::Abort`] for the only task of
+    /// a plan. For a question it has no meaning.
     pub on_failure: OnFailure,
     /// The length of the answer that the model expects, in tokens.
     pub expected_tokens: Option<u32>,
@@ -136,8 +137,14 @@ pub(super) const TRIGGERS: [(&str, Trigger); 2] = [
     (Trigger::AllDone.word(), Trigger::AllDone),
 ];
 
-/// The failure rule of a task whose model states none. In a plan file the default is `abort`.
-pub(super) const DEFAULT_RULE: OnFailure = OnFailure::Skip;
+/// The failure rule of a task whose model states none, in a plan with that many tasks. Without the only
+/// task there is nothing to answer from, so its failure is that of the run, as by default in a plan file.
+pub(super) fn default_rule(tasks: usize) -> OnFailure {
+    match tasks {
+        0 | 1 => OnFailure::default(),
+        2.. => OnFailure::Skip,
+    }
+}
 
 /// The failure rules that a model may choose, with their words.
 pub(super) const FAILURE_RULES: [(&str, OnFailure); 3] = [

@@ -107,6 +107,8 @@ pub mod repair {
         EMPTY_FIELD = "empty_field",
         /// An unknown field that says nothing about what is done was ignored.
         IGNORED_FIELD = "ignored_field",
+        /// Several texts that say what a task is to do were joined.
+        JOINED_TEXT = "joined_text",
         /// A field was found under another word, or under its own in another style.
         RENAMED_FIELD = "renamed_field",
         /// A text such as `""` or `"none"` was read as null or as an empty list.

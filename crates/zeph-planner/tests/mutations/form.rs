@@ -298,7 +298,6 @@ fn further() -> Vec<Kind> {
         in_task("not completed", "completed", |_| json!(false)),
         in_task("no progress", "progress", |_| json!(0)),
         in_task("a title beside the name", "title", |_| json!("A step")),
-        in_task("a note", "notes", |_| json!("Nothing special.")),
         in_task("a time", "estimated_time", |_| json!("5 minutes")),
         in_task("a duration", "duration_minutes", |_| json!(5)),
         in_task("tags", "tags", |_| json!(["weekly", "text"])),

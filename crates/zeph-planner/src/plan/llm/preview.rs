@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::plan::TaskKind;
+use crate::plan::read::shown;
 
 /// Longer tasks are not shown.
 const MAX_BYTES: usize = 16 << 10;
@@ -67,14 +68,9 @@ impl Preview {
 
 fn task(text: &str) -> Option<(String, Option<TaskKind>)> {
     let task: Value = serde_json::from_str(text).ok()?;
-    let name = task.get("name")?.as_str()?;
-    let name: String = zeph_common::escape_terminal(name)
-        .chars()
-        .take(80)
-        .collect();
-    let kind = task.get("kind").and_then(Value::as_str);
-    let kind = kind.and_then(TaskKind::from_word);
-    Some((name, kind))
+    let (name, kind) = shown(&task)?;
+    let name = zeph_common::escape_terminal(&name);
+    Some((name.chars().take(80).collect(), kind))
 }
 
 #[cfg(test)]
@@ -96,6 +92,16 @@ mod tests {
             ("tw]o".to_owned(), None),
         ];
         assert_eq!(seen, wanted);
+    }
+
+    #[test]
+    fn a_task_is_shown_under_every_word_for_its_name() {
+        let plan = r#"{"steps": [{"id": 1, "Type": "Question"}, {"Task Name": "two", "task_type": null}]}"#;
+        let wanted = [
+            ("1".to_owned(), Some(TaskKind::Question)),
+            ("two".to_owned(), None),
+        ];
+        assert_eq!(Preview::default().feed(plan), wanted);
     }
 
     proptest! {

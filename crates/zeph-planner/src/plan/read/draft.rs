@@ -7,8 +7,10 @@ use zeph_diagnostics::quote;
 use zeph_graph::{OnFailure, Trigger};
 
 use super::fields::{Fields, is_nothing};
+use super::instruction;
 use super::keys::{self, Extra};
-use super::unwrap::{from_text, in_object, is_task, is_task_word, tasks_key};
+use super::senses::{Sense, sense};
+use super::unwrap::{from_text, in_object, is_task, is_task_word, is_text_of_tasks, tasks_key};
 use super::words::{self, ARGUMENT, PLAN, TASK};
 use crate::plan::accepted::{FAILURE_RULES, TRIGGERS};
 use crate::plan::finding::{Findings, code, repair};
@@ -33,6 +35,8 @@ pub(super) struct TaskDraft {
     pub(super) labels: Vec<String>,
     /// Each with its index in the list.
     pub(super) needs: Vec<(usize, String)>,
+    /// Whether it says anything about needs, be it an empty list.
+    pub(super) has_needs: bool,
     pub(super) kind: Option<TaskKind>,
     pub(super) prompt: Option<String>,
     pub(super) agent: Option<String>,
@@ -108,9 +112,15 @@ fn root_object<'a>(
     let is_tasks =
         |key: &str| words::field_of(&PLAN, key).is_some_and(|(field, _)| field == "tasks");
     let (tasks, rest): (Vec<_>, Vec<_>) = map.iter().partition(|(key, _)| is_tasks(key));
+    let mut remarks = Vec::new();
     for (other, value) in tasks {
-        let is_list = value.is_array() || value.is_object();
-        if other != key && is_list && Some(value) != map.get(key) {
+        if other == key || Some(value) == map.get(key) || value.is_null() {
+            continue;
+        }
+        // A text in prose is a remark, as it is around the plan.
+        if value.is_string() && !is_text_of_tasks(value) {
+            remarks.push(Extra::of(other, value, true));
+        } else {
             let message = format!("{} and {} say different things", quote(key), quote(other));
             let help = "list the tasks under \"tasks\", once";
             found.problem(code::AMBIGUOUS, "/tasks", message, help);
@@ -139,7 +149,9 @@ fn root_object<'a>(
         root.problem(code::TEXT_TOO_LONG, "reasoning", message, help);
     }
     let tasks = list_of_tasks(map.get(key), root.found)?;
-    Some((reasoning, tasks, known.others))
+    let mut others = known.others;
+    others.extend(remarks);
+    Some((reasoning, tasks, others))
 }
 
 /// The tasks: a list, an object with one task by name in each field, a single task, or a JSON text of one of
@@ -158,9 +170,11 @@ fn list_of_tasks<'a>(value: Option<&'a Value>, found: &mut Findings) -> Option<C
     let mut note = |message| found.repair(repair::OBJECT_AS_LIST, at, message);
     match value {
         Some(Value::Array(tasks)) => return Some(Cow::Borrowed(tasks)),
+        // Under another key the list may be an order, or a condition.
         Some(Value::Object(map))
             if map.len() == 1
-                && let Some(Value::Array(tasks)) = map.values().next() =>
+                && let Some((key, Value::Array(tasks))) = map.iter().next()
+                && (is_task_word(key) || words::field_of(&PLAN, key).is_some()) =>
         {
             note("the list in an object read as the list of tasks");
             return Some(Cow::Borrowed(tasks));
@@ -211,6 +225,15 @@ fn task(
     let mut known = keys::known(&at, map, &TASK, found);
     if let Some(name) = outer {
         let own = known.fields.get("name").filter(|own| !own.is_null());
+        // As a key beside the task it would change what is done.
+        if matches!(
+            sense(&words::fold(name), true),
+            Sense::Switch(_) | Sense::State
+        ) {
+            known
+                .others
+                .push(Extra::of(name, &Value::Bool(true), false));
+        }
         if own.is_none() {
             known.fields.insert("name".to_owned(), Value::from(name));
         }
@@ -232,22 +255,23 @@ fn task(
         name: fields.text("name"),
         labels: known.labels,
         needs: fields.texts("needs").unwrap_or_default(),
+        has_needs: fields.get("needs").is_some(),
         agent: fields.optional_text("agent"),
         has_tools: fields.map.contains_key("tools"),
         tools: tools(&mut fields),
         command: fields.optional_text("command"),
         arguments: arguments(&mut fields),
-        prompt: fields
-            .lines("prompt")
-            .and_then(|text| fields.unless_null("prompt", text)),
+        prompt: instruction::prompt(&mut fields, &known.prompts),
         trigger: word(&mut fields, "trigger", &TRIGGERS).unwrap_or_default(),
         on_failure: word(&mut fields, "on_failure", &FAILURE_RULES),
         expected_tokens: expected_tokens(&mut fields),
         kind: None,
         others: known.others,
     };
-    task.prompt = task.prompt.map(|text| fields.visible("prompt", &text));
     task.kind = kind(&mut fields, &task, request);
+    let is_command = task.kind == Some(TaskKind::Command);
+    task.prompt = instruction::details(&mut fields, task.prompt, &mut task.others, is_command);
+    task.prompt = task.prompt.map(|text| fields.visible("prompt", &text));
     if fields.get("name").is_none() {
         let help = "give each task a short, unique name";
         fields.problem(code::MISSING_FIELD, "name", "a task has no name", help);
@@ -363,7 +387,8 @@ fn derived_kind(
     task: &TaskDraft,
     request: &PlanRequest,
 ) -> Option<TaskKind> {
-    let asks = |prompt: &String| prompt.trim_end().ends_with(['?', '？', '؟']);
+    let ends = |line: &str| line.trim_end().ends_with(['?', '？', '؟']);
+    let asks = |prompt: &String| prompt.split("\n\n").any(ends);
     let has_agent = task.agent.is_some() || task.tools.is_some();
     let kind = if task.command.is_some() {
         TaskKind::Command

@@ -3,11 +3,10 @@
 use serde_json::{Map, Value};
 use zeph_diagnostics::quote;
 
+use super::instruction::Part;
 use super::words::{TASK, Table, field_of, fold};
 use crate::plan::finding::{Findings, code, repair};
 
-/// How many words for a prompt are as good as the first; two of them with different texts are ambiguous.
-const STRONG_PROMPTS: usize = 6;
 /// The longest text that may be a name where it could also be a prompt, in bytes.
 const MAX_NAME_BYTES: usize = 80;
 
@@ -16,6 +15,8 @@ pub(super) struct Known {
     pub(super) fields: Map<String, Value>,
     /// Other texts by which a task is known: its id, its title.
     pub(super) labels: Vec<String>,
+    /// The values under words for a prompt of a task, in the order of the object.
+    pub(super) prompts: Vec<Part>,
     pub(super) others: Vec<Extra>,
 }
 
@@ -26,6 +27,8 @@ pub(super) struct Extra {
     pub(super) value: Value,
     /// Whether it repeats a field that the object has in a better form.
     pub(super) is_spare: bool,
+    /// Whether its value was read: as the name, or as a part of the instruction.
+    pub(super) is_read: bool,
 }
 
 /// Sorts the keys of an object into fields and others. Reports two keys that say different things about
@@ -40,6 +43,7 @@ pub(super) fn known(
     let mut known = Known {
         fields: Map::new(),
         labels: Vec::new(),
+        prompts: Vec::new(),
         others: Vec::new(),
     };
     let mut written: Vec<Written<'_>> = Vec::new();
@@ -50,12 +54,17 @@ pub(super) fn known(
                 rank,
                 key,
                 value,
+                is_prompt: field == "prompt",
             }),
             None => known.others.push(Extra::of(key, value, false)),
         }
     }
     if is_task {
         name_from_task(&mut written, map, &mut known.others);
+        let prompts = written
+            .iter()
+            .filter(|one| one.is_prompt && !one.value.is_null());
+        known.prompts = prompts.map(Written::part).collect();
     }
     for (field, _) in table.fields {
         let mut all: Vec<&Written<'_>> = written.iter().filter(|one| one.field == *field).collect();
@@ -69,10 +78,11 @@ pub(super) fn known(
                 .extend(all.iter().filter_map(|one| label(one.value)));
         }
         for other in rest {
-            if other.value.is_null() || other.value == best.value {
+            let is_joined = is_task && *field == "prompt";
+            if other.value.is_null() || other.value == best.value || is_joined {
                 continue;
             }
-            if is_ambiguous(is_task, best, other) {
+            if is_ambiguous(is_task, best) {
                 let (one, other) = (quote(best.key), quote(other.key));
                 let message = format!("{one} and {other} say different things");
                 let help = format!("write \"{field}\" only, once");
@@ -97,9 +107,18 @@ struct Written<'a> {
     rank: usize,
     key: &'a str,
     value: &'a Value,
+    /// Whether its text is a part of the instruction.
+    is_prompt: bool,
 }
 
 impl Written<'_> {
+    fn part(&self) -> Part {
+        Part {
+            key: self.key.to_owned(),
+            value: self.value.clone(),
+        }
+    }
+
     /// The rank; a number is a poor name, and comes after every text.
     fn order(&self) -> usize {
         let text = self.value.as_str();
@@ -113,11 +132,12 @@ impl Written<'_> {
 }
 
 impl Extra {
-    fn of(key: &str, value: &Value, is_spare: bool) -> Self {
+    pub(super) fn of(key: &str, value: &Value, is_spare: bool) -> Self {
         Self {
             key: key.to_owned(),
             value: value.clone(),
             is_spare,
+            is_read: false,
         }
     }
 }
@@ -130,15 +150,11 @@ fn label(value: &Value) -> Option<String> {
     }
 }
 
-/// Whether two words for a field may both mean it. Names, reasons and descriptions may be there twice.
-fn is_ambiguous(is_task: bool, best: &Written<'_>, other: &Written<'_>) -> bool {
+/// Whether two words for a field may both mean it. Names and reasons may be there twice.
+fn is_ambiguous(is_task: bool, best: &Written<'_>) -> bool {
     match best.field {
         "reasoning" => false,
         "name" => !is_task,
-        "prompt" => {
-            let is_strong = |one: &Written<'_>| one.rank < STRONG_PROMPTS;
-            best.rank > 0 && is_strong(best) == is_strong(other)
-        }
         _ => true,
     }
 }
@@ -147,7 +163,7 @@ fn is_ambiguous(is_task: bool, best: &Written<'_>, other: &Written<'_>) -> bool 
 fn name_from_task<'a>(
     written: &mut Vec<Written<'a>>,
     map: &'a Map<String, Value>,
-    others: &mut Vec<Extra>,
+    others: &mut [Extra],
 ) {
     if written
         .iter()
@@ -173,14 +189,22 @@ fn name_from_task<'a>(
         };
         is_name && is_short(value)
     });
-    if let Some((key, value)) = found {
-        written.retain(|one| one.key != key);
-        others.retain(|one| one.key != *key);
-        written.push(Written {
-            field: "name",
-            rank: 1,
-            key,
-            value,
-        });
+    let Some((key, value)) = found else {
+        return;
+    };
+    written.retain(|one| one.key != key);
+    for one in others.iter_mut().filter(|one| one.key == *key) {
+        // A number may also say when the task runs.
+        one.is_read = true;
     }
+    // A sentence says what to do, and not only how the task is called.
+    let is_sentence = value.as_str().is_some_and(|text| text.trim().contains(' '));
+    let name = Written {
+        field: "name",
+        rank: 1,
+        key,
+        value,
+        is_prompt: matches!(&*fold(key), "task" | "step") && is_sentence,
+    };
+    written.insert(0, name);
 }

@@ -6,18 +6,23 @@ mod estimate;
 mod extras;
 mod fields;
 mod graph;
+mod instruction;
 mod keys;
 mod names;
+mod order;
+mod senses;
+mod shown;
 mod text;
 mod unwrap;
 mod words;
 mod work;
 
+pub(super) use shown::shown;
 use zeph_diagnostics::Diagnostics;
 use zeph_graph::{OnFailure, Topology};
 use zeph_llm::StopReason;
 
-use super::accepted::DEFAULT_RULE;
+use super::accepted::default_rule;
 use super::finding::{Findings, stored};
 use super::{Plan, PlanRequest, PlannedTask, PlannedWork, TaskKind};
 
@@ -107,11 +112,13 @@ fn reading(text: &str, ending: Ending, request: &PlanRequest) -> Reading {
 
 /// The plan. It does not count if a problem was found.
 fn read(text: &str, ending: Ending, request: &PlanRequest, found: &mut Findings) -> Option<Plan> {
-    let value = text::value(text, ending, &request.limits, found)?;
-    let draft = draft::read(&value, request, found)?;
+    let answer = text::answer(text, ending, &request.limits, found)?;
+    extras::check_around(&answer.around, request, found);
+    let draft = draft::read(&answer.value, request, found)?;
     let names = names::Names::new(&draft.tasks, found);
     let graph = graph::connect(&draft.tasks, &names, &request.limits, found);
     extras::check(&draft, &names, request, found);
+    order::check(&draft.tasks, &names, graph.as_ref(), found);
     let works = draft
         .tasks
         .iter()
@@ -131,7 +138,10 @@ fn read(text: &str, ending: Ending, request: &PlanRequest, found: &mut Findings)
         // A question cannot fail, so its failure rule has no effect.
         let on_failure = match work.kind() {
             TaskKind::Question => OnFailure::default(),
-            TaskKind::Agent | TaskKind::Command => task.on_failure.clone().unwrap_or(DEFAULT_RULE),
+            TaskKind::Agent | TaskKind::Command => task
+                .on_failure
+                .clone()
+                .unwrap_or_else(|| default_rule(draft.tasks.len())),
         };
         Some(PlannedTask {
             name,

@@ -6,7 +6,9 @@ use zeph_diagnostics::quote;
 use zeph_llm::{JsonError, ReadJson, Tolerated, read_finished_json, read_json, read_json_values};
 
 use super::Ending;
-use super::unwrap::{from_lines, has_plan, plans};
+use super::unwrap::{
+    Beside, Wrapped, beside, from_lines, has_plan, is_one_of_several, may_be_tasks, plans,
+};
 use crate::plan::PlanLimits;
 use crate::plan::finding::{Findings, code, repair};
 
@@ -15,13 +17,26 @@ const MAX_BYTES: usize = 16 << 20;
 /// The help for an answer that is not one plan.
 const ONE_OBJECT: &str = "answer with one JSON object and nothing else: {\"reasoning\": \"…\", \"tasks\": [{\"name\": \"…\", …}]}";
 
+/// The value that may be a plan, and what stands around it.
+pub(super) struct Answer {
+    pub(super) value: Value,
+    pub(super) around: Vec<Beside>,
+}
+
+impl From<Value> for Answer {
+    fn from(value: Value) -> Self {
+        let around = Vec::new();
+        Self { value, around }
+    }
+}
+
 /// The value that may be a plan; `None` after a problem.
-pub(super) fn value(
+pub(super) fn answer(
     text: &str,
     ending: Ending,
     limits: &PlanLimits,
     found: &mut Findings,
-) -> Option<Value> {
+) -> Option<Answer> {
     let max_bytes = limits.max_bytes.min(MAX_BYTES);
     let read = match ending {
         Ending::Finished => read_finished_json(text, max_bytes, has_plan),
@@ -36,7 +51,7 @@ pub(super) fn value(
         tell(&tolerated, found);
         let message = "the objects were read as the tasks";
         found.repair(repair::WRAPPED_LIST, "", message);
-        return Some(plan);
+        return Some(Answer::from(plan));
     }
     if !is_usable
         && let Some(inner) = without_escapes(text)
@@ -104,39 +119,39 @@ fn tell(tolerated: &[Tolerated], found: &mut Findings) {
 }
 
 /// The only plan in a value; the value itself if there is none, so that the problems are those of a plan.
-fn one_plan(text: &str, max_bytes: usize, read: ReadJson, found: &mut Findings) -> Option<Value> {
+fn one_plan(text: &str, max_bytes: usize, read: ReadJson, found: &mut Findings) -> Option<Answer> {
     let inner = plans(&read.value);
-    let has_others = read
-        .tolerated
-        .iter()
-        .any(|one| matches!(one, Tolerated::Others { .. }));
-    // Two different plans are ambiguous; other values beside a plan are not.
-    let is_another = |other: &Value| {
-        let others = plans(other);
-        !others.is_empty()
-            && others
-                .iter()
-                .any(|other| inner.iter().all(|one| one.plan != other.plan))
-    };
-    let has_another = || {
+    let has_another = is_one_of_several(&read.tolerated) && !inner.is_empty() && {
+        // Two different plans are ambiguous, and so is a part of a plan beside a plan.
+        let is_another = |other: &Value| {
+            let others = plans(other);
+            let is_same = |other: &Wrapped<'_>| inner.iter().any(|one| one.plan == other.plan);
+            match others.is_empty() {
+                true => may_be_tasks(other),
+                false => !others.iter().all(is_same),
+            }
+        };
         let other = read_json(text, max_bytes, is_another).map(|read| read.value);
         other.is_ok_and(|other| is_another(&other))
     };
-    if inner.len() > 1 || (has_others && has_another()) {
-        let message = "the answer contains several different plans";
+    if inner.len() > 1 || has_another {
+        let message = "the answer contains several plans, or parts of several";
         found.problem(code::SEVERAL_PLANS, "", message, ONE_OBJECT);
         return None;
     }
     let Some(one) = inner.into_iter().next() else {
-        return Some(read.value);
+        return Some(Answer::from(read.value));
     };
-    if !one.at.is_empty() {
-        let message = format!("the plan is at {}", quote(&one.at));
+    let around = one.at.iter().flat_map(|at| beside(&read.value, at));
+    let around = around.collect();
+    if let Some(at) = one.at.first().filter(|at| !at.is_empty()) {
+        let message = format!("the plan is at {}", quote(at));
         found.repair(repair::TOLERATED_TEXT, "", message);
     } else if read.value.is_string() {
         found.repair(repair::TOLERATED_TEXT, "", "the plan is in a JSON string");
     }
-    Some(one.plan.into_owned())
+    let value = one.plan.into_owned();
+    Some(Answer { value, around })
 }
 
 fn refuse(text: &str, error: &JsonError, end: Ending, found: &mut Findings) {

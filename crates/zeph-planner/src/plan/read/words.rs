@@ -38,8 +38,6 @@ const PLAN_FIELDS: &[(&str, &[&str])] = &[
             "thought",
             "thinking",
             "analysis",
-            "strategy",
-            "approach",
             "reason",
             "overview",
             "summary",

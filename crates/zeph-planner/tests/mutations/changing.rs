@@ -263,7 +263,7 @@ fn keys() -> Vec<Change> {
 /// A second word for a field, with another value.
 fn second_words() -> Vec<Change> {
     vec![
-        each("another agent", "assigned_to", json!("nobody-else")),
+        each("another agent", "assigned_to", json!("data analysts")),
         each("other tools", "allowed_tools", json!(["none of these"])),
         each("other needs", "depends_on", json!(["another task"])),
         each("another kind", "type", json!("review")),

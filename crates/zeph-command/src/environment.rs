@@ -49,6 +49,42 @@ pub(crate) fn check_passed(
     }
 }
 
+/// The variables that a program needs to find programs, files and the language of its user. None holds a secret.
+const BASIC: [&str; 24] = [
+    "HOME",
+    "LANG",
+    "LANGUAGE",
+    "LOGNAME",
+    "NO_COLOR",
+    "PATH",
+    "PWD",
+    "SHELL",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TEMP",
+    "TERM",
+    "TMP",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_DIRS",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_DIRS",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "XDG_STATE_HOME",
+    "__CF_USER_TEXT_ENCODING",
+];
+
+/// Whether a variable is one of those that [`basic_env`](crate::CommandExecutorBuilder::basic_env) leaves: `PATH`,
+/// `HOME`, `USER`, `SHELL`, `TERM`, `TZ`, `TMPDIR`, `LANG`, those that begin with `LC_`, the folders of the XDG
+/// specification, and the like.
+#[must_use]
+pub fn is_basic_variable(name: &str) -> bool {
+    name.starts_with("LC_") || BASIC.contains(&name)
+}
+
 /// Whether a command inherits the variable: no rule excludes it, or it is passed on by name.
 fn is_inherited(config: &CommandConfig, params: &CommandParams, name: &str) -> bool {
     let mut passed = config.passed.iter().chain(&params.pass_env);

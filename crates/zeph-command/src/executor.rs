@@ -158,6 +158,13 @@ impl CommandExecutorBuilder {
         self
     }
 
+    /// Excludes every variable that is not [basic](crate::is_basic_variable), for programs that others wrote.
+    ///
+    /// Default: commands inherit all variables that no rule excludes.
+    pub fn basic_env(self) -> Self {
+        self.deny_env_if(|name| !crate::is_basic_variable(name))
+    }
+
     /// Passes these variables on although a rule excludes them. `pass_env` of a command does so for that
     /// command.
     ///

@@ -86,6 +86,7 @@ mod params;
 mod service;
 mod spawn;
 
+pub use environment::is_basic_variable;
 pub use executor::{CommandExecutor, CommandExecutorBuilder, DEFAULT_MAX_OUTPUT};
 pub use group::ProcessGroup;
 pub use params::{CommandParams, OutputFormat};

@@ -122,6 +122,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_basic_environment_has_no_variable_that_could_hold_a_secret() {
+        let commands = CommandExecutor::builder().basic_env().build();
+        let mut params = shell("env");
+        params.env.insert("MODE".to_owned(), "fast".to_owned());
+        // Cargo sets it for tests.
+        params.pass_env.push("CARGO_PKG_NAME".to_owned());
+        let (_process, _stdin, mut stdout) = commands.start_service(&params).unwrap();
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).await.unwrap();
+        let names = text
+            .lines()
+            .filter_map(|line| Some(line.split_once('=')?.0));
+        let names: Vec<&str> = names.collect();
+        assert!(std::env::var_os("CARGO_PKG_VERSION").is_some());
+        for wanted in ["PATH", "MODE", "CARGO_PKG_NAME"] {
+            assert!(names.contains(&wanted), "{wanted}: {names:?}");
+        }
+        // The shell adds some of its own.
+        let own = ["MODE", "CARGO_PKG_NAME", "_", "OLDPWD", "SHLVL"];
+        let is_known = |name: &&str| crate::is_basic_variable(name) || own.contains(name);
+        let other: Vec<&str> = names.into_iter().filter(|name| !is_known(name)).collect();
+        assert_eq!(other, [""; 0]);
+    }
+
+    #[tokio::test]
     async fn dropping_a_service_kills_its_whole_group() {
         let commands = CommandExecutor::builder().build();
         let script = "sleep 600 & echo ready; wait";

@@ -117,12 +117,23 @@ impl McpConfig {
         self.approve == McpApproval::Ask && !self.only_reads(tool, hinted)
     }
 
-    /// The program or the address, as text.
+    /// The program or the address, as text for messages: of an address without its query, which often holds a key.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_config::{McpConfig, McpTransport};
+    /// let url = "https://mcp.example.com/mcp?key=abc".to_owned();
+    /// let config = McpConfig::new(McpTransport::Url(url));
+    /// assert_eq!(config.target(), "https://mcp.example.com/mcp?…");
+    /// ```
     #[must_use]
     pub fn target(&self) -> String {
         match &self.transport {
             McpTransport::Command(argv) => argv.join(" "),
-            McpTransport::Url(url) => url.clone(),
+            McpTransport::Url(url) => match url.split_once('?') {
+                Some((address, _)) => format!("{address}?…"),
+                None => url.clone(),
+            },
         }
     }
 }
@@ -224,6 +235,19 @@ fn transport(path: &str, table: &Table<'_>, problems: &mut Diagnostics) -> Optio
             if !url.starts_with("https://") && !url.starts_with("http://") {
                 let message = format!("{what} must begin with https:// or http://");
                 problems.push(Diagnostic::new(code::BAD_VALUE, message).at(entry.node.span));
+                return None;
+            }
+            let (_, rest) = url.split_once("://").unwrap_or_default();
+            let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+            if host.is_empty() || host.contains('@') {
+                let one = if host.is_empty() {
+                    Diagnostic::new(code::BAD_VALUE, format!("{what} names no host"))
+                } else {
+                    let message = format!("{what} must not have a user name or a password");
+                    Diagnostic::new(code::BAD_VALUE, message)
+                        .help("name the variable with the token in `token_env`")
+                };
+                problems.push(one.at(entry.node.span));
                 return None;
             }
             Some(McpTransport::Url(url.to_owned()))

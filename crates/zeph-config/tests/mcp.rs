@@ -31,6 +31,10 @@ toolz = []
 [mcp.d]
 url = "https://a"
 pass_env = ["X"]
+[mcp.e]
+url = "https://:pw@a/mcp"
+[mcp.f]
+url = "https:///mcp"
 "#,
     );
     let wanted = [
@@ -44,6 +48,8 @@ pass_env = ["X"]
         "c.toml:15:11: [bad_value] `mcp.c.approve` cannot be \"always\" (known are `ask`, `never`)",
         "c.toml:16:1: [unknown_key] `mcp.c` has no key \"toolz\" (did you mean \"tools\"?)",
         "c.toml:19:1: [conflict] `mcp.d.pass_env` is for a server with `command`",
+        "c.toml:21:7: [bad_value] `mcp.e.url` must not have a user name or a password (name the variable with the token in `token_env`)",
+        "c.toml:23:7: [bad_value] `mcp.f.url` names no host",
     ];
     for wanted in wanted {
         assert!(

@@ -140,8 +140,9 @@ impl BaseUrl {
     }
 }
 
-/// Whether a host is this machine.
-pub(crate) fn is_local(host: &str) -> bool {
+/// Whether a host, as it stands in an address, is this machine: `localhost`, a name below it, or a loopback address.
+#[must_use]
+pub fn is_local(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare == "localhost"
         || bare.ends_with(".localhost")

@@ -96,6 +96,7 @@ mod wire;
 
 pub use builder::{GenaiProviderBuilder, Timeouts};
 pub use client::http_client;
+pub use endpoint::is_local;
 pub use error::BuildError;
 pub use key::is_placeholder_key;
 pub use provider::GenaiProvider;

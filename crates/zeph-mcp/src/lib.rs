@@ -5,7 +5,8 @@
 //! has two underscores after the name of a server.
 //!
 //! A server is not trusted. Its tools are listed once, so what it offers cannot change under a plan that a person
-//! has approved. Descriptions lose hidden characters and everything beyond 1 KiB. What a server says about its
+//! has approved. Descriptions lose hidden characters and everything beyond 1 KiB; a tool with a schema above 32 KiB,
+//! or with hidden characters in names or values, is left out. At most 1,000 tools on 100 pages are listed. What a server says about its
 //! tools ("reads only") counts only if the settings say so. Each call has a time-out, a message has at most
 //! 16 MiB and a result at most 256 KiB; images, sound and other bytes are named and left out. Requests of a server
 //! for a model, for files or for an answer of the user are declined.

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation, JsonObject,
+    PaginatedRequestParams,
 };
 use rmcp::service::{ClientInitializeError, RunningService, ServiceError};
 use rmcp::transport::IntoTransport;
+use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleClient, serve_client};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -18,10 +20,16 @@ use zeph_subagent::TaskError;
 use zeph_subagent::Tool;
 
 use crate::result;
-use crate::tool::{McpTool, tool_name};
+use crate::tool::{McpTool, cleaned, tool_name};
 
 /// The most tools of a server that are listed.
 const MAX_TOOLS: usize = 1_000;
+/// The most pages in which a server lists its tools.
+const MAX_PAGES: usize = 100;
+/// The most bytes of a message.
+const MAX_MESSAGE: usize = 16 << 20;
+/// The most bytes of an error's text.
+const MAX_ERROR: usize = 1 << 10;
 
 /// What tells more about a failed server: the end of its standard error. It also keeps its process.
 type Diagnose = Box<dyn Fn() -> String + Send + Sync>;
@@ -95,7 +103,8 @@ impl McpServer {
         input: impl AsyncWrite + Send + Unpin + 'static,
         diagnose: impl Fn() -> String + Send + Sync + 'static,
     ) -> Result<Self, McpError> {
-        Self::connect(name, config, (output, input), Box::new(diagnose)).await
+        let pipes = AsyncRwTransport::new(output, input).with_max_line_length(MAX_MESSAGE);
+        Self::connect(name, config, pipes, Box::new(diagnose)).await
     }
 
     /// Connects to an address over streamable HTTP, and lists its tools. `token` is sent as bearer token.
@@ -116,6 +125,8 @@ impl McpServer {
         use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
         let mut http = StreamableHttpClientTransportConfig::with_uri(url.to_owned());
         http.auth_header = token;
+        http.max_sse_event_size = MAX_MESSAGE;
+        http.max_json_response_size = MAX_MESSAGE;
         let transport = StreamableHttpClientTransport::with_client(client, http);
         Self::connect(name, config, transport, Box::new(String::new)).await
     }
@@ -135,10 +146,7 @@ impl McpServer {
             let service = serve_client(client, transport)
                 .await
                 .map_err(|error| began(&error))?;
-            let tools = service
-                .list_all_tools()
-                .await
-                .map_err(|error| plainly(&error))?;
+            let tools = list(&service).await?;
             Ok((service, tools))
         };
         let limit = config.timeout;
@@ -177,6 +185,10 @@ impl McpServer {
         let (mut tools, mut refused) = (Vec::<McpTool>::new(), Vec::new());
         for tool in listed {
             let known = tool_name(&connection.server, &tool.name);
+            let refuse = |why: String| Refused {
+                tool: cleaned(&tool.name),
+                why,
+            };
             let why = if !config.allows(&tool.name) {
                 Some("mcp.NAME.tools does not list it".replace("NAME", &connection.server))
             } else if tools.len() >= MAX_TOOLS {
@@ -188,12 +200,13 @@ impl McpServer {
             } else {
                 None
             };
-            match why {
-                None => tools.push(McpTool::new(config, Arc::clone(connection), known, &tool)),
-                Some(why) => refused.push(Refused {
-                    tool: tool.name.into_owned(),
-                    why,
-                }),
+            if let Some(why) = why {
+                refused.push(refuse(why));
+                continue;
+            }
+            match McpTool::new(config, Arc::clone(connection), known, &tool) {
+                Ok(tool) => tools.push(tool),
+                Err(why) => refused.push(refuse(why.to_owned())),
             }
         }
         tools.sort_by(|one, two| one.name().cmp(two.name()));
@@ -230,7 +243,7 @@ impl McpServer {
 pub(crate) struct Connection {
     pub(crate) server: String,
     service: RunningService<RoleClient, ClientConfig>,
-    limit: Duration,
+    pub(crate) limit: Duration,
     diagnose: Diagnose,
 }
 
@@ -246,12 +259,14 @@ impl Connection {
         let failed = |text: String, code| Err(TaskError::permanent(text).with_code(code));
         match timeout(self.limit, self.service.call_tool(params)).await {
             Ok(Ok(result)) => result::text(&result),
-            Ok(Err(ServiceError::McpError(error))) => failed(
-                format!("the server {server:?} refused the call: {}", error.message),
-                "tool_error",
-            ),
+            Ok(Err(ServiceError::McpError(error))) => {
+                let said = short(&error.message);
+                let text = format!("the server {server:?} refused the call: {said}");
+                failed(text, "tool_error")
+            }
             Ok(Err(error)) => {
                 let said = said(&(self.diagnose)());
+                let error = short(&error.to_string());
                 let text =
                     format!("the server {server:?} has ended or cannot be reached: {error}{said}");
                 failed(text, "server_gone")
@@ -285,9 +300,9 @@ fn began(error: &ClientInitializeError) -> String {
             .to_owned();
     }
     if let ClientInitializeError::TransportError { error, .. } = error {
-        return innermost(error);
+        return short(&innermost(error));
     }
-    error.to_string()
+    short(&error.to_string())
 }
 
 /// The cause at the end of the chain: what the layers above add names types of the protocol's crate.
@@ -299,6 +314,32 @@ fn innermost(error: &dyn std::error::Error) -> String {
     last.to_string()
 }
 
-fn plainly(error: &ServiceError) -> String {
-    format!("its tools cannot be listed: {error}")
+/// The beginning of a text that a server may have written.
+fn short(text: &str) -> String {
+    truncate(text, MAX_ERROR, Boundary::Char).to_string()
+}
+
+/// All tools, page by page. A server that lists more than [`MAX_TOOLS`] gets no further question.
+async fn list(
+    service: &RunningService<RoleClient, ClientConfig>,
+) -> Result<Vec<rmcp::model::Tool>, String> {
+    let failed = |why: &str| format!("its tools cannot be listed: {why}");
+    let (mut tools, mut page) = (Vec::new(), None);
+    for _ in 0..MAX_PAGES {
+        let asked = page.take();
+        let wanted = PaginatedRequestParams::default().with_cursor(asked.clone());
+        let listed = service.list_tools(Some(wanted)).await;
+        let listed = listed.map_err(|error| failed(&short(&error.to_string())))?;
+        tools.extend(listed.tools);
+        // One more, so that the reader knows that some are left out.
+        if tools.len() > MAX_TOOLS || listed.next_cursor.is_none() {
+            tools.truncate(MAX_TOOLS + 1);
+            return Ok(tools);
+        }
+        if listed.next_cursor == asked {
+            return Err(failed("it returns the same page again"));
+        }
+        page = listed.next_cursor;
+    }
+    Err(failed(&format!("they are on more than {MAX_PAGES} pages")))
 }

@@ -1,7 +1,7 @@
 //! The client against a server of the same crate, over pipes in memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rmcp::model::{
@@ -299,4 +299,74 @@ async fn tools_of_ours_are_served_with_what_they_do() {
     assert_eq!(text, "there is nothing to count");
     drop((count, server));
     serving.await.expect("it ends").expect("without an error");
+}
+
+/// A server that lists tools without end.
+#[derive(Clone)]
+struct Endless {
+    /// Whether each page has another cursor.
+    moves: bool,
+    tools: usize,
+    pages: Arc<AtomicUsize>,
+}
+
+impl ServerHandler for Endless {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let page = self.pages.fetch_add(1, Ordering::SeqCst);
+        let tools = (0..self.tools).map(|index| {
+            let name = format!("t{page}-{index}");
+            RemoteTool::new(name, "A tool", Arc::default())
+        });
+        let mut listed = ListToolsResult::with_all_items(tools.collect());
+        listed.next_cursor = Some(if self.moves {
+            page.to_string()
+        } else {
+            "1".to_owned()
+        });
+        Ok(listed)
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_tools_without_an_end_is_cut_or_refused() {
+    for (moves, tools, pages, wanted) in [
+        (true, 300, 4, Ok(1_000)),
+        (true, 1, 100, Err("more than 100 pages")),
+        (false, 1, 2, Err("the same page again")),
+    ] {
+        let count = Arc::new(AtomicUsize::new(0));
+        let server = Endless {
+            moves,
+            tools,
+            pages: Arc::clone(&count),
+        };
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        tokio::spawn(async move {
+            let service = server.serve(theirs).await.expect("it starts");
+            service.waiting().await.ok();
+        });
+        let (output, input) = tokio::io::split(ours);
+        let config = config();
+        let connected = McpServer::over_pipes("files", &config, output, input, String::new);
+        match (connected.await, wanted) {
+            (Ok(server), Ok(wanted)) => {
+                assert_eq!(server.tools().len(), wanted);
+                let why = &server.refused()[0].why;
+                assert!(why.contains("more than 1000 tools"), "{why}");
+            }
+            (Err(error), Err(wanted)) => {
+                assert!(error.to_string().contains(wanted), "{error}");
+            }
+            (found, _) => panic!("{found:?}"),
+        }
+        assert_eq!(count.load(Ordering::SeqCst), pages);
+    }
 }

@@ -50,7 +50,7 @@ impl Reach {
 ///
 /// A program has a session of its own, and is killed when the server and all its tools are dropped: keep them
 /// as long as the orchestrator. An address is reached without redirects, and needs the feature `llm`; a token
-/// is sent by https, or to this machine. Needs a tokio runtime.
+/// is sent by https, or to this machine and then without a proxy. Needs a tokio runtime.
 ///
 /// # Errors
 /// If the program cannot be started, or the server does not answer within its time-out.
@@ -113,7 +113,7 @@ pub async fn connect(
 mod http {
     use zeph_config::McpConfig;
     use zeph_executor::TaskError;
-    use zeph_llm_genai::{HttpClient, http_client};
+    use zeph_llm_genai::{HttpClient, Url, http_client, is_local};
 
     use super::Reach;
 
@@ -122,51 +122,71 @@ mod http {
         reach: &Reach,
         url: &str,
     ) -> Result<HttpClient, TaskError> {
-        let is_https = url.starts_with("https://");
-        if reach.token.is_some() && !is_https && !is_local(url) {
+        let parsed = Url::parse(url).map_err(|error| {
+            TaskError::permanent(format!("`url` is no address: {error}")).with_code("bad_url")
+        })?;
+        let is_https = parsed.scheme() == "https";
+        let is_here = !is_https && parsed.host_str().is_some_and(is_local);
+        if reach.token.is_some() && !is_https && !is_here {
             let text = "a token is sent by https or to this machine only; change `url`";
             return Err(TaskError::permanent(text).with_code("token_in_clear"));
         }
-        let proxy = reach.proxy.as_ref();
+        // A proxy would read what is sent in clear.
+        let proxy = reach.proxy.as_ref().filter(|_| !is_here);
         let proxy = proxy.map(|(url, except)| (url.as_str(), except.as_str()));
         let (proxy, except) = proxy.unzip();
         http_client(config.timeout, (proxy, except), is_https).map_err(TaskError::from)
     }
 
-    /// Whether an address is on this machine.
-    fn is_local(url: &str) -> bool {
-        let rest = url.strip_prefix("http://").unwrap_or(url);
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = host.rsplit_once(':').map_or(host, |(host, port)| {
-            if port.bytes().all(|b| b.is_ascii_digit()) {
-                host
-            } else {
-                ""
-            }
-        });
-        ["localhost", "127.0.0.1", "[::1]"].contains(&host)
-    }
-
     #[cfg(test)]
     mod tests {
-        use super::is_local;
+        use std::time::Duration;
 
-        #[test]
-        fn this_machine_is_known_by_its_whole_name() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        use tokio::net::TcpListener;
+        use tokio::time::timeout;
+        use zeph_command::CommandExecutor;
+        use zeph_config::{McpConfig, McpTransport};
+
+        use super::super::{Reach, connect};
+
+        #[tokio::test]
+        async fn a_token_goes_in_clear_to_this_machine_only_and_never_to_a_proxy() {
+            let listen = || TcpListener::bind("127.0.0.1:0");
+            let (server, proxy) = (listen().await.unwrap(), listen().await.unwrap());
+            let port = server.local_addr().unwrap().port();
+            let answer = tokio::spawn(async move {
+                let (mut peer, _) = server.accept().await.unwrap();
+                let mut head = vec![0; 4096];
+                let count = peer.read(&mut head).await.unwrap();
+                let refused =
+                    "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                peer.write_all(refused.as_bytes()).await.unwrap();
+                String::from_utf8_lossy(&head[..count]).into_owned()
+            });
+            let mut reach = Reach::new(CommandExecutor::builder().build());
+            reach.token = Some("the-token".to_owned());
+            let address = proxy.local_addr().unwrap();
+            reach.proxy = Some((format!("http://{address}"), String::new()));
+            let config = |url: String| McpConfig {
+                timeout: Duration::from_secs(5),
+                ..McpConfig::new(McpTransport::Url(url))
+            };
             for url in [
-                "http://localhost:1/x",
-                "http://127.0.0.1",
-                "http://[::1]:80/",
+                "http://localhost.evil.example/mcp",
+                "http://127.0.0.1@evil.example/",
+                "http://192.0.2.1/",
             ] {
-                assert!(is_local(url), "{url}");
+                let error = connect("web", &config(url.to_owned()), &reach).await;
+                let error = error.unwrap_err().to_string();
+                assert!(error.contains("to this machine only"), "{url}: {error}");
             }
-            for url in [
-                "http://localhost.evil.com",
-                "http://127.0.0.1@evil.com/",
-                "http://a:b@c",
-            ] {
-                assert!(!is_local(url), "{url}");
-            }
+            let here = format!("http://127.0.0.1:{port}/mcp");
+            connect("web", &config(here), &reach).await.unwrap_err();
+            let head = answer.await.unwrap();
+            assert!(head.contains("Bearer the-token"), "{head}");
+            let asked = timeout(Duration::from_millis(50), proxy.accept()).await;
+            assert!(asked.is_err(), "the proxy was asked");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The formats of a plan file, and the reader that turns a text into a tree.
 
-use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Source, read_json, read_toml, read_yaml};
+use zeph_diagnostics::{
+    Diagnostic, Diagnostics, Node, Source, Value, read_json, read_toml, read_yaml,
+};
 
 use crate::{code, foreign};
 
@@ -61,6 +63,24 @@ impl Format {
         } else {
             Self::Toml
         }
+    }
+
+    /// Whether a text could be a plan: it can be read, and has a key `tasks`.
+    ///
+    /// # Examples
+    /// ```
+    /// use zeph_planfile::Format;
+    /// assert!(Format::Toml.has_tasks("tasks.a.run = ['ls']"));
+    /// assert!(!Format::Json.has_tasks(r#"{ "scripts": { "tasks": "x" } }"#));
+    /// ```
+    #[must_use]
+    pub fn has_tasks(self, text: &str) -> bool {
+        let source = Source::new("", text);
+        let root = self.read(&source, &mut Diagnostics::in_source(&source));
+        let Some(Value::Table(entries)) = root.map(|root| root.value) else {
+            return false;
+        };
+        entries.iter().any(|entry| entry.key == "tasks")
     }
 
     /// The tree of a text; `None` if a problem was reported.

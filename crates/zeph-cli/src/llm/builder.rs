@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 use zeph_orchestration::{Orchestrator, OrchestratorBuilder};
-use zeph_planner::LlmContextLimits;
 use zeph_planner::agent::{ToolError, Tools};
 use zeph_planner::prompts::Prompts;
 use zeph_subagent::{AgentCatalog, AgentReader};
@@ -20,13 +19,14 @@ use crate::problems;
 
 /// A builder with settings and commands, for runs that ask no model.
 ///
-/// The keys of services are redacted in every run, and no command inherits one: a plan that needs a key
-/// passes it on with `pass_env`.
+/// The keys of services and the variables of MCP servers are redacted in every run, and no command inherits one: a
+/// plan that needs one passes it on with `pass_env`.
 pub(crate) fn base_builder(cx: &AppContext) -> OrchestratorBuilder {
     let builder = Orchestrator::builder()
         .settings(cx.config.clone())
         .commands(|command| command)
-        .withhold(service::key_variables());
+        .withhold(service::key_variables())
+        .withhold(mcp::private_variables(cx));
     let builder = service::keys().fold(builder, |builder, (name, key)| {
         builder.secret(name, key.expose_secret())
     });
@@ -97,16 +97,6 @@ fn compose(
         .model(Arc::clone(&default))
         .tools(tools)
         .prompts(prompts(models)?);
-    let longest = cx.config().mcp.values().map(|server| server.timeout).max();
-    let limits = LlmContextLimits::default();
-    if let Some(longest) = longest.filter(|longest| *longest > limits.tool_timeout) {
-        // The time-out of the server ends its calls.
-        let limits = LlmContextLimits {
-            tool_timeout: longest,
-            ..limits
-        };
-        builder = builder.llm_context(move |context| context.limits(limits));
-    }
     for agent in agents.iter() {
         let Some(name) = &agent.model else { continue };
         let provider = if *name == models.model {

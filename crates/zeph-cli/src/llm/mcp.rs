@@ -6,7 +6,7 @@ use std::path::Path;
 use futures::future::try_join_all;
 use zeph_common::escape_terminal;
 use zeph_config::{McpConfig, McpTransport};
-use zeph_orchestration::command::CommandExecutor;
+use zeph_orchestration::command::{CommandExecutor, is_basic_variable};
 use zeph_orchestration::mcp::{McpServer, Reach, connect};
 use zeph_planner::agent::Tools;
 use zeph_subagent::AgentCatalog;
@@ -65,13 +65,24 @@ pub(crate) async fn start(
 ) -> Result<McpServer, CliError> {
     let config = cx.config().mcp.get(name);
     let config = config.ok_or_else(|| unknown_server(name))?;
-    let commands = CommandExecutor::builder()
-        .cwd(folder)
-        .deny_env(service::key_variables());
+    if let Some(key) =
+        variables(config).find(|name| service::key_variables().any(|key| key == *name))
+    {
+        let text =
+            format!("mcp.{name} asks for {key}, the key of a model service, which no server gets");
+        return Err(CliError::new(Exit::Usage, text)
+            .code("mcp_server")
+            .help("set a variable of another name, with a key of its own, for the server"));
+    }
+    // A server has the variables of its own table, and no others that could hold a secret.
+    let commands = CommandExecutor::builder().cwd(folder).basic_env();
     let mut reach = Reach::new(commands.build());
     if let McpTransport::Url(url) = &config.transport {
-        let token = config.token_env.as_deref();
-        reach.token = token.and_then(|name| std::env::var(name).ok());
+        reach.token = config
+            .token_env
+            .as_deref()
+            .map(|variable| token(name, variable))
+            .transpose()?;
         reach.proxy = proxy::of(url, cx).map(|proxy| (proxy.url, proxy.except));
     }
     let connected = connect(name, config, &reach).await;
@@ -84,6 +95,22 @@ pub(crate) async fn start(
                 "`{tools}` tries it again; `zeph config show` has the settings"
             ))
     })
+}
+
+/// The token in a variable.
+fn token(server: &str, variable: &str) -> Result<String, CliError> {
+    let value = std::env::var(variable).ok();
+    value
+        .filter(|value| !value.trim().is_empty())
+        .ok_or_else(|| {
+            let shown = escape_terminal(variable);
+            let text = format!("mcp.{server}.token_env names {shown}, which is not set");
+            CliError::new(Exit::Usage, text)
+                .code("mcp_server")
+                .help(format!(
+                    "set {shown} to the token of the server, or remove `token_env`"
+                ))
+        })
 }
 
 pub(crate) fn unknown_server(name: &str) -> CliError {
@@ -107,11 +134,16 @@ fn missing(tool: &str, server: &str) -> CliError {
 
 /// The secrets of the servers: variables that their programs get, and their tokens.
 pub(super) fn secrets(cx: &AppContext) -> impl Iterator<Item = (String, String)> {
-    let variables = cx.config().mcp.values().flat_map(variables);
-    variables.filter_map(|name| {
+    private_variables(cx).filter_map(|name| {
         let value = std::env::var(name).ok()?;
         (!value.trim().is_empty()).then(|| (name.to_owned(), value))
     })
+}
+
+/// The variables that are for one server only: neither commands of a run nor other servers inherit them.
+pub(super) fn private_variables(cx: &AppContext) -> impl Iterator<Item = &str> {
+    let variables = cx.config().mcp.values().flat_map(variables);
+    variables.filter(|name| !is_basic_variable(name))
 }
 
 /// The variables of this process that a server needs.

@@ -1,5 +1,7 @@
 //! The proxy of a service: the setting, else the usual environment variables.
 
+use zeph_llm_genai::Url;
+
 use crate::context::AppContext;
 
 /// A proxy, and the hosts that are reached without it.
@@ -46,11 +48,8 @@ fn choose(
 
 /// Whether an address is on this machine.
 fn is_local(address: &str) -> bool {
-    let host = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let host = host.split(['/', '?']).next().unwrap_or_default();
-    ["localhost", "127.", "[::1]"]
-        .iter()
-        .any(|local| host.starts_with(local))
+    let url = Url::parse(address).ok();
+    url.is_some_and(|url| url.host_str().is_some_and(zeph_llm_genai::is_local))
 }
 
 #[cfg(test)]
@@ -84,6 +83,13 @@ mod tests {
             ("http://h/v1", None, both, Some(("http://a:2", "x.org"))),
             ("http://127.0.0.1:8080/v1", None, both, None),
             ("http://localhost:11434/v1", None, both, None),
+            // A name of another machine.
+            (
+                "http://127.evil.example/v1",
+                None,
+                both,
+                Some(("http://a:2", "x.org")),
+            ),
             (
                 "http://127.0.0.1:8080/v1",
                 Some("http://s:3"),

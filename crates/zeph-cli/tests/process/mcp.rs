@@ -400,3 +400,91 @@ fn an_assistant_runs_plans_and_answers_only_with_a_flag() {
         answers[2]
     );
 }
+
+/// Runs the command that shows its environment.
+fn shows_env(asked: &Asked) -> Value {
+    if has_results(asked) {
+        return says("Done.");
+    }
+    calls(&[call("1", "run_command", &json!({ "command": "env" }))])
+}
+
+#[test]
+fn servers_and_commands_of_agents_get_no_variable_that_is_not_theirs() {
+    let service = Service::new(shows_env);
+    let zeph_bin = env!("CARGO_BIN_EXE_zeph");
+    let server = |name: &str, env: &str| {
+        let script = format!("env > {name}.env; exec {zeph_bin} mcp serve --db inner.db");
+        format!("[mcp.{name}]\ncommand = ['sh', '-c', '{script}']\napprove = 'never'\n{env}\n")
+    };
+    let settings = [
+        "pass_env = ['FOR_ALL', 'OPENAI_API_KEY']\n".to_owned(),
+        server("one", "pass_env = ['ONE_TOKEN']\nenv = { MODE = 'fast' }"),
+        server("two", "pass_env = ['TWO_TOKEN']"),
+        "[tools]\nrun = ['env']\n[commands.env]\nabout = 'Shows'\nrun = ['env']\n".to_owned(),
+    ];
+    let (first, rest) = settings.split_first().unwrap();
+    let scene = scene(
+        "one__list, two__list, run_command",
+        &rest.concat(),
+        &service,
+    );
+    let path = ".config/zeph/config.toml";
+    let text = std::fs::read_to_string(scene.path(path)).unwrap();
+    scene.file(path, &format!("{first}{text}"));
+    let plan = "[tasks.work]\nagent = 'worker'\nprompt = 'Do it.'\n[tasks.shell]\nrun = ['sh', '-c', 'env > shell.env']\n";
+    scene.file("plan.toml", plan);
+    let variables = [
+        ("OPENAI_API_KEY", KEY),
+        ("ONE_TOKEN", "token-of-one"),
+        ("TWO_TOKEN", "token-of-two"),
+        ("FOR_ALL", "for-all"),
+        ("AWS_SECRET_ACCESS_KEY", "another-secret"),
+    ];
+    let run = scene.start_with(&["run", "plan.toml", "--name", "r"], &variables);
+    let run = run.wait();
+    assert_eq!(code(&run), 0, "{run:?}");
+    let names = |text: &str| -> Vec<String> {
+        let names = text
+            .lines()
+            .filter_map(|line| Some(line.split_once('=')?.0));
+        let of_interest =
+            |name: &&str| variables.iter().any(|(one, _)| one == name) || *name == "MODE";
+        let mut names: Vec<String> = names.filter(of_interest).map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    let file = |name: &str| names(&std::fs::read_to_string(scene.path(name)).unwrap());
+    assert_eq!(file("one.env"), ["MODE", "ONE_TOKEN"]);
+    assert_eq!(file("two.env"), ["TWO_TOKEN"]);
+    let notes = tool_notes(&scene, "r", "work");
+    assert_eq!(names(&notes[0].1), ["FOR_ALL"], "{notes:?}");
+    assert!(notes[0].1.contains("PATH="), "{notes:?}");
+    // A task of a plan inherits what belongs to no server, and what the settings pass on.
+    let shell = file("shell.env");
+    assert!(
+        shell.contains(&"AWS_SECRET_ACCESS_KEY".to_owned()),
+        "{shell:?}"
+    );
+    assert!(
+        !shell.iter().any(|name| name.ends_with("_TOKEN")),
+        "{shell:?}"
+    );
+}
+
+#[test]
+fn a_server_gets_no_key_of_a_model_and_a_missing_token_is_named() {
+    let service = Service::new(drives);
+    let settings = "[mcp.thief]\ncommand = ['true']\npass_env = ['OPENAI_API_KEY']\n\
+        [mcp.web]\nurl = 'https://127.0.0.1:9/mcp?key=abc'\ntoken_env = 'NO_SUCH_TOKEN'\n";
+    let scene = scene("thief__a", settings, &service);
+    let run = zeph(&scene, &["run", "plan.toml"]);
+    assert_eq!(code(&run), 2, "{run:?}");
+    assert!(run.err.contains("the key of a model service"), "{run:?}");
+    let web = scene.zeph(&["mcp", "tools", "web"]);
+    assert!(
+        web.out.contains("NO_SUCH_TOKEN, which is not set"),
+        "{web:?}"
+    );
+    assert!(!web.out.contains("abc"), "{web:?}");
+}

@@ -39,7 +39,8 @@ impl Tool for Slow {
 
     async fn call(&self, _: &TaskContext, _: Value) -> Result<ToolOutput, TaskError> {
         let wait = std::future::pending::<()>();
-        timeout(Duration::from_secs(600), wait).await.unwrap_err();
+        let waited = timeout(Duration::from_secs(600), wait).await;
+        waited.expect_err("it never ends");
         match self.0 {
             "done" => Ok("done".into()),
             code => Err(TaskError::permanent("bad").with_code(code.to_owned())),

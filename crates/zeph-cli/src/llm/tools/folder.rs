@@ -26,6 +26,10 @@ impl Folder {
         }
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Opens the folder for each call, because it may be moved or created at any time.
     pub(super) fn open(&self) -> Result<Dir, TaskError> {
         Dir::open_ambient_dir(&self.path, ambient_authority()).map_err(|error| {

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use zeph_common::escape_terminal;
+use tokio::time::timeout;
+use zeph_common::{escape_terminal, format_duration};
 use zeph_executor::TaskError;
-use zeph_llm_genai::{HttpClient, Url, http_client};
+use zeph_llm_genai::{BuildError, HttpClient, Url, http_client};
 
 /// The most bytes of an answer.
 const MOST_BYTES: usize = 1 << 20;
 /// The most redirects that are followed.
 const MOST_REDIRECTS: usize = 5;
 const CONNECT: Duration = Duration::from_secs(10);
+/// The longest time of a call, with all redirects.
+const TOTAL: Duration = Duration::from_secs(60);
 
 /// A host that may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +26,8 @@ pub(super) struct Host {
 /// Asks the hosts of the settings.
 #[derive(Clone, Debug)]
 pub(super) struct Getter {
-    hosts: Vec<Host>,
-    client: HttpClient,
+    /// Each host with the client that has its proxy.
+    hosts: Vec<(Host, HttpClient)>,
 }
 
 impl Host {
@@ -36,8 +39,9 @@ impl Host {
             format!("https://{text}")
         };
         let url = Url::parse(&whole).ok()?;
-        let is_bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
-        is_bare.then(|| Self::of(&url))?
+        let has_no_user = url.username().is_empty() && url.password().is_none();
+        let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        (is_bare && has_no_user).then(|| Self::of(&url))?
     }
 
     fn of(url: &Url) -> Option<Self> {
@@ -50,28 +54,54 @@ impl Host {
             port: url.port_or_known_default(),
         })
     }
+
+    /// As an address.
+    fn address(&self) -> String {
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{}{port}", self.scheme, self.name)
+    }
 }
 
 impl Getter {
-    /// For these hosts; the proxy, if any, with its exceptions.
+    /// For these hosts. `proxy` has the proxy of an address and its exceptions: each host is asked as a model service
+    /// at its address would be.
     pub(super) fn new(
         hosts: Vec<Host>,
-        proxy: Option<(&str, &str)>,
-    ) -> Result<Self, zeph_llm_genai::BuildError> {
-        let is_https = hosts.iter().any(|host| host.scheme == "https");
-        let client = http_client(CONNECT, proxy.unzip(), is_https)?;
-        Ok(Self { hosts, client })
+        proxy: impl Fn(&str) -> Option<(String, String)>,
+    ) -> Result<Self, BuildError> {
+        let with_client = |host: Host| {
+            let proxy = proxy(&host.address());
+            let proxy = proxy.as_ref();
+            let proxy = proxy.map(|(url, except)| (url.as_str(), except.as_str()));
+            let client = http_client(CONNECT, proxy.unzip(), host.scheme == "https")?;
+            Ok((host, client))
+        };
+        let hosts = hosts.into_iter().map(with_client);
+        let hosts = hosts.collect::<Result<_, BuildError>>()?;
+        Ok(Self { hosts })
+    }
+
+    /// The text at an address, within a minute.
+    pub(super) async fn get(&self, address: &str) -> Result<String, TaskError> {
+        self.get_within(TOTAL, address).await
+    }
+
+    async fn get_within(&self, limit: Duration, address: &str) -> Result<String, TaskError> {
+        let answer = timeout(limit, self.follow(address)).await;
+        answer.unwrap_or_else(|_| {
+            let limit = format_duration(limit);
+            Err(failed(format!("no whole answer within {limit}")))
+        })
     }
 
     /// The text at an address. Redirects are followed to the same hosts only.
-    pub(super) async fn get(&self, address: &str) -> Result<String, TaskError> {
+    async fn follow(&self, address: &str) -> Result<String, TaskError> {
         let mut url = Url::parse(address).map_err(|error| {
             let shown = escape_terminal(address);
             TaskError::permanent(format!("{shown:?} is no address: {error}")).with_code("bad_url")
         })?;
         for _ in 0..=MOST_REDIRECTS {
-            self.check(&url)?;
-            let sent = self.client.get(url.clone()).send().await;
+            let sent = self.client(&url)?.get(url.clone()).send().await;
             let mut answer = sent.map_err(|error| failed(error.without_url().to_string()))?;
             let status = answer.status();
             if status.is_redirection()
@@ -117,25 +147,23 @@ impl Getter {
         Err(failed(format!("more than {MOST_REDIRECTS} redirects")))
     }
 
-    fn check(&self, url: &Url) -> Result<(), TaskError> {
+    /// The client for an address.
+    fn client(&self, url: &Url) -> Result<&HttpClient, TaskError> {
         let is_plain = url.username().is_empty() && url.password().is_none();
-        match Host::of(url) {
-            Some(host) if is_plain && self.hosts.contains(&host) => Ok(()),
-            _ => {
-                let shown = url.host_str().unwrap_or_default();
-                let shown = format!("{}://{}", url.scheme(), escape_terminal(shown));
-                let text = format!("{shown} is not allowed; allowed are {}", self.allowed());
-                Err(TaskError::refused(text).with_code("host_not_allowed"))
-            }
-        }
+        let wanted = Host::of(url).filter(|_| is_plain);
+        let mut hosts = self.hosts.iter();
+        let found = wanted.and_then(|wanted| hosts.find(|(host, _)| *host == wanted));
+        found.map(|(_, client)| client).ok_or_else(|| {
+            let shown = url.host_str().unwrap_or_default();
+            let shown = format!("{}://{}", url.scheme(), escape_terminal(shown));
+            let text = format!("{shown} is not allowed; allowed are {}", self.allowed());
+            TaskError::refused(text).with_code("host_not_allowed")
+        })
     }
 
     /// The hosts, for a description.
     pub(super) fn allowed(&self) -> String {
-        let hosts = self.hosts.iter().map(|host| {
-            let port = host.port.map(|port| format!(":{port}")).unwrap_or_default();
-            format!("{}://{}{port}", host.scheme, host.name)
-        });
+        let hosts = self.hosts.iter().map(|(host, _)| host.address());
         hosts.collect::<Vec<_>>().join(", ")
     }
 }
@@ -159,10 +187,17 @@ mod tests {
         );
         assert_ne!(host("api.example.com"), host("http://api.example.com"));
         assert_ne!(host("api.example.com"), host("api.example.com:8443"));
-        for bad in ["https://x/path", "ftp://x", "me@x", ""] {
+        for bad in [
+            "https://x/path",
+            "ftp://x",
+            "me@x",
+            "https://:pw@x",
+            ":pw@x",
+            "",
+        ] {
             assert_eq!(Host::read(bad), None, "{bad}");
         }
-        let getter = Getter::new(vec![host("api.example.com")], None).unwrap();
+        let getter = Getter::new(vec![host("api.example.com")], |_| None).unwrap();
         for bad in [
             "https://example.com/",
             "https://api.example.com.evil.org/",
@@ -172,7 +207,7 @@ mod tests {
             "file:///etc/passwd",
         ] {
             let url = zeph_llm_genai::Url::parse(bad).unwrap();
-            assert!(getter.check(&url).is_err(), "{bad}");
+            assert!(getter.client(&url).is_err(), "{bad}");
         }
     }
 
@@ -207,7 +242,7 @@ mod tests {
         ])
         .await;
         let here = format!("http://127.0.0.1:{port}");
-        let getter = Getter::new(vec![Host::read(&here).unwrap()], None).unwrap();
+        let getter = Getter::new(vec![Host::read(&here).unwrap()], |_| None).unwrap();
         assert_eq!(getter.get(&here).await.unwrap(), "hello");
         let refused = getter.get(&here).await.unwrap_err();
         assert_eq!(refused.code(), "host_not_allowed");
@@ -215,5 +250,41 @@ mod tests {
         assert!(long.ends_with("and cut") && long.len() < (1 << 20) + 100);
         let error = getter.get(&here).await.unwrap_err();
         assert!(error.message().contains("404"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn each_host_has_the_proxy_of_its_address() {
+        let here = format!(
+            "http://127.0.0.1:{}",
+            server(vec![answer("200 OK", "direct")]).await
+        );
+        let proxy = server(vec![answer("200 OK", "by proxy")]).await;
+        let hosts = [&*here, "http://api.example.com"].map(|host| Host::read(host).unwrap());
+        let getter = Getter::new(hosts.to_vec(), |address| {
+            let is_other = address == "http://api.example.com:80";
+            is_other.then(|| (format!("http://127.0.0.1:{proxy}"), String::new()))
+        });
+        let getter = getter.unwrap();
+        assert_eq!(getter.get(&here).await.unwrap(), "direct");
+        let other = getter.get("http://api.example.com/x").await;
+        assert_eq!(other.unwrap(), "by proxy");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_ends_is_given_up() {
+        let endless = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            let _ = peer.read(&mut [0; 4096]).await.unwrap();
+            peer.write_all(endless.as_bytes()).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let getter = Getter::new(vec![Host::read(&here).unwrap()], |_| None).unwrap();
+        let limit = std::time::Duration::from_millis(50);
+        let error = getter.get_within(limit, &here).await.unwrap_err();
+        assert!(error.message().contains("within 50ms"), "{error}");
+        server.abort();
     }
 }

@@ -3,6 +3,7 @@
 
 mod find;
 mod folder;
+mod guarded;
 mod http;
 mod rights;
 mod write;

@@ -15,6 +15,7 @@ use zeph_planner::plan::Commands;
 use zeph_subagent::{Effect, Tool, ToolOutput, tool_fn, with_effect};
 
 use super::folder::Folder;
+use super::guarded::Guarded;
 use super::http::{Getter, Host};
 use super::{NAMES, aside, write};
 use crate::context::AppContext;
@@ -102,7 +103,7 @@ pub(crate) fn add(cx: &AppContext, folder: &Path, tools: &mut Tools) -> Result<(
     let rights = &cx.config().tools;
     let mut all: Vec<Arc<dyn Tool>> = Vec::new();
     if let Some(below) = &rights.write {
-        all.extend(writing(below));
+        all.extend(writing(below, &Guarded::of(cx)));
     }
     if !rights.run.is_empty() {
         all.push(running(cx, folder)?);
@@ -117,9 +118,10 @@ pub(crate) fn add(cx: &AppContext, folder: &Path, tools: &mut Tools) -> Result<(
     Ok(())
 }
 
-fn writing(below: &Path) -> [Arc<dyn Tool>; 2] {
+fn writing(below: &Path, guarded: &Guarded) -> [Arc<dyn Tool>; 2] {
     let folder = Arc::new(Folder::new(below));
     let here = Arc::clone(&folder);
+    let (for_write, guarded) = (guarded.clone(), guarded.clone());
     let name = below.file_name().unwrap_or(below.as_os_str());
     let name = zeph_common::escape_terminal(&name.to_string_lossy()).into_owned();
     let write_file = tool_fn(
@@ -128,8 +130,9 @@ fn writing(below: &Path) -> [Arc<dyn Tool>; 2] {
             "Writes a text file below the folder {name}, at most 1 MiB; replaces one that is there"
         ),
         move |_, of: Write| {
+            let guarded = for_write.clone();
             aside(Arc::clone(&here), move |folder, _| {
-                write::write(folder, &of.path, &of.text)
+                write::write(folder, &guarded, &of.path, &of.text)
             })
         },
     );
@@ -137,8 +140,9 @@ fn writing(below: &Path) -> [Arc<dyn Tool>; 2] {
         EDIT,
         format!("Replaces a text in a text file below the folder {name}"),
         move |_, of: Edit| {
+            let guarded = guarded.clone();
             aside(Arc::clone(&folder), move |folder, _| {
-                write::edit(folder, &of.path, &of.old, &of.new)
+                write::edit(folder, &guarded, &of.path, (&of.old, &of.new))
             })
         },
     );
@@ -164,9 +168,14 @@ fn running(cx: &AppContext, folder: &Path) -> Result<Arc<dyn Tool>, CliError> {
     let commands = Commands::new(templates).map_err(OrchestratorError::CommandTemplates)?;
     let about: Vec<String> = commands.descriptions().collect();
     let commands = Arc::new(commands);
+    // An agent chose the command, so it gets what the settings pass on to all commands, and never a key of a model.
+    let keys: Vec<&str> = service::key_variables().collect();
+    let passed = cx.config().pass_env.iter();
+    let passed = passed.filter(|name| !keys.contains(&name.as_str()));
     let executor = CommandExecutor::builder()
         .cwd(folder)
-        .deny_env(service::key_variables())
+        .basic_env()
+        .pass_env(passed)
         .build();
     let tool = tool_fn(
         RUN,
@@ -206,10 +215,7 @@ fn getting(cx: &AppContext) -> Result<Arc<dyn Tool>, CliError> {
                 .help("write HOST, HOST:PORT, or http://HOST:PORT")
         })?);
     }
-    let proxy = proxy::of("https://", cx);
-    let proxy = proxy
-        .as_ref()
-        .map(|proxy| (proxy.url.as_str(), proxy.except.as_str()));
+    let proxy = |address: &str| proxy::of(address, cx).map(|proxy| (proxy.url, proxy.except));
     let getter = Getter::new(hosts, proxy)
         .map_err(|error| CliError::new(Exit::Usage, error.to_string()).code("bad_proxy"))?;
     let about = format!(

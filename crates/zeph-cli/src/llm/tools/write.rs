@@ -1,12 +1,13 @@
 //! Writes and edits text files below one folder.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use cap_std::fs::Dir;
 use zeph_executor::TaskError;
 
 use super::folder::{Folder, fault, inside, other, seen, text_of};
+use super::guarded::Guarded;
 
 /// The most bytes of a file that is written.
 const MOST_WRITTEN: usize = 1 << 20;
@@ -14,20 +15,39 @@ const MOST_WRITTEN: usize = 1 << 20;
 const MOST_EDITED: usize = 4 << 20;
 
 /// Writes a whole file. Folders on the way are made.
-pub(super) fn write(folder: &Folder, path: &str, text: &str) -> Result<String, TaskError> {
+pub(super) fn write(
+    folder: &Folder,
+    guarded: &Guarded,
+    path: &str,
+    text: &str,
+) -> Result<String, TaskError> {
     if text.len() > MOST_WRITTEN {
         return Err(TaskError::permanent("the text is larger than 1 MiB").with_code("too_large"));
     }
     let inside = inside(path)?;
     let dir = folder.open()?;
+    guarded.check(folder, &dir, &inside, text)?;
     replace(&dir, &inside, text).map_err(|error| failed(path, &error))?;
     Ok(format!("{path} has {} bytes now", text.len()))
 }
 
 /// Replaces the only occurrence of a text in a file.
-pub(super) fn edit(folder: &Folder, path: &str, old: &str, new: &str) -> Result<String, TaskError> {
+pub(super) fn edit(
+    folder: &Folder,
+    guarded: &Guarded,
+    path: &str,
+    (old, new): (&str, &str),
+) -> Result<String, TaskError> {
     let inside = inside(path)?;
     let dir = folder.open()?;
+    // The file that a link names would stay as it is.
+    if dir
+        .symlink_metadata(&inside)
+        .is_ok_and(|about| about.is_symlink())
+    {
+        let text = format!("{path} is a link; edit the file that it names");
+        return Err(TaskError::permanent(text).with_code("is_link"));
+    }
     let text = text_of(&dir, &inside).map_err(|error| failed(path, &error))?;
     let count = if old.is_empty() {
         0
@@ -44,11 +64,12 @@ pub(super) fn edit(folder: &Folder, path: &str, old: &str, new: &str) -> Result<
     if text.len() > MOST_EDITED {
         return Err(TaskError::permanent("the file would exceed 4 MiB").with_code("too_large"));
     }
+    guarded.check(folder, &dir, &inside, &text)?;
     replace(&dir, &inside, &text).map_err(|error| failed(path, &error))?;
     Ok(format!("{path} is changed"))
 }
 
-/// Replaces a file as a whole: a crash leaves the old one or the new one. A link at its place is replaced, and
+/// Replaces a file as a whole: a crash or a power loss leaves the old one or the new one. A link at its place is replaced, and
 /// never followed.
 fn replace(dir: &Dir, path: &Path, text: &str) -> io::Result<()> {
     let name = path.file_name().filter(|name| *name != ".");
@@ -59,6 +80,8 @@ fn replace(dir: &Dir, path: &Path, text: &str) -> io::Result<()> {
     let folder = match parent {
         None => dir.try_clone()?,
         Some(parent) => {
+            // A link on the way may lead into a hidden folder, so that is looked at before anything is made.
+            seen(dir, there(dir, parent))?;
             dir.create_dir_all(parent)?;
             seen(dir, parent)?;
             dir.open_dir(parent)?
@@ -75,16 +98,26 @@ fn replace(dir: &Dir, path: &Path, text: &str) -> io::Result<()> {
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let new = format!(".zeph-{:016x}", u64::from_le_bytes(random));
     let written = (|| {
-        folder.write(&new, text)?;
+        let mut file = folder.create(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
         if let Some(permissions) = before {
             folder.set_permissions(&new, permissions)?;
         }
-        folder.rename(&new, &folder, name)
+        folder.rename(&new, &folder, name)?;
+        folder.open(".")?.sync_all()
     })();
     if written.is_err() {
         folder.remove_file(&new).ok();
     }
     written
+}
+
+/// The deepest part of a path that is there, a link included.
+pub(super) fn there<'a>(dir: &Dir, path: &'a Path) -> &'a Path {
+    let mut parts = path.ancestors().filter(|part| !part.as_os_str().is_empty());
+    let found = parts.find(|part| dir.symlink_metadata(part).is_ok());
+    found.unwrap_or(Path::new("."))
 }
 
 fn failed(path: &str, error: &io::Error) -> TaskError {
@@ -94,9 +127,19 @@ fn failed(path: &str, error: &io::Error) -> TaskError {
 #[cfg(test)]
 mod tests {
     use super::super::folder::Folder;
-    use super::{edit, write};
+    use super::super::guarded::Guarded;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use zeph_executor::TaskError;
+
+    fn write(folder: &Folder, path: &str, text: &str) -> Result<String, TaskError> {
+        super::write(folder, &Guarded::default(), path, text)
+    }
+
+    fn edit(folder: &Folder, path: &str, old: &str, new: &str) -> Result<String, TaskError> {
+        super::edit(folder, &Guarded::default(), path, (old, new))
+    }
 
     #[test]
     fn files_are_written_below_the_folder_only_whatever_the_path_or_the_link() {
@@ -116,6 +159,7 @@ mod tests {
             "out/key",
             "out/new",
             "git/config",
+            "git/new/folder/file",
             ".env",
             "a/.env",
             ".",
@@ -134,6 +178,7 @@ mod tests {
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
         assert_eq!(fs::read_dir(path("a/b")).unwrap().count(), 1);
         assert!(write(&folder, "big", &"x".repeat(2 << 20)).is_err());
+        assert_eq!(fs::read_dir(path(".git")).unwrap().count(), 0);
     }
 
     #[test]
@@ -147,6 +192,9 @@ mod tests {
             let error = edit(&folder, "run.sh", bad, "x").unwrap_err();
             assert_eq!(error.code(), "not_once");
         }
+        symlink("run.sh", root.path().join("link")).unwrap();
+        let error = edit(&folder, "link", "b", "c").unwrap_err();
+        assert_eq!(error.code(), "is_link");
         edit(&folder, "run.sh", "b", "c").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "a c a\n");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o755);

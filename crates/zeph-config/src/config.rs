@@ -199,6 +199,8 @@ pub struct PlanConfig {
     pub max_depth: u32,
     /// Tasks at one depth. Default 10, from 1 to 1000.
     pub max_width: u32,
+    /// How many times a plan of a model may be extended after a task that failed. Default 2, from 0 to 10.
+    pub max_replans: u32,
 }
 
 /// When a failed attempt is repeated.
@@ -281,6 +283,7 @@ impl Default for PlanConfig {
             max_tasks: 20,
             max_depth: 10,
             max_width: 10,
+            max_replans: 2,
         }
     }
 }

@@ -93,6 +93,7 @@ settings! {
     "plan.max_tasks": U32(plan.max_tasks), Limit, Kind::Count(1, 1_000);
     "plan.max_depth": U32(plan.max_depth), Limit, Kind::Count(1, 1_000);
     "plan.max_width": U32(plan.max_width), Limit, Kind::Count(1, 1_000);
+    "plan.max_replans": U32(plan.max_replans), Limit, Kind::Count(0, 10);
     "agents": Path(agents), Trusted, Kind::Path;
     "prompts": Path(prompts), Trusted, Kind::Path;
     "plan_cache": Path(plan_cache), Trusted, Kind::Path;

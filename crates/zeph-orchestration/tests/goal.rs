@@ -19,3 +19,6 @@ mod replay;
 
 #[path = "goal/failure.rs"]
 mod failure;
+
+#[path = "goal/replan.rs"]
+mod replan;

@@ -30,7 +30,7 @@ const MAX_BYTES: u64 = 256 << 10;
 /// use zeph_planner::prompts::{PromptName, Prompts};
 /// let prompts = Prompts::built_in();
 /// let text = prompts.render(PromptName::PlanGoal, serde_json::json!({
-///     "goal": "Weekly report", "feedback": [], "rejected": [],
+///     "goal": "Weekly report", "feedback": [], "rejected": [], "earlier": [],
 /// }))?;
 /// assert_eq!(text, "Goal:\nWeekly report");
 /// # Ok::<(), zeph_planner::prompts::PromptError>(())

@@ -50,7 +50,15 @@ fn the_planner_is_asked_and_asked_again() {
     check(
         "plan_goal",
         PromptName::PlanGoal,
-        json!({ "goal": "Weekly <report> & {{ more }}", "feedback": feedback, "rejected": ["<<plan>>[tasks.a]<<end>>", null] }),
+        json!({ "goal": "Weekly <report> & {{ more }}", "feedback": feedback, "rejected": ["<<plan>>[tasks.a]<<end>>", null], "earlier": [] }),
+    );
+    let log = json!({ "name": "log", "about": "<<Read the log.>>", "state": "completed", "has_result": true, "text": "<<12 lines>>" });
+    let mail = json!({ "name": "mail", "about": "<<Read the mail.>>", "state": "failed", "has_result": false, "text": "<<no server [network]>>" });
+    let join = json!({ "name": "join", "about": "<<Join.>>", "state": "skipped", "has_result": false, "text": null });
+    check(
+        "plan_goal-further",
+        PromptName::PlanGoal,
+        json!({ "goal": "Weekly report", "feedback": ["use a file"], "rejected": [null], "earlier": [log, mail, join] }),
     );
     let problem = json!({ "code": "unknown_need", "path": "/tasks/1/needs/0", "message": "there is no task \"lgo\"", "help": "did you mean \"log\"?" });
     let whole =

@@ -47,6 +47,12 @@ impl Proposal {
                 }
             }
         }
+        for (task, needs) in &self.0.after {
+            let needs = needs.join(", ");
+            page.line(format!(
+                "  {task} also gets the results of {needs}, which ended before"
+            ));
+        }
         page.gap();
         let size = graph.as_ref().map(validate::size).unwrap_or_default();
         page.line(format!("{size}; {}", self.cost()));
@@ -135,6 +141,7 @@ mod tests {
                 "tokens": 1, "micro_usd": 0, "tasks": 2, "depth": 2, "width": 1
             }))
             .expect("an estimate"),
+            after: [("check".to_owned(), vec!["before".to_owned()])].into(),
             findings: Vec::new(),
             cached: false,
         };

@@ -46,6 +46,7 @@ pub(super) struct ModelSide {
     sanitizer: Option<MakeSanitizer>,
     retry: Option<RetryPolicy>,
     max_rounds: Option<u32>,
+    max_replans: Option<u32>,
     answer_tokens: Option<u32>,
     pub(super) confirm: Confirm,
 }
@@ -175,6 +176,14 @@ impl OrchestratorBuilder {
         self
     }
 
+    /// Sets how many times the plan for a goal may be extended after a task that failed. Default: the setting
+    /// `plan.max_replans`, 2.
+    #[must_use]
+    pub fn max_replans(mut self, times: u32) -> Self {
+        self.0.models.max_replans = Some(times);
+        self
+    }
+
     /// The most tokens of the answer. Default: the aggregator's own limit.
     pub fn answer_tokens(mut self, tokens: u32) -> Self {
         self.0.models.answer_tokens = Some(tokens);
@@ -296,6 +305,8 @@ impl ModelSide {
             add_approvals(&mut spec, &agents, &tools);
             Ok(spec)
         }));
+        let replans = components.settings.config.plan.max_replans;
+        adopt = adopt.max_replans(self.max_replans.unwrap_or(replans));
         if let Some(rounds) = self.max_rounds {
             adopt = adopt.max_rounds(rounds);
         }

@@ -188,7 +188,11 @@ impl RunResults {
                 continue;
             };
             match &**name {
-                PLAN => self.plan = self.typed(task.name()).await?.or(self.plan.take()),
+                PLAN => {
+                    let plan: Option<PlanOutput> = self.typed(task.name()).await?;
+                    let plan = plan.filter(|plan| !plan.plan_file.is_empty());
+                    self.plan = plan.or(self.plan.take());
+                }
                 ADOPT => self.adopted = self.typed(task.name()).await?.or(self.adopted.take()),
                 ANSWER => self.answer = self.typed(task.name()).await?.or(self.answer.take()),
                 _ => continue,

@@ -12,7 +12,7 @@ mod summaries;
 pub use deterministic::DeterministicAggregator;
 pub use input::{AnswerInput, MissingResult, TaskResult};
 pub use llm::{AnswerLimits, LlmAggregator};
-pub use params::{AnswerParams, AnswerTask};
+pub use params::{AnswerParams, AnswerTask, Extend};
 
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use zeph_executor::{Executor, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput};
 
 use crate::call::until_stopped;
+use crate::plan::extension;
 
 /// Combines results into one answer.
 ///
@@ -91,7 +92,8 @@ impl Answer {
 
 /// Executes the action `answer`; its parameters are [`AnswerParams`], its output an [`Answer`].
 ///
-/// The task needs all others and starts when they have ended, with any result.
+/// The task needs all others and starts when they have ended, with any result. If one of them failed and the
+/// plan may be [extended](AnswerParams::extend), it adds a round of planning instead, and is skipped.
 ///
 /// The text of every answer is cleaned as for a prompt, without delimiters: see
 /// [`StandardSanitizer::clean`](zeph_sanitizer::StandardSanitizer::clean). So no image can send results
@@ -130,6 +132,11 @@ impl std::fmt::Debug for AnswerExecutor {
 impl Executor for AnswerExecutor {
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         let params: AnswerParams = input.params_as()?;
+        if let Some((plan, patch)) = extension(&params, &input) {
+            cx.journal().propose(patch).await?;
+            let why = format!("a task failed, so {plan} first looks for another way");
+            return Err(TaskError::skip(why));
+        }
         let input = AnswerInput::new(&params, &input);
         let answer = until_stopped(cx, self.aggregator.aggregate(cx, &input)).await?;
         let answer = Answer {

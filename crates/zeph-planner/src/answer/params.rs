@@ -27,6 +27,23 @@ pub struct AnswerParams {
     /// has an effect.
     #[serde(default)]
     pub max_tokens: Option<u32>,
+    /// Whether the plan may be extended before the answer, if a task failed. Default: no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extend: Option<Extend>,
+}
+
+/// How a plan may be extended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extend {
+    /// How many times.
+    pub left: u32,
+    /// The last round of planning.
+    pub round: u32,
+    /// Whether a person confirms the further tasks.
+    pub confirm: bool,
+    /// The number of tasks whose failures an earlier extension has seen: the first ones of the list.
+    pub seen: usize,
 }
 
 /// A task whose result is part of the answer.

@@ -20,7 +20,7 @@ pub struct Plan {
     pub answer: String,
     /// The model's explanation of the plan. Untrusted; may be empty.
     pub reasoning: String,
-    /// The tasks, at least one.
+    /// The tasks, at least one; there may be none if the plan extends another one.
     pub tasks: Vec<PlannedTask>,
     /// The estimated cost.
     pub estimate: Estimate,
@@ -35,6 +35,8 @@ pub struct PlannedTask {
     pub name: String,
     /// Names of earlier tasks, each once.
     pub needs: Vec<String>,
+    /// Names of tasks of the plan that is extended, each once; they have a result.
+    pub after: Vec<String>,
     /// Its work.
     pub work: PlannedWork,
     /// The condition under which it starts.

@@ -116,6 +116,7 @@ fn key(request: &PlanRequest, fingerprint: &str) -> String {
         normalized(&request.goal),
         feedback,
         request.rejected,
+        request.earlier,
         request.catalog.catalog_text(),
         request.commands.to_json(),
         request.limits,

@@ -54,6 +54,9 @@ fn write_task(file: &mut String, task: &PlannedTask) {
     if !task.needs.is_empty() {
         line(file, "needs", &list(&task.needs, plain));
     }
+    if !task.after.is_empty() {
+        comment(file, "also needs, from before: ", &task.after.join(", "));
+    }
     if task.trigger != Trigger::default() {
         line(file, "after", &plain(word_of(&TRIGGERS, &task.trigger)));
     }

@@ -23,10 +23,11 @@ pub use failure::{PlanError, PlanFailure, PlanTry};
 pub use finding::{FindingKind, PlanFinding, code, repair, warning};
 pub use limits::{PlanLimits, PlanRights, PriceList};
 pub use llm::{FallbackPlan, LlmPlanner};
+pub(crate) use plan_tasks::extension;
 pub use plan_tasks::{
     ADOPT, ANSWER, AdoptExecutor, AdoptParams, Adopted, PLAN, PlanCompiler, PlanExecutor,
     PlanOutput, PlanParams, edited_plan, goal_graph,
 };
 pub use planner::{PlanEvent, PlanStream, Planner, finish};
 pub use read::{Reading, read_answer, read_plan};
-pub use request::{PlanRequest, WrapProvider};
+pub use request::{EarlierTask, PlanRequest, WrapProvider};

@@ -5,6 +5,7 @@
 //! tasks followed by `answer`, else another round of `plan`, `confirm` and `adopt`.
 
 mod adopt;
+mod extend;
 mod plan;
 mod round;
 mod verdict;
@@ -15,6 +16,7 @@ use zeph_diagnostics::Diagnostics;
 use zeph_executor::GraphSpec;
 
 pub use adopt::{AdoptExecutor, AdoptParams, Adopted};
+pub(crate) use extend::extension;
 pub use plan::{PlanExecutor, PlanOutput, PlanParams};
 pub use round::{ADOPT, ANSWER, PLAN};
 pub use verdict::edited_plan;
@@ -42,6 +44,8 @@ pub fn goal_graph(goal: &str, confirm: bool) -> GraphSpec {
         feedback: &[],
         rejected: &[],
         confirm,
+        first_round: 1,
+        extends: None,
     };
     GraphSpec {
         metadata: [("goal".to_owned(), goal.to_owned())].into(),

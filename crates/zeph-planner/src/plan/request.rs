@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use zeph_executor::ParentState;
 use zeph_llm::LlmProvider;
 use zeph_subagent::AgentCatalog;
 
@@ -10,6 +11,21 @@ use super::{Commands, PlanLimits, PlanRights, PriceList, TaskKind};
 
 /// Wraps a provider for the calls of one request, for example in a meter or a retry layer.
 pub type WrapProvider = Arc<dyn Fn(Arc<dyn LlmProvider>) -> Arc<dyn LlmProvider> + Send + Sync>;
+
+/// A task of a plan that is to be extended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct EarlierTask {
+    /// Its name.
+    pub name: String,
+    /// Its instruction, shortened. Untrusted.
+    pub about: String,
+    /// Its end.
+    pub state: ParentState,
+    /// Whether it has a result, which new tasks can use.
+    pub has_result: bool,
+    /// Its result or the reason why there is none, shortened. Untrusted.
+    pub text: String,
+}
 
 /// A goal, and what a plan for it may use.
 #[derive(Clone)]
@@ -20,6 +36,9 @@ pub struct PlanRequest {
     pub feedback: Vec<String>,
     /// The plan files that the feedback is about, in the same order; may be shorter or empty. Untrusted.
     pub rejected: Vec<String>,
+    /// The tasks of the plan that is to be extended; empty if there is none yet. The new tasks may need those
+    /// that have a result.
+    pub earlier: Vec<EarlierTask>,
     /// The agents.
     pub catalog: Arc<AgentCatalog>,
     /// The commands. Default: none.
@@ -43,6 +62,7 @@ impl PlanRequest {
             goal: goal.into(),
             feedback: Vec::new(),
             rejected: Vec::new(),
+            earlier: Vec::new(),
             rights: PlanRights::of(&catalog),
             catalog,
             commands: Arc::default(),
@@ -74,6 +94,7 @@ impl fmt::Debug for PlanRequest {
         f.debug_struct("PlanRequest")
             .field("goal", &self.goal)
             .field("feedback", &self.feedback)
+            .field("earlier", &self.earlier)
             .field("rejected", &self.rejected)
             .field("limits", &self.limits)
             .field("rights", &self.rights)

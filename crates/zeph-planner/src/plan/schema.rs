@@ -33,7 +33,8 @@ pub(super) fn plan_schema(request: &PlanRequest) -> Value {
         "type": "array",
         "description": "The tasks, each after the tasks that it needs.",
         "items": closed_object("A task.", task_fields(request)),
-        "minItems": 1,
+        // An extension may need no further task.
+        "minItems": u32::from(request.earlier.is_empty()),
         "maxItems": request.limits.max_tasks,
     });
     closed_object(

@@ -110,8 +110,11 @@ impl PromptName {
                 ]
             }
             Self::PlanGoal => [
-                json!({ "goal": "g", "feedback": ["f", "h"], "rejected": ["r", null] }),
-                json!({ "goal": "g", "feedback": [], "rejected": [] }),
+                json!({ "goal": "g", "feedback": ["f", "h"], "rejected": ["r", null], "earlier": [
+                    { "name": "a", "about": "b", "state": "completed", "has_result": true, "text": "c" },
+                    { "name": "a", "about": "b", "state": "failed", "has_result": false, "text": null },
+                ] }),
+                json!({ "goal": "g", "feedback": [], "rejected": [], "earlier": [] }),
             ],
             Self::PlanCorrection => {
                 let problem =

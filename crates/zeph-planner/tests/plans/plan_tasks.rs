@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use zeph_diagnostics::{Code, Diagnostic, Diagnostics};
 use zeph_executor::double::JournalDouble;
 use zeph_executor::{
-    Attempt, Budget, ErrorClass, Executor, Journal, NoteKind, Parent, Stop, TaskContext, TaskError,
-    TaskId, TaskInput, TaskOutput,
+    Attempt, Budget, ErrorClass, Executor, Journal, NoteKind, Parent, ParentState, Stop,
+    TaskContext, TaskError, TaskId, TaskInput, TaskOutput,
 };
 use zeph_graph::Trigger;
 use zeph_graph::wire::{GraphSpec, TaskSpec, WorkSpec};
@@ -16,7 +16,8 @@ use zeph_llm::{
 };
 use zeph_planner::answer::AnswerParams;
 use zeph_planner::plan::{
-    AdoptExecutor, AdoptParams, LlmPlanner, PlanExecutor, PlanOutput, PlanParams, goal_graph,
+    AdoptExecutor, AdoptParams, EarlierTask, LlmPlanner, PlanExecutor, PlanOutput, PlanParams,
+    PlanRequest, PlannedTask, goal_graph, read_plan,
 };
 use zeph_sanitizer::Unsanitized;
 
@@ -257,6 +258,8 @@ async fn adopt(
         round,
         plan: "plan".to_owned(),
         confirm,
+        first_round: 1,
+        extends: None,
     };
     let mut input = TaskInput::new(serde_json::to_value(params).unwrap());
     let output = TaskOutput::from_serialize(&output).unwrap();
@@ -410,4 +413,72 @@ fn the_first_graph_asks_only_if_it_is_to() {
     for graph in [asks, goes] {
         assert!(zeph_graph::TaskGraph::try_from(graph).is_ok());
     }
+}
+
+/// The reading of further tasks after a plan with a result `read` and a failed `check`.
+fn extended(text: &str) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
+    let earlier = |name: &str, state, has_result| EarlierTask {
+        name: name.to_owned(),
+        about: String::new(),
+        state,
+        has_result,
+        text: String::new(),
+    };
+    let request = PlanRequest {
+        earlier: vec![
+            earlier("read-log", ParentState::Completed, true),
+            earlier("check", ParentState::Failed, false),
+        ],
+        ..request()
+    };
+    match read_plan(text, &request).outcome {
+        Ok(plan) => {
+            let needs =
+                |task: &PlannedTask| format!("{}: {:?} {:?}", task.name, task.needs, task.after);
+            let file = plan.to_plan_file();
+            let comments = file.lines().filter(|line| line.starts_with("# also"));
+            Ok((
+                plan.tasks.iter().map(needs).collect(),
+                comments.map(str::to_owned).collect(),
+            ))
+        }
+        Err(problems) => Err(problems
+            .iter()
+            .map(|one| one.code.text().to_owned())
+            .collect()),
+    }
+}
+
+#[test]
+fn further_tasks_need_results_of_before_and_have_names_of_their_own() {
+    let (tasks, comments) = extended(
+        r#"{"tasks": [
+        {"name": "check", "needs": ["Read Log"], "prompt": "Check it."},
+        {"name": "tell", "needs": ["check", "read_log"], "prompt": "Tell it."}]}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        tasks,
+        [
+            r#"check-2: [] ["read-log"]"#,
+            r#"tell: ["check-2"] ["read-log"]"#
+        ]
+    );
+    assert_eq!(comments, ["# also needs, from before: read-log"; 2]);
+    assert_eq!(
+        extended(r#"{"reasoning": "Enough.", "tasks": []}"#)
+            .unwrap()
+            .0
+            .len(),
+        0
+    );
+    let failed = r#"{"tasks": [{"name": "a", "needs": ["check"], "prompt": "x"}]}"#;
+    assert_eq!(extended(failed).unwrap_err(), ["unknown_need"]);
+    let both = r#"{"tasks": [{"name": "read-log", "prompt": "x"}, {"name": "b", "needs": ["read-log"], "prompt": "y"}]}"#;
+    assert_eq!(extended(both).unwrap_err(), ["ambiguous"]);
+    // A first plan has at least one task.
+    let none = read_plan(r#"{"tasks": []}"#, &request())
+        .outcome
+        .unwrap_err();
+    assert_eq!(none.as_slice()[0].code.text(), "no_tasks");
 }

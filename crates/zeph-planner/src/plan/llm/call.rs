@@ -50,7 +50,10 @@ pub(super) fn request(
     };
     let system = render(PromptName::Plan, host_values(planner, request))?;
     let rejected = rejected_plans(planner, request);
-    let goal = json!({ "goal": request.goal, "feedback": request.feedback, "rejected": rejected });
+    let goal = json!({
+        "goal": request.goal, "feedback": request.feedback, "rejected": rejected,
+        "earlier": earlier_tasks(planner, request),
+    });
     let mut user = render(PromptName::PlanGoal, goal)?;
     if let Some(correction) = correction {
         let problems = stored(correction.diagnostics.iter().take(MAX_PROBLEMS));
@@ -92,6 +95,32 @@ fn rejected_plans(planner: &LlmPlanner, request: &PlanRequest) -> Vec<Option<Str
         (!plan.is_empty()).then(|| planner.sanitizer.sanitize(&content).text)
     });
     plans.collect()
+}
+
+/// The tasks of the plan that is extended, sanitized.
+fn earlier_tasks(planner: &LlmPlanner, request: &PlanRequest) -> Vec<serde_json::Value> {
+    let clean = |source: &str, text: &str| {
+        let content = Content {
+            source,
+            text,
+            max_bytes: MAX_EXCERPT_BYTES,
+        };
+        planner.sanitizer.sanitize(&content).text
+    };
+    let tasks = request.earlier.iter().map(|task| {
+        let text = match task.text.is_empty() {
+            true => None,
+            false => Some(clean(&task.name, &task.text)),
+        };
+        json!({
+            "name": task.name,
+            "about": clean("plan", &task.about),
+            "state": task.state,
+            "has_result": task.has_result,
+            "text": text,
+        })
+    });
+    tasks.collect()
 }
 
 fn bad_prompt(error: &PromptError) -> PlanError {

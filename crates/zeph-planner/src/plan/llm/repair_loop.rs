@@ -42,7 +42,9 @@ pub(super) async fn run(
         };
         error.tries.splice(0..0, first);
     }
-    if is_final(error.failure) || planner.fallback_plan == FallbackPlan::None {
+    // A plan that is extended is no goal to be begun again.
+    let has_fallback = planner.fallback_plan != FallbackPlan::None && request.earlier.is_empty();
+    if is_final(error.failure) || !has_fallback {
         return Err(error);
     }
     fell_back(events, &error);

@@ -9,9 +9,12 @@ use zeph_executor::{
     Executor, GraphSpec, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
 };
 
+use super::extend;
+use super::plan::{first, is_first};
 use super::round::{self, Round};
 use super::verdict::{Verdict, read_verdict};
 use super::{PlanCompiler, PlanOutput};
+use crate::answer::{AnswerParams, Extend};
 
 /// The most bytes of a rejected plan that later rounds see.
 const MAX_REJECTED_BYTES: usize = 6 << 10;
@@ -36,6 +39,12 @@ pub struct AdoptParams {
     pub plan: String,
     /// The parent whose output is the person's answer; `None` adopts the plan without one.
     pub confirm: Option<String>,
+    /// The first round that is about the same tasks.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub first_round: u32,
+    /// The answer without further tasks, if the plan extends another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<AnswerParams>,
 }
 
 /// The output of the action `adopt`.
@@ -64,6 +73,8 @@ pub enum Adopted {
         /// The problem of the answer; printable.
         why: String,
     },
+    /// The plan is not extended, and the answer is made from what there is.
+    NotExtended {},
 }
 
 /// Executes the action `adopt`.
@@ -71,13 +82,15 @@ pub enum Adopted {
 /// Parameters are [`AdoptParams`], the output is [`Adopted`]. Approving or editing adds the tasks and
 /// `answer` after them; rejecting adds another round with the reason. An unclear answer, or an edited
 /// plan with problems, asks again and counts as a round. After the last round the attempt fails with
-/// the code `too_many_rounds`. A repeated attempt whose proposal is already in the graph completes as
+/// the code `too_many_rounds`. If the plan extends another one, a rejection without a reason and the last
+/// round lead to the answer without further tasks. A repeated attempt whose proposal is already in the graph completes as
 /// the first one would have.
 #[derive(Clone)]
 pub struct AdoptExecutor {
     compile: PlanCompiler,
     max_rounds: u32,
     answer_tokens: Option<u32>,
+    max_replans: u32,
 }
 
 impl AdoptExecutor {
@@ -88,7 +101,15 @@ impl AdoptExecutor {
             compile,
             max_rounds: 5,
             answer_tokens: None,
+            max_replans: 0,
         }
+    }
+
+    /// Sets how many times a plan may be extended after a task that failed. Default 0.
+    #[must_use]
+    pub const fn max_replans(mut self, times: u32) -> Self {
+        self.max_replans = times;
+        self
     }
 
     /// Sets the most rounds. Default 5; with 1 a plan cannot be rejected, and no question is repeated.
@@ -106,9 +127,10 @@ impl AdoptExecutor {
     }
 
     /// The round after this one.
-    fn next(&self, round: u32, why: &str) -> Result<u32, TaskError> {
+    fn next(&self, params: &AdoptParams, why: &str) -> Result<u32, TaskError> {
+        let round = params.round.saturating_sub(params.first_round) + 1;
         if round < self.max_rounds {
-            return Ok(round + 1);
+            return Ok(params.round + 1);
         }
         let most = self.max_rounds;
         let message = format!(
@@ -124,7 +146,11 @@ impl AdoptExecutor {
         params: &AdoptParams,
         why: String,
     ) -> Result<Adopted, TaskError> {
-        let round = self.next(params.round, &why)?;
+        let round = match (self.next(params, &why), &params.extends) {
+            (Ok(round), _) => round,
+            (Err(_), Some(extends)) => return not_extended(cx, params, extends).await,
+            (Err(error), None) => return Err(error),
+        };
         let patch = round::ask_again(params, round, &why);
         cx.journal().propose(patch).await?;
         Ok(Adopted::Unclear { round, why })
@@ -135,9 +161,10 @@ impl AdoptExecutor {
         &self,
         cx: &TaskContext,
         params: &AdoptParams,
+        plan: &PlanOutput,
         file: &str,
     ) -> Result<Adopted, TaskError> {
-        match self.add(cx, params, file).await {
+        match self.add(cx, params, plan, file).await {
             Ok(tasks) => Ok(Adopted::Edited { tasks }),
             Err(error) if [NOT_COMPILED, "proposal_refused"].contains(&error.code()) => {
                 let detail = error.detail().map(|detail| format!(": {detail}"));
@@ -154,14 +181,40 @@ impl AdoptExecutor {
         &self,
         cx: &TaskContext,
         params: &AdoptParams,
+        plan: &PlanOutput,
         file: &str,
     ) -> Result<Vec<String>, TaskError> {
-        let graph = (self.compile)(file).map_err(|problems| {
+        let mut graph = (self.compile)(file).map_err(|problems| {
             let message = format!("the plan file cannot be compiled:\n{problems}");
             TaskError::permanent(message).with_code(NOT_COMPILED)
         })?;
         let tasks = graph.tasks.iter().map(|task| task.name.clone()).collect();
-        let patch = round::with_answer(graph, &params.goal, self.answer_tokens);
+        let extend = |left, seen| Extend {
+            left,
+            round: params.round,
+            confirm: params.confirm.is_some(),
+            seen,
+        };
+        let patch = match &params.extends {
+            None => {
+                let answer = AnswerParams {
+                    goal: params.goal.clone(),
+                    tasks: Vec::new(),
+                    max_tokens: self.answer_tokens,
+                    extend: (self.max_replans > 0).then(|| extend(self.max_replans, 0)),
+                };
+                round::with_answer(graph, 1, answer)
+            }
+            Some(extends) => {
+                extend::add_needs(&mut graph.tasks, &plan.after);
+                let left = extends.extend.map_or(0, |extend| extend.left);
+                let answer = AnswerParams {
+                    extend: (left > 1).then(|| extend(left - 1, extends.tasks.len())),
+                    ..extends.clone()
+                };
+                round::with_answer(graph, params.round, answer)
+            }
+        };
         cx.journal().propose(patch).await?;
         Ok(tasks)
     }
@@ -173,7 +226,16 @@ impl AdoptExecutor {
         plan: &str,
         why: &str,
     ) -> Result<Adopted, TaskError> {
-        let round = self.next(params.round, "the last plan was rejected")?;
+        let next = self.next(params, "the last plan was rejected");
+        let round = match (next, &params.extends) {
+            // Without a reason the person wants no further tasks.
+            (Ok(_), Some(extends)) if why.is_empty() => {
+                return not_extended(cx, params, extends).await;
+            }
+            (Ok(round), _) => round,
+            (Err(_), Some(extends)) => return not_extended(cx, params, extends).await,
+            (Err(error), None) => return Err(error),
+        };
         // Plans of an older run may be missing; each belongs to the feedback at its place.
         let mut rejected = params.rejected.clone();
         rejected.resize(params.feedback.len(), String::new());
@@ -189,6 +251,8 @@ impl AdoptExecutor {
             feedback: &feedback,
             rejected: &rejected,
             confirm: true,
+            first_round: params.first_round,
+            extends: params.extends.as_ref(),
         };
         let patch = GraphSpec {
             tasks: next.tasks(),
@@ -197,6 +261,17 @@ impl AdoptExecutor {
         cx.journal().propose(patch).await?;
         Ok(Adopted::Rejected { round })
     }
+}
+
+/// Adds the answer to the tasks as they are.
+async fn not_extended(
+    cx: &TaskContext,
+    params: &AdoptParams,
+    extends: &AnswerParams,
+) -> Result<Adopted, TaskError> {
+    let patch = extend::answer_only(params.round, extends);
+    cx.journal().propose(patch).await?;
+    Ok(Adopted::NotExtended {})
 }
 
 impl fmt::Debug for AdoptExecutor {
@@ -219,9 +294,9 @@ impl Executor for AdoptExecutor {
         };
         let adopted = match verdict {
             Verdict::Approve => Adopted::Approved {
-                tasks: self.add(cx, &params, &plan.plan_file).await?,
+                tasks: self.add(cx, &params, &plan, &plan.plan_file).await?,
             },
-            Verdict::Edit(file) => self.edited(cx, &params, &file).await?,
+            Verdict::Edit(file) => self.edited(cx, &params, &plan, &file).await?,
             Verdict::Reject(why) => self.rejected(cx, &params, &plan.plan_file, &why).await?,
             Verdict::Unclear(why) => self.ask_again(cx, &params, why).await?,
         };

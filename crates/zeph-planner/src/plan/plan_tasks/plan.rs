@@ -1,5 +1,6 @@
 //! The action `plan`: makes a plan for a goal, and returns its plan file.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,10 +8,14 @@ use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeph_executor::{
-    Executor, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput, async_trait,
+    ErrorClass, Executor, GraphSpec, Note, NoteKind, TaskContext, TaskError, TaskInput, TaskOutput,
+    async_trait,
 };
 use zeph_llm::{Gate, LlmProvider, RetryPolicy};
 
+use super::extend;
+use super::round::Round;
+use crate::answer::AnswerParams;
 use crate::call::{AttemptSpend, Metered, Resuming, task_error, until_stopped};
 use crate::plan::finding::stored;
 use crate::plan::{
@@ -34,14 +39,32 @@ pub struct PlanParams {
     pub rejected: Vec<String>,
     /// The round, from 1.
     pub round: u32,
+    /// The first round that is about the same tasks.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub first_round: u32,
+    /// The answer without further tasks, if the round extends a plan: its tasks are parents of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<AnswerParams>,
+}
+
+pub(super) const fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde demands it")]
+pub(super) const fn is_first(round: &u32) -> bool {
+    *round == 1
 }
 
 /// The output of the action `plan`: the plan file, and what a person should know about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanOutput {
-    /// The plan, as a plan file that can be shown, edited and run.
+    /// The plan, as a plan file that can be shown, edited and run. Empty if no further task extends a plan.
     pub plan_file: String,
+    /// The tasks of before that the tasks of an extension need, by task.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub after: BTreeMap<String, Vec<String>>,
     /// The model's explanation. Untrusted; may be empty.
     pub reasoning: String,
     /// The estimated cost.
@@ -56,12 +79,30 @@ impl PlanOutput {
     /// The output for an accepted plan.
     #[must_use]
     pub fn new(plan: Plan, cached: bool) -> Self {
+        let after = plan.tasks.iter().filter(|task| !task.after.is_empty());
+        let after = after.map(|task| (task.name.clone(), task.after.clone()));
         Self {
-            plan_file: plan.to_plan_file(),
+            plan_file: match plan.tasks.is_empty() {
+                true => String::new(),
+                false => plan.to_plan_file(),
+            },
+            after: after.collect(),
             reasoning: plan.reasoning,
             estimate: plan.estimate,
             findings: plan.findings,
             cached,
+        }
+    }
+
+    /// The output without further tasks, for this reason.
+    fn without_tasks(why: String) -> Self {
+        Self {
+            plan_file: String::new(),
+            after: BTreeMap::new(),
+            reasoning: why,
+            estimate: Estimate::default(),
+            findings: Vec::new(),
+            cached: false,
         }
     }
 }
@@ -72,7 +113,7 @@ impl PlanOutput {
 /// from the budget, is noted with its reply, and is repeated if it failed for the moment. Repairs,
 /// rejected answers and tries are notes. A failure is permanent, because the planner has made all
 /// repairs; its code is the word of the [`PlanFailure`]. A refusal has the class `Refused`, an exhausted
-/// budget `OverBudget`.
+/// budget `OverBudget`. The extension of a plan never fails for good: without further tasks the answer follows.
 #[derive(Clone)]
 pub struct PlanExecutor {
     planner: Arc<dyn Planner>,
@@ -109,6 +150,52 @@ impl PlanExecutor {
         self
     }
 
+    /// Extends a plan: asks for further tasks, and adds what follows them. Without further tasks, and if there is
+    /// no plan, the answer follows.
+    async fn extend(
+        &self,
+        cx: &TaskContext,
+        params: &PlanParams,
+        extends: &AnswerParams,
+        input: &TaskInput,
+    ) -> Result<PlanOutput, TaskError> {
+        let request = PlanRequest {
+            earlier: extend::earlier(extends, input),
+            ..self.request(params, cx)
+        };
+        let output = match follow(cx, &*self.planner, request).await {
+            Ok(output) => output,
+            Err(error) => match error.class() {
+                ErrorClass::Cancelled | ErrorClass::Interrupted => return Err(error),
+                // What there is becomes the answer.
+                ErrorClass::Retryable
+                | ErrorClass::Permanent
+                | ErrorClass::Refused
+                | ErrorClass::OverBudget
+                | ErrorClass::Skip => PlanOutput::without_tasks(error.to_string()),
+            },
+        };
+        let patch = if output.plan_file.is_empty() {
+            extend::answer_only(params.round, extends)
+        } else {
+            let round = Round {
+                number: params.round,
+                goal: &params.goal,
+                feedback: &params.feedback,
+                rejected: &params.rejected,
+                confirm: extends.extend.is_some_and(|extend| extend.confirm),
+                first_round: params.first_round,
+                extends: Some(extends),
+            };
+            GraphSpec {
+                tasks: round.decision(),
+                ..GraphSpec::default()
+            }
+        };
+        cx.journal().propose(patch).await?;
+        Ok(output)
+    }
+
     fn request(&self, params: &PlanParams, cx: &TaskContext) -> PlanRequest {
         let (cx, spend) = (cx.clone(), Arc::new(AttemptSpend::default()));
         let (policy, gate) = (self.retry, self.gate.clone());
@@ -138,8 +225,13 @@ impl fmt::Debug for PlanExecutor {
 impl Executor for PlanExecutor {
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         let params: PlanParams = input.params_as()?;
-        let request = self.request(&params, cx);
-        let output = until_stopped(cx, follow(cx, &*self.planner, request)).await?;
+        let output = match &params.extends {
+            Some(extends) => until_stopped(cx, self.extend(cx, &params, extends, &input)).await?,
+            None => {
+                let request = self.request(&params, cx);
+                until_stopped(cx, follow(cx, &*self.planner, request)).await?
+            }
+        };
         TaskOutput::from_serialize(&output)
     }
 }

@@ -33,6 +33,10 @@ pub(super) struct Round<'a> {
     pub(super) feedback: &'a [String],
     pub(super) rejected: &'a [String],
     pub(super) confirm: bool,
+    /// The first round that is about the same tasks.
+    pub(super) first_round: u32,
+    /// The answer without further tasks, if the round extends a plan.
+    pub(super) extends: Option<&'a AnswerParams>,
 }
 
 /// The name of a task in a round. Only later rounds have their number in it.
@@ -56,30 +60,51 @@ fn action(name: String, needs: Vec<String>, action: &str, params: serde_json::Va
 }
 
 impl Round<'_> {
-    /// `plan`, `confirm` and `adopt`.
+    /// The name of `plan` in this round.
+    pub(super) fn plan(&self) -> String {
+        numbered(PLAN, self.number)
+    }
+
+    /// `plan`, `confirm` and `adopt`; of an extension only `plan`, which adds the others if it needs them.
     pub(super) fn tasks(&self) -> Vec<TaskSpec> {
-        let plan = numbered(PLAN, self.number);
+        let plan = self.plan();
         let params = json!(PlanParams {
             goal: self.goal.to_owned(),
             feedback: self.feedback.to_vec(),
             rejected: self.rejected.to_vec(),
             round: self.number,
+            first_round: self.first_round,
+            extends: self.extends.cloned(),
         });
-        let mut tasks = vec![action(plan.clone(), Vec::new(), PLAN, params)];
+        let Some(extends) = self.extends else {
+            let mut tasks = vec![action(plan, Vec::new(), PLAN, params)];
+            tasks.extend(self.decision());
+            return tasks;
+        };
+        let needs = extends.tasks.iter().map(|task| task.name.clone());
+        vec![TaskSpec {
+            trigger: Trigger::AllDone,
+            ..action(plan, needs.collect(), PLAN, params)
+        }]
+    }
+
+    /// `confirm` and `adopt`.
+    pub(super) fn decision(&self) -> Vec<TaskSpec> {
         let adopt = AdoptParams {
             goal: self.goal.to_owned(),
             feedback: self.feedback.to_vec(),
             rejected: self.rejected.to_vec(),
             round: self.number,
-            plan,
+            plan: self.plan(),
             confirm: None,
+            first_round: self.first_round,
+            extends: self.extends.cloned(),
         };
         if self.confirm {
-            tasks.extend(confirmed(adopt, QUESTION.to_owned()));
+            confirmed(adopt, QUESTION.to_owned()).into()
         } else {
-            tasks.push(adopt_task(&adopt));
+            vec![adopt_task(&adopt)]
         }
-        tasks
     }
 }
 
@@ -120,19 +145,25 @@ pub(super) fn ask_again(adopt: &AdoptParams, round: u32, problem: &str) -> Graph
     }
 }
 
-/// The tasks of a plan, and `answer` after all of them.
-pub(super) fn with_answer(graph: GraphSpec, goal: &str, max_tokens: Option<u32>) -> GraphSpec {
-    let mut tasks = graph.tasks;
-    let params = json!(AnswerParams {
-        goal: goal.to_owned(),
-        tasks: tasks.iter().map(answer_task).collect(),
-        max_tokens,
-    });
-    let needs = tasks.iter().map(|task| task.name.clone()).collect();
-    tasks.push(TaskSpec {
+/// The task `answer`, after all the tasks that it is about.
+pub(super) fn answer(round: u32, params: &AnswerParams) -> TaskSpec {
+    let needs = params.tasks.iter().map(|task| task.name.clone());
+    TaskSpec {
         trigger: Trigger::AllDone,
-        ..action(ANSWER.to_owned(), needs, ANSWER, params)
-    });
+        ..action(
+            numbered(ANSWER, round),
+            needs.collect(),
+            ANSWER,
+            json!(params),
+        )
+    }
+}
+
+/// The tasks of a plan, and `answer` after all of them. `params` has the tasks before them.
+pub(super) fn with_answer(graph: GraphSpec, round: u32, mut params: AnswerParams) -> GraphSpec {
+    let mut tasks = graph.tasks;
+    params.tasks.extend(tasks.iter().map(answer_task));
+    tasks.push(answer(round, &params));
     // The run has its own goal and parameters, so those of the file are left out.
     GraphSpec {
         lanes: graph.lanes,

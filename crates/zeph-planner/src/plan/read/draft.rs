@@ -83,7 +83,7 @@ pub(super) fn read(value: &Value, request: &PlanRequest, found: &mut Findings) -
         }
     };
     let (count, most) = (tasks.len(), request.limits.max_tasks);
-    if count == 0 {
+    if count == 0 && request.earlier.is_empty() {
         let help = "plan at least one task";
         found.problem(code::NO_TASKS, "/tasks", "the plan has no task", help);
         return None;

@@ -8,9 +8,17 @@ use zeph_graph::{TaskGraph, Topology};
 
 use super::draft::TaskDraft;
 use super::fields::is_nothing;
-use super::names::{Found, Names};
+use super::names::{EarlierName, Found, Names};
 use crate::plan::PlanLimits;
 use crate::plan::finding::{Findings, code, repair};
+
+/// The graph of a plan.
+pub(super) struct Connected {
+    /// The new tasks.
+    pub(super) graph: TaskGraph,
+    /// The tasks of the plan that is extended that each new task needs, by the place in the document.
+    pub(super) after: Vec<Vec<String>>,
+}
 
 /// The graph of the tasks; `None` after a cycle, or if a task has no name of its own. Each task comes
 /// after its dependencies, the first in the document before the others.
@@ -19,10 +27,12 @@ pub(super) fn connect(
     names: &Names,
     limits: &PlanLimits,
     found: &mut Findings,
-) -> Option<TaskGraph> {
+) -> Option<Connected> {
     let mut spec = GraphSpec::default();
+    let mut all_after = Vec::with_capacity(tasks.len());
     for (position, task) in tasks.iter().enumerate() {
-        let needs = resolve(position, task, names, found);
+        let (needs, after) = resolve(position, task, names, found);
+        all_after.push(after);
         if let Some(name) = &names.names[position] {
             spec.tasks.push(TaskSpec {
                 name: name.clone(),
@@ -50,27 +60,35 @@ pub(super) fn connect(
         let message = format!("tasks reordered after their needs: {moved}");
         found.repair(repair::REORDERED, "/tasks", message);
     }
-    (graph.len() == tasks.len()).then_some(graph)
+    let after = all_after;
+    (graph.len() == tasks.len()).then_some(Connected { graph, after })
 }
 
-/// The names of a task's dependencies, each once.
-fn resolve(position: usize, task: &TaskDraft, names: &Names, found: &mut Findings) -> Vec<String> {
+/// The names of a task's dependencies, each once: those in the plan, and those of before.
+fn resolve(
+    position: usize,
+    task: &TaskDraft,
+    names: &Names,
+    found: &mut Findings,
+) -> (Vec<String>, Vec<String>) {
     let mut reader = Needs {
         position,
         names,
         found,
         needs: Vec::new(),
+        after: Vec::new(),
         seen: BTreeSet::new(),
     };
     // A list of such words only is an empty list, unless a task is called so.
-    let is_none =
-        |(_, need): &(usize, String)| is_nothing(need) && matches!(names.find(need), Found::None);
+    let is_none = |(_, need): &(usize, String)| {
+        is_nothing(need) && matches!(names.find(need), Found::None) && names.earlier(need).is_none()
+    };
     if !task.needs.is_empty() && task.needs.iter().all(is_none) {
         let message = format!("{} read as an empty list", quote(&task.needs[0].1));
         reader
             .found
             .repair(repair::NOTHING_TEXT, task.at("needs"), message);
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     }
     for (index, written) in &task.needs {
         if reader.found.is_full() {
@@ -78,7 +96,7 @@ fn resolve(position: usize, task: &TaskDraft, names: &Names, found: &mut Finding
         }
         reader.read(&task.at(&format!("needs/{index}")), written);
     }
-    reader.needs
+    (reader.needs, reader.after)
 }
 
 /// Reads the dependencies of a task.
@@ -87,12 +105,22 @@ struct Needs<'a, 'f> {
     names: &'a Names,
     found: &'f mut Findings,
     needs: Vec<String>,
+    after: Vec<String>,
     seen: BTreeSet<usize>,
 }
 
 impl Needs<'_, '_> {
     fn read(&mut self, at: &str, written: &str) {
+        let earlier = self.names.earlier(written);
         match self.names.find(written) {
+            Found::One { .. } if earlier.is_some_and(|one| one.has_result) => {
+                let message = format!(
+                    "{} may mean the new task or the one of before",
+                    quote(written)
+                );
+                let help = "give the new task a name of its own";
+                self.found.problem(code::AMBIGUOUS, at, message, help);
+            }
             Found::One {
                 position,
                 name,
@@ -106,14 +134,19 @@ impl Needs<'_, '_> {
                 let help = "write the name exactly as the task has it";
                 self.found.problem(code::AMBIGUOUS, at, message, help);
             }
-            Found::None => self.read_parts(at, written),
+            Found::None => match earlier {
+                Some(earlier) => self.add_earlier(at, written, earlier),
+                None => self.read_parts(at, written),
+            },
         }
     }
 
     /// Reads a text with several names, or reports an unknown one.
     fn read_parts(&mut self, at: &str, written: &str) {
         let listed = written.replace(" and ", ",");
-        let is_task = |part: &&str| matches!(self.names.find(part), Found::One { .. });
+        let is_task = |part: &&str| {
+            matches!(self.names.find(part), Found::One { .. }) || self.names.earlier(part).is_some()
+        };
         let all_tasks = |separators: &[char]| {
             let parts = listed.split(separators).map(str::trim);
             let parts = parts.filter(|part| part.contains(char::is_alphanumeric));
@@ -137,6 +170,19 @@ impl Needs<'_, '_> {
             self.found.help_for(written, known)
         };
         self.found.problem(code::UNKNOWN_NEED, at, message, help);
+    }
+
+    fn add_earlier(&mut self, at: &str, written: &str, earlier: &EarlierName) {
+        if !earlier.has_result {
+            let message = format!("the task {} of before has no result", quote(written));
+            let help = "plan another way to its result, or do without it";
+            self.found.problem(code::UNKNOWN_NEED, at, message, help);
+        } else if self.after.contains(&earlier.name) {
+            let message = format!("{} is listed twice", quote(&earlier.name));
+            self.found.repair(repair::LISTED_TWICE, at, message);
+        } else {
+            self.after.push(earlier.name.clone());
+        }
     }
 
     fn add(&mut self, at: &str, written: &str, need: usize, name: String, repaired: Option<Code>) {

@@ -115,10 +115,11 @@ fn read(text: &str, ending: Ending, request: &PlanRequest, found: &mut Findings)
     let answer = text::answer(text, ending, &request.limits, found)?;
     extras::check_around(&answer.around, request, found);
     let draft = draft::read(&answer.value, request, found)?;
-    let names = names::Names::new(&draft.tasks, found);
-    let graph = graph::connect(&draft.tasks, &names, &request.limits, found);
+    let names = names::Names::new(&draft.tasks, &request.earlier, found);
+    let connected = graph::connect(&draft.tasks, &names, &request.limits, found);
     extras::check(&draft, &names, request, found);
-    order::check(&draft.tasks, &names, graph.as_ref(), found);
+    let graph = connected.as_ref().map(|one| &one.graph);
+    order::check(&draft.tasks, &names, graph, found);
     let works = draft
         .tasks
         .iter()
@@ -127,7 +128,7 @@ fn read(text: &str, ending: Ending, request: &PlanRequest, found: &mut Findings)
     if !found.problems.is_empty() {
         return None;
     }
-    let graph = graph?;
+    let graph::Connected { graph, after } = connected?;
     let tasks = graph.tasks().map(|(id, task)| {
         let name = task.name().to_owned();
         let needs = graph.parents(id).iter();
@@ -141,11 +142,12 @@ fn read(text: &str, ending: Ending, request: &PlanRequest, found: &mut Findings)
             TaskKind::Agent | TaskKind::Command => task
                 .on_failure
                 .clone()
-                .unwrap_or_else(|| default_rule(draft.tasks.len())),
+                .unwrap_or_else(|| default_rule(draft.tasks.len() + request.earlier.len())),
         };
         Some(PlannedTask {
             name,
             needs: needs.collect(),
+            after: after[position].clone(),
             work,
             trigger: task.trigger,
             on_failure,

@@ -7,6 +7,7 @@ use zeph_diagnostics::{Code, quote};
 
 use super::draft::TaskDraft;
 use super::fields::is_null_text;
+use crate::plan::EarlierTask;
 use crate::plan::finding::{Findings, code, repair};
 use crate::plan::matching::{Forms, Noun, is_strange};
 use crate::plan::name::{MAX, is_hostile, is_name, is_reserved, slug};
@@ -26,6 +27,14 @@ pub(super) struct Names {
     /// The same, by the forms of these texts.
     parted: BTreeMap<String, BTreeSet<usize>>,
     compact: BTreeMap<String, BTreeSet<usize>>,
+    /// The tasks of the plan that is extended, by the closest form of their names.
+    earlier: BTreeMap<String, EarlierName>,
+}
+
+/// A task of the plan that is extended.
+pub(super) struct EarlierName {
+    pub(super) name: String,
+    pub(super) has_result: bool,
 }
 
 /// The task that a text names.
@@ -44,9 +53,14 @@ pub(super) enum Found<'a> {
 impl Names {
     /// Repairs and checks the names of all tasks. Names that are valid keep their text; of two others that
     /// become the same the later one gets a number.
-    pub(super) fn new(tasks: &[TaskDraft], found: &mut Findings) -> Self {
+    pub(super) fn new(tasks: &[TaskDraft], earlier: &[EarlierTask], found: &mut Findings) -> Self {
+        let earlier = earlier.iter().map(|task| {
+            let (name, has_result) = (task.name.clone(), task.has_result);
+            (Forms::of(&name).parted, EarlierName { name, has_result })
+        });
         let mut names = Self {
             names: vec![None; tasks.len()],
+            earlier: earlier.collect(),
             ..Self::default()
         };
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -66,7 +80,8 @@ impl Names {
                 continue;
             }
             seen.insert(folded, position);
-            if *name == *written.trim() && !is_reserved(&name) {
+            let is_used = is_reserved(&name) || names.earlier(&name).is_some();
+            if *name == *written.trim() && !is_used {
                 names.take(position, &name);
             } else {
                 repaired.push((position, name));
@@ -105,7 +120,10 @@ impl Names {
         };
         let mut unique = reserved.clone();
         let number = numbers.entry(reserved.to_ascii_lowercase()).or_insert(1);
-        while self.folded.contains_key(&unique.to_ascii_lowercase()) {
+        let is_taken = |name: &str| {
+            self.folded.contains_key(&name.to_ascii_lowercase()) || self.earlier(name).is_some()
+        };
+        while is_taken(&unique) {
             *number += 1;
             let ending = format!("-{number}");
             let kept = reserved.len().min(MAX - ending.len());
@@ -115,7 +133,7 @@ impl Names {
             let message = format!("{} became {}", quote(written), quote(&unique));
             found.repair(repair::SLUGGED_NAME, &at, message);
         }
-        if reserved != name {
+        if reserved != name || self.earlier(name).is_some() {
             let message = format!(
                 "{} became {}, because the run uses that name",
                 quote(name),
@@ -201,9 +219,20 @@ impl Names {
         self.folded.get(&name.to_ascii_lowercase()).copied()
     }
 
+    /// The task of the plan that is extended with that name, without regard to case and separators.
+    pub(super) fn earlier(&self, name: &str) -> Option<&EarlierName> {
+        self.earlier.get(&Forms::of(name).parted)
+    }
+
     /// The known names, for a help.
     pub(super) fn known(&self) -> impl Iterator<Item = &str> + Clone {
-        self.names.iter().flatten().map(String::as_str)
+        let earlier = self.earlier.values().filter(|one| one.has_result);
+        let earlier = earlier.map(|one| one.name.as_str());
+        self.names
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .chain(earlier)
     }
 }
 

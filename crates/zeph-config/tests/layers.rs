@@ -79,6 +79,7 @@ over = "partial"
 max_tasks = 12
 max_depth = 4
 max_width = 6
+max_replans = 1
 
 [commands.git_log]
 about = "Lists commits"
@@ -218,6 +219,7 @@ fn every_setting_can_be_read_from_a_file() {
             max_tasks: 12,
             max_depth: 4,
             max_width: 6,
+            max_replans: 1,
         },
         agents: Some("/etc/zeph/agents".into()),
         prompts: Some("/etc/zeph/prompts".into()),

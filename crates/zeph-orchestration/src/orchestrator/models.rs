@@ -178,7 +178,6 @@ impl OrchestratorBuilder {
 
     /// Sets how many times the plan for a goal may be extended after a task that failed. Default: the setting
     /// `plan.max_replans`, 2.
-    #[must_use]
     pub fn max_replans(mut self, times: u32) -> Self {
         self.0.models.max_replans = Some(times);
         self

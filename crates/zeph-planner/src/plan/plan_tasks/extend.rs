@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use zeph_common::{Boundary, head_tail};
 use zeph_executor::{GraphSpec, Parent, ParentState, TaskInput};
-use zeph_graph::wire::TaskSpec;
+use zeph_graph::wire::{TaskSpec, WorkSpec};
 
 use super::round::{self, Round};
 use crate::answer::AnswerParams;
@@ -19,7 +20,7 @@ use crate::water_fill::water_fill;
 /// The most bytes of all results and reasons together that the planner sees.
 const MAX_BYTES: u64 = 24 << 10;
 
-/// The codes of failures that further tasks cannot mend: there is no budget for them.
+/// The codes of failures that further tasks cannot repair: there is no budget for them.
 const WITHOUT_BUDGET: [&str; 2] = ["over_budget", "budget"];
 
 /// The name of the task that plans the extension, and the tasks to add; `None` if the plan is not extended.
@@ -93,8 +94,15 @@ pub(super) fn add_needs(tasks: &mut [TaskSpec], after: &BTreeMap<String, Vec<Str
     for task in tasks {
         let needs = after.get(&task.name).into_iter().flatten();
         for need in needs {
-            if !task.needs.contains(need) {
-                task.needs.push(need.clone());
+            if task.needs.contains(need) {
+                continue;
+            }
+            task.needs.push(need.clone());
+            // A list of the results that an agent sees.
+            if let WorkSpec::Action { params, .. } = &mut task.work
+                && let Some(Value::Array(context)) = params.get_mut("context")
+            {
+                context.push(need.clone().into());
             }
         }
     }

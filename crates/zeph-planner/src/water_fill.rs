@@ -20,11 +20,33 @@ pub(crate) fn water_fill(demands: impl IntoIterator<Item = u64>, budget: u64) ->
     u64::MAX
 }
 
+/// How many of the demands, from the first, can have a useful share of the budget, and that share. `least`
+/// has the smallest useful share of each. Cost: `n (log n)²`.
+pub(crate) fn water_fill_useful(demands: &[u64], least: &[u64], budget: u64) -> (usize, u64) {
+    let share = |count: usize| water_fill(demands[..count].iter().copied(), budget);
+    let is_useful = |count: usize| {
+        let share = share(count);
+        let all = demands.iter().zip(least).take(count);
+        all.into_iter()
+            .all(|(&demand, &least)| demand.min(least) <= share)
+    };
+    let (mut useful, mut too_many) = (0, demands.len() + 1);
+    while too_many - useful > 1 {
+        let middle = useful.midpoint(too_many);
+        if is_useful(middle) {
+            useful = middle;
+        } else {
+            too_many = middle;
+        }
+    }
+    (useful, share(useful))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::water_fill;
+    use super::{water_fill, water_fill_useful};
 
     #[test]
     fn small_wants_are_granted_and_the_rest_is_equal() {
@@ -34,6 +56,17 @@ mod tests {
         assert_eq!(water_fill([3, 0], 0), 0);
         assert_eq!(water_fill([], 0), u64::MAX);
         assert_eq!(water_fill([u64::MAX, u64::MAX], u64::MAX), u64::MAX / 2);
+    }
+
+    #[test]
+    fn a_useful_share_for_some_is_better_than_none_for_all() {
+        let useful = |budget| water_fill_useful(&[100, 5, 100, 100], &[20; 4], budget);
+        assert_eq!(useful(1_000), (4, u64::MAX));
+        assert_eq!(useful(70), (4, 21));
+        assert_eq!(useful(60), (3, 27));
+        assert_eq!(useful(30), (2, 25));
+        assert_eq!(useful(19), (0, u64::MAX));
+        assert_eq!(water_fill_useful(&[], &[], 9), (0, u64::MAX));
     }
 
     proptest! {

@@ -13,6 +13,8 @@ mod budget;
 mod check;
 #[path = "agents/conform.rs"]
 mod conform;
+#[path = "agents/fill.rs"]
+mod fill;
 #[path = "agents/hostile.rs"]
 mod hostile;
 #[path = "agents/output_format.rs"]

@@ -15,6 +15,20 @@ pub trait ContentSanitizer: Send + Sync {
     /// The text for a prompt, the changes, and an advisory score. Never panics.
     fn sanitize(&self, content: &Content<'_>) -> Sanitized;
 
+    /// A text redacted and cleaned as by [`sanitize`](Self::sanitize), without delimiters.
+    ///
+    /// A text that is too long for one prompt is divided after that: a part of the text as it was could have
+    /// half of a secret. Each part is then sanitized, which changes nothing in it but adds the delimiters. By
+    /// default the delimiters of the whole text are in it.
+    fn clean_text(&self, text: &str) -> String {
+        let content = Content {
+            source: "",
+            text,
+            max_bytes: usize::MAX,
+        };
+        self.sanitize(&content).text
+    }
+
     /// The text for a system prompt that explains the delimiters.
     ///
     /// Empty for a sanitizer that adds none.

@@ -179,6 +179,12 @@ impl ContentSanitizer for StandardSanitizer {
         }
     }
 
+    fn clean_text(&self, text: &str) -> String {
+        let mut counts = ChangeCounts::default();
+        let clean = self.clean_counted(text, &mut counts);
+        self.cut(clean, self.max_bytes, &mut counts)
+    }
+
     fn preamble(&self) -> &'static str {
         PREAMBLE
     }
@@ -187,6 +193,7 @@ impl ContentSanitizer for StandardSanitizer {
 #[cfg(test)]
 mod tests {
     use super::StandardSanitizer;
+    use crate::ContentSanitizer as _;
     use crate::change_counts::ChangeCounts;
     use crate::redact::Redactor;
     use crate::seed::Seed;
@@ -195,6 +202,23 @@ mod tests {
         let secrets = Redactor::new([("key", "sk-live-4f9a8b7c6d")]);
         let secrets = secrets.unwrap_or_else(|error| panic!("{error}"));
         StandardSanitizer::new(Seed::new([7; 32])).redactor(secrets)
+    }
+
+    #[test]
+    fn a_clean_text_has_no_delimiters_and_no_secret_and_is_clean() {
+        let clean = sanitizer().clean_text("a sk-live-4f9a8b7c6d <img src=//x> b");
+        assert!(
+            !clean.contains("sk-live") && !clean.contains("<untrusted"),
+            "{clean}"
+        );
+        assert_eq!(sanitizer().clean_text(&clean), clean);
+        assert_eq!(
+            sanitizer()
+                .max_bytes(40)
+                .clean_text(&"word ".repeat(99))
+                .len(),
+            40
+        );
     }
 
     /// How many passes change a text.

@@ -9,7 +9,7 @@ use zeph_graph::{Budget, Fault, Output, RunEnd, RunId, TaskState};
 use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::plan_questions;
 use zeph_orchestration::{Hook, Hooks, Orchestrator, RunReport, RunResults};
-use zeph_planner::answer::{Answer, WrittenBy};
+use zeph_planner::answer::Answer;
 use zeph_runtime::{RetryPlan, RunView, RunsAgain, TaskReport};
 
 use crate::context::{AppContext, command, command_with};
@@ -140,7 +140,7 @@ fn is_out_of_budget(report: &RunReport) -> bool {
         || (report.end().is_none() && report.questions.iter().any(next::asks_for_budget))
 }
 
-/// Prints the answer on stdout. If no model wrote it or if it is incomplete, a line on the channel says so.
+/// Prints the answer on stdout. Lines on the channel say what a reader should know about it.
 fn render_answer(channel: Channel, answer: &Answer) {
     // Blank lines set the answer apart from the events on a terminal.
     let gap = || {
@@ -152,14 +152,8 @@ fn render_answer(channel: Channel, answer: &Answer) {
     let text = escape_terminal_block(answer.text.trim_end());
     out::line(channel.labelled(&text));
     gap();
-    if let (WrittenBy::Deterministic, Some(why)) = (answer.by, &answer.why) {
-        let why = escape_terminal(why);
-        channel.line(format!(
-            "no model wrote the answer, it is the list of results: {why}"
-        ));
-    }
-    if answer.cut {
-        channel.line("the answer leaves results out: they are too long together");
+    for note in answer.notes() {
+        channel.line(escape_terminal(&note));
     }
 }
 

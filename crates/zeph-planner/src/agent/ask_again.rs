@@ -93,7 +93,7 @@ const MARK: &str = "\n\n… the answer was cut off at its limit of ";
 const END: &str = " tokens …";
 
 /// A cut answer with its mark.
-pub(super) fn marked(text: &str, most: u32) -> String {
+pub(crate) fn marked(text: &str, most: u32) -> String {
     format!("{}{MARK}{most}{END}", text.trim_end())
 }
 

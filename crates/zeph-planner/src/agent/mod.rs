@@ -14,6 +14,7 @@ mod tool_calls;
 mod tool_notes;
 
 pub use ask_again::is_cut_off;
+pub(crate) use ask_again::marked;
 pub use check::check_tasks;
 pub(crate) use errors::{END_UNKNOWN, empty_answer};
 pub use params::AgentParams;

@@ -1,6 +1,6 @@
 //! Citations: `[task-name]` in an answer, checked against the known tasks.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The longest citation, in bytes.
 const MAX_BYTES: usize = 256;
@@ -15,12 +15,16 @@ pub(super) struct CheckedText {
     pub(super) removed: Vec<String>,
 }
 
-/// Removes citations of unknown tasks. The time is linear in the length of the text.
+/// The tasks that each summary is of, by its name.
+pub(super) type Summaries = HashMap<String, Vec<String>>;
+
+/// Removes citations of unknown tasks, and replaces those of summaries by the tasks that these are of. The
+/// time is linear in the length of the result.
 ///
 /// A citation is one or more names in square brackets, separated by commas. Brackets with another
 /// meaning in Markdown or code are kept: links, footnote definitions, check boxes, indices, code. Brackets
 /// with a text that cannot be a name are kept, too.
-pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
+pub(super) fn check(text: &str, tasks: &HashSet<&str>, summaries: &Summaries) -> CheckedText {
     let mut out = CheckedText::default();
     let (mut seen, mut listed) = (BTreeSet::new(), BTreeSet::new());
     let mut fenced = false;
@@ -41,7 +45,9 @@ pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
                 }
                 let Some(inside) = bracketed(found).filter(|inside| {
                     let after = &found[inside.len() + 2..];
-                    let all_known = inside.split(',').all(|name| tasks.contains(name.trim()));
+                    let is_known =
+                        |name: &str| tasks.contains(name) || summaries.contains_key(name);
+                    let all_known = inside.split(',').all(|name| is_known(name.trim()));
                     !code
                         && (all_known
                             || !is_other_syntax(before, out.text.trim_end(), after, inside))
@@ -51,7 +57,22 @@ pub(super) fn check(text: &str, tasks: &HashSet<&str>) -> CheckedText {
                     continue;
                 };
                 rest = &found[inside.len() + 2..];
-                let names: Vec<&str> = inside.split(',').map(str::trim).collect();
+                let names = inside.split(',').map(str::trim);
+                let (mut once, mut has_summary) = (BTreeSet::new(), false);
+                let names: Vec<&str> = names
+                    .flat_map(|name| match summaries.get(name) {
+                        Some(of) if !tasks.contains(name) => {
+                            has_summary = true;
+                            of.iter().map(String::as_str).collect()
+                        }
+                        Some(_) | None => vec![name],
+                    })
+                    .collect();
+                // The tasks of two summaries may be the same.
+                let names = names.into_iter();
+                let names: Vec<&str> = names
+                    .filter(|name| !has_summary || once.insert(*name))
+                    .collect();
                 let (known, unknown): (Vec<&str>, Vec<&str>) =
                     names.iter().partition(|name| tasks.contains(**name));
                 for name in &known {
@@ -115,10 +136,20 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{CheckedText, check};
+    use super::{CheckedText, Summaries, check};
 
     fn checked(text: &str) -> CheckedText {
-        check(text, &HashSet::from(["read-log", "count"]))
+        let of = vec!["read-log".to_owned(), "count".to_owned()];
+        let summaries = Summaries::from([("summary-1.1".to_owned(), of)]);
+        check(text, &HashSet::from(["read-log", "count"]), &summaries)
+    }
+
+    #[test]
+    fn a_summary_stands_for_its_tasks() {
+        let cited = checked("Ten [summary-1.1]. Two [count, summary-1.1, guess] [summary-1.2].");
+        assert_eq!(cited.text, "Ten [read-log, count]. Two [count, read-log].");
+        assert_eq!(cited.sources, ["read-log", "count"]);
+        assert_eq!(cited.removed, ["guess", "summary-1.2"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The answer without a model: every result under the name of its task, and a list of the missing ones.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
@@ -8,9 +9,10 @@ use zeph_common::{Boundary, escape_terminal, head_tail, plain_text};
 use zeph_executor::{TaskContext, TaskError};
 use zeph_llm::{EstimatingCounter, TokenCounter as _};
 
+use super::cuts::{self, CutResult};
 use super::{Aggregator, Answer, AnswerInput, MissingResult, TaskResult, WrittenBy};
 use crate::prompt_budget::bytes_within;
-use crate::water_fill::water_fill;
+use crate::water_fill::water_fill_useful;
 
 /// Writes the results as Markdown, without a model: final results first, each under its task's name, long
 /// ones without their middle, and the missing ones at the end.
@@ -48,6 +50,12 @@ impl Default for DeterministicAggregator {
 
 /// The fewest tokens of an excerpt of a result; below that the result is left out.
 const MIN_TOKENS: u64 = 16;
+/// How often all shares are reduced until the answer fits.
+const FIT_TRIES: u32 = 4;
+/// How often a result gets what the others leave over.
+const FILL_TRIES: usize = 4;
+/// So many tokens may be left over.
+const LEAST_FILLED: u64 = 4;
 
 impl DeterministicAggregator {
     /// The default limit of an answer: 16,000 tokens, about 64 KiB of English.
@@ -60,7 +68,7 @@ impl DeterministicAggregator {
         Self { max_tokens }
     }
 
-    /// Writes the answer. Token counts are estimates, so the answer can exceed the limit a little.
+    /// Writes the answer. It has at most the limit of tokens, by an estimate; results that fit stay whole.
     #[must_use]
     pub fn write(&self, input: &AnswerInput) -> Answer {
         let missing = input.missing();
@@ -73,50 +81,25 @@ impl DeterministicAggregator {
             tokens if tokens > budget / 2 => without_middle(&closing, budget / 2),
             _ => closing,
         };
-        let present: Vec<&TaskResult> = input
-            .results
-            .iter()
-            .filter(|result| result.output.is_some())
-            .collect();
-        let bodies: Vec<String> = present.iter().map(|result| body(result)).collect();
-        let heads: Vec<String> = present.iter().map(|result| head(result)).collect();
-        let left = budget.saturating_sub(estimate(&closing));
-        let shares = shares(&present, &heads, &bodies, left);
-        let mut text = String::new();
-        let mut any_cut = false;
-        let mut sources = Vec::new();
-        let mut omitted = 0_usize;
-        for (((result, head), body), share) in present.iter().zip(&heads).zip(&bodies).zip(shares) {
-            match share {
-                Some(share) => {
-                    let whole = estimate(body) <= share;
-                    any_cut |= !whole;
-                    let body = if whole {
-                        body.clone()
-                    } else {
-                        without_middle(body, share)
-                    };
-                    let _ = write!(text, "{head}\n\n{}\n\n", fenced(result, &body));
-                    sources.push(result.name.clone());
-                }
-                None => {
-                    any_cut = true;
-                    omitted += 1;
-                }
-            }
+        let results = input.results.iter().filter(|one| one.output.is_some());
+        let results = results.map(Shown::new).collect();
+        let Page {
+            text,
+            cuts,
+            sources,
+        } = Pages {
+            results,
+            closing,
+            budget,
         }
-        if omitted > 0 {
-            let _ = write!(text, "(Results left out for length: {omitted}.)\n\n");
-        }
-        text.push_str(&closing);
-        let end = text.trim_end().len();
-        text.truncate(end);
-        text.push('\n');
+        .page();
         Answer {
             text,
             by: WrittenBy::Deterministic,
             why: None,
-            cut: any_cut,
+            cut: !cuts.is_empty(),
+            cuts,
+            cut_off: false,
             sources,
             removed: Vec::new(),
             missing,
@@ -125,55 +108,215 @@ impl DeterministicAggregator {
     }
 }
 
+/// A result, as the answer shows it.
+struct Shown<'a> {
+    result: &'a TaskResult,
+    head: String,
+    body: String,
+    /// The tokens of the head with its blank lines.
+    head_tokens: u64,
+    body_tokens: u64,
+}
+
+impl<'a> Shown<'a> {
+    fn new(result: &'a TaskResult) -> Self {
+        let (head, body) = (head(result), body(result));
+        // Objects have the lines of a fence around them.
+        let around = estimate(&fenced(result, "")) + 2;
+        Self {
+            head_tokens: estimate(&head) + around,
+            body_tokens: estimate(&body),
+            result,
+            head,
+            body,
+        }
+    }
+
+    /// The body within a share of tokens.
+    fn within(&self, share: u64) -> (Cow<'_, str>, usize) {
+        if self.body_tokens <= share {
+            return (Cow::Borrowed(&self.body), self.body.len());
+        }
+        let (text, kept) = shortened(&self.body, share);
+        (Cow::Owned(text), kept)
+    }
+}
+
+/// A body, and how many bytes of the result are in it; `None` if the result is left out.
+type Body<'a> = Option<(Cow<'a, str>, usize)>;
+
+/// A written page.
+struct Page {
+    text: String,
+    cuts: Vec<CutResult>,
+    sources: Vec<String>,
+}
+
+/// What a page is written from.
+struct Pages<'a> {
+    results: Vec<Shown<'a>>,
+    closing: String,
+    budget: u64,
+}
+
+impl Pages<'_> {
+    /// The page that fits: with everything, or else with the shares that leave as little as possible.
+    fn page(&self) -> Page {
+        let whole = self.bodies(&vec![Some(u64::MAX); self.results.len()]);
+        let all: u64 = self.results.iter().map(|one| one.body_tokens).sum();
+        // Counts of parts do not add up exactly, so what may fit is tried.
+        if all <= self.budget.saturating_mul(2) {
+            let page = self.write(&whole);
+            if estimate(&page.text) <= self.budget {
+                return page;
+            }
+        }
+        let mut left = self.budget.saturating_sub(self.closing_tokens());
+        let mut shares = self.shares(left);
+        let mut bodies = self.bodies(&shares);
+        let mut page = self.write(&bodies);
+        for tried in 0..FIT_TRIES {
+            let tokens = estimate(&page.text);
+            if tokens <= self.budget || left == 0 {
+                break;
+            }
+            left = left.saturating_sub((tokens - self.budget) << tried);
+            shares = self.shares(left);
+            bodies = self.bodies(&shares);
+            page = self.write(&bodies);
+        }
+        self.fill(page, shares, bodies)
+    }
+
+    /// Gives what is left over to the longest result that is cut.
+    fn fill<'a>(
+        &'a self,
+        mut page: Page,
+        mut shares: Vec<Option<u64>>,
+        mut bodies: Vec<Body<'a>>,
+    ) -> Page {
+        let mut more = self.budget.saturating_sub(estimate(&page.text));
+        for _ in 0..FILL_TRIES {
+            let cut = self.results.iter().zip(&shares).enumerate();
+            let cut = cut.filter_map(|(index, (one, share))| {
+                let share = share.unwrap_or(0);
+                (share < one.body_tokens).then_some((share, index))
+            });
+            let Some((share, index)) = cut.max().filter(|_| more > LEAST_FILLED) else {
+                break;
+            };
+            let wider = self.results[index].within(share + more);
+            let before = bodies[index].replace(wider);
+            let filled = self.write(&bodies);
+            let tokens = estimate(&filled.text);
+            if tokens <= self.budget {
+                page = filled;
+                shares[index] = Some(share + more);
+                more = self.budget - tokens;
+            } else {
+                bodies[index] = before;
+                more = more.saturating_sub(tokens - self.budget);
+            }
+        }
+        page
+    }
+
+    /// The most names in the section about what is cut: few in a short answer.
+    fn most_cuts(&self) -> usize {
+        usize::try_from(self.budget / 400)
+            .unwrap_or(20)
+            .clamp(1, 20)
+    }
+
+    /// The tokens of the sections at the end, at most.
+    fn closing_tokens(&self) -> u64 {
+        let mut names: Vec<&str> = self
+            .results
+            .iter()
+            .map(|one| one.result.name.as_str())
+            .collect();
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        let cuts = names.iter().map(|name| CutResult::new(name, 0.0, false));
+        let cuts: Vec<CutResult> = cuts.collect();
+        estimate(&self.closing) + estimate(&cuts::section(&cuts, self.most_cuts()))
+    }
+
+    /// The bodies with their shares of tokens.
+    fn bodies(&self, shares: &[Option<u64>]) -> Vec<Body<'_>> {
+        let all = self.results.iter().zip(shares);
+        all.map(|(one, share)| share.map(|share| one.within(share)))
+            .collect()
+    }
+
+    /// The page with these bodies.
+    fn write(&self, bodies: &[Body<'_>]) -> Page {
+        let mut text = String::new();
+        let (mut cuts, mut sources) = (Vec::new(), Vec::new());
+        for (one, body) in self.results.iter().zip(bodies) {
+            let name = &one.result.name;
+            let Some((body, kept)) = body else {
+                cuts.push(CutResult::new(name, 0.0, false));
+                continue;
+            };
+            if *kept < one.body.len() {
+                let share = *kept as f64 / one.body.len().max(1) as f64;
+                cuts.push(CutResult::new(name, share, false));
+            }
+            let _ = write!(text, "{}\n\n{}\n\n", one.head, fenced(one.result, body));
+            sources.push(name.clone());
+        }
+        for section in [&cuts::section(&cuts, self.most_cuts()), &self.closing] {
+            if !section.is_empty() {
+                let _ = write!(text, "{}\n\n", section.trim_end());
+            }
+        }
+        let end = text.trim_end().len();
+        text.truncate(end);
+        text.push('\n');
+        Page {
+            text,
+            cuts,
+            sources,
+        }
+    }
+
+    /// The tokens for the body of each result; `None` for a result that is left out.
+    ///
+    /// Final results get their shares first, the others share the rest.
+    fn shares(&self, budget: u64) -> Vec<Option<u64>> {
+        let wants = self
+            .results
+            .iter()
+            .map(|one| one.head_tokens + one.body_tokens);
+        let wants: Vec<u64> = wants.collect();
+        let mut left = budget;
+        let mut shares = vec![None; self.results.len()];
+        for is_final in [true, false] {
+            let tier = self.results.iter().enumerate();
+            let tier = tier.filter(|(_, one)| one.result.is_final == is_final);
+            let tier: Vec<usize> = tier.map(|(index, _)| index).collect();
+            let demands: Vec<u64> = tier.iter().map(|&one| wants[one]).collect();
+            let least = tier
+                .iter()
+                .map(|&one| self.results[one].head_tokens + MIN_TOKENS);
+            let least: Vec<u64> = least.collect();
+            // If there is no room for an excerpt of each, some results are left out.
+            let (shown, level) = water_fill_useful(&demands, &least, left);
+            let mut used = 0;
+            for &index in &tier[..shown] {
+                let given = wants[index].min(level);
+                shares[index] = Some(given.saturating_sub(self.results[index].head_tokens));
+                used += given;
+            }
+            left = left.saturating_sub(used);
+        }
+        shares
+    }
+}
+
 /// An estimate of the tokens of a text that does not depend on earlier texts.
 fn estimate(text: &str) -> u64 {
     EstimatingCounter::new().count(text).into()
-}
-
-/// The tokens for the body of each result; `None` for a result that is left out.
-///
-/// Final results get their shares first, the others share the rest.
-fn shares(
-    results: &[&TaskResult],
-    heads: &[String],
-    bodies: &[String],
-    budget: u64,
-) -> Vec<Option<u64>> {
-    // The size of each head with its blank lines, and of the whole result.
-    let heads: Vec<u64> = heads.iter().map(|head| estimate(head) + 2).collect();
-    let wants = heads.iter().zip(bodies);
-    let wants: Vec<u64> = wants.map(|(head, body)| head + estimate(body)).collect();
-    let mut left = budget;
-    let mut shares = vec![None; results.len()];
-    for is_final in [true, false] {
-        let tier = (0..results.len()).filter(|&index| results[index].is_final == is_final);
-        let tier: Vec<usize> = tier.collect();
-        let level = |count: usize| water_fill(tier[..count].iter().map(|&one| wants[one]), left);
-        let is_useful = |count: usize| {
-            let level = level(count);
-            let least = |one: usize| wants[one].min(heads[one] + MIN_TOKENS);
-            tier[..count].iter().all(|&one| least(one) <= level)
-        };
-        // If there is no room for an excerpt of each, some results are left out.
-        let (mut shown, mut too_many) = (0, tier.len() + 1);
-        while too_many - shown > 1 {
-            let middle = shown.midpoint(too_many);
-            if is_useful(middle) {
-                shown = middle;
-            } else {
-                too_many = middle;
-            }
-        }
-        let level = level(shown);
-        let mut used = 0;
-        for &index in &tier[..shown] {
-            let given = wants[index].min(level);
-            shares[index] = Some(given.saturating_sub(heads[index]));
-            used += given;
-        }
-        left = left.saturating_sub(used);
-    }
-    shares
 }
 
 fn head(result: &TaskResult) -> String {
@@ -221,8 +364,14 @@ fn fenced(result: &TaskResult, body: &str) -> String {
 
 /// The beginning and the end of a text, of at most that many tokens.
 fn without_middle(text: &str, tokens: u64) -> String {
+    shortened(text, tokens).0
+}
+
+/// The same, and how many bytes of the text are in it.
+fn shortened(text: &str, tokens: u64) -> (String, usize) {
     let bytes = bytes_within(text, tokens, &estimate);
-    head_tail(text, bytes, Boundary::Char).to_string()
+    let kept = head_tail(text, bytes, Boundary::Char);
+    (kept.to_string(), text.len() - kept.cut)
 }
 
 /// The section of the answer about missing results; empty if there are none.

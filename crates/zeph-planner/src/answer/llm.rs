@@ -1,5 +1,6 @@
 //! The aggregator that asks a model: all results in one prompt, or their summaries.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,14 +9,18 @@ use zeph_common::escape_terminal;
 use zeph_executor::{ErrorClass, TaskContext, TaskError};
 use zeph_llm::{Purpose, StopReason};
 
+use super::citations::{self, Summaries};
+use super::cuts::{self, CutResult};
 use super::session::{AnswerSession, Item, clean};
 use super::summaries::summarize;
-use super::{
-    Aggregator, Answer, AnswerInput, DeterministicAggregator, WrittenBy, citations, deterministic,
-};
+use super::{Aggregator, Answer, AnswerInput, DeterministicAggregator, WrittenBy, deterministic};
 use crate::LlmContext;
+use crate::agent::marked;
 use crate::call::{AttemptSpend, within_window};
 use crate::prompts::PromptName;
+
+/// The most names in the section of an answer about results that are not used in full.
+const MOST_CUTS: usize = 20;
 
 /// The limits of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +29,15 @@ pub struct AnswerLimits {
     ///
     /// If the results do not fit, they are first summarised in groups, with one call for each group.
     pub input_tokens: u32,
-    /// The most tokens of the answer. Default 2,048. A longer answer is replaced by the deterministic
-    /// one.
+    /// The most tokens of the answer. Default 2,048. A longer answer is cut off, and says so in its last line.
     pub output_tokens: u32,
     /// The most tokens of one summary. Default 768. A longer summary is cut off and marked.
     pub summary_tokens: u32,
     /// The most rounds of summaries. Default 2; with 0 the results are cut instead. Summaries that still
     /// do not fit are cut.
     pub rounds: u32,
-    /// The most summaries of one round. Default 16. If the results need more, they are cut.
+    /// The most summaries of one round. Default 16. A result that is larger than one request is divided among
+    /// several. If the results need more, they are cut.
     pub summaries: usize,
     /// The most calls in parallel. Default 3, at least 1.
     pub parallel: usize,
@@ -55,12 +60,15 @@ impl Default for AnswerLimits {
 ///
 /// - The prompt contains the sanitized results, the most important ones first, each with the end of its
 ///   task.
-/// - Results that do not fit into one request are summarised in groups, in a limited number of rounds;
-///   what still does not fit is cut by water-filling and marked.
-/// - Citations, `[task-name]`, of unknown tasks are removed and listed.
+/// - Results that do not fit into one request are summarised in groups, in a limited number of rounds, and a
+///   result that is larger than a request is divided among several. What still does not fit is cut by
+///   water-filling; a section of the answer names these results and the share that was used.
+/// - Citations, `[task-name]`, of unknown tasks are removed and listed. A citation of a summary is replaced
+///   by the tasks that the summary cites, or else by all that it is of.
+/// - An answer that is cut off at its limit is kept, with a mark.
 /// - A section lists the tasks without a result, whether the model mentions them or not.
-/// - If a call fails or is refused, the answer is cut off, or the budget is too small, the deterministic
-///   answer is used and states the reason.
+/// - If a call fails or is refused, or the budget is too small, the deterministic answer is used and states
+///   the reason.
 #[derive(Clone, Debug)]
 pub struct LlmAggregator {
     context: Arc<LlmContext>,
@@ -120,48 +128,88 @@ impl LlmAggregator {
             limits,
             max_input,
         };
-        let mut items: Vec<Item<'_>> = input.results.iter().map(Item::new).collect();
-        let mut cut = false;
+        let items = input.results.iter().enumerate();
+        let mut items: Vec<Item<'_>> = items.map(|(task, one)| Item::new(task, one)).collect();
+        let mut summaries = Summaries::new();
         let mut rounds = 0;
-        while rounds < self.limits.rounds && !session.fits(&items).await? {
-            rounds += 1;
-            cx.progress(format!("summarising the results, round {rounds}…"));
-            let summarized = summarize(&session, items, rounds).await?;
-            cut |= summarized.cut;
-            items = summarized.items;
-            if !summarized.can_shrink {
-                break;
+        let prompt = loop {
+            if let Some(prompt) = session.whole(&items).await? {
+                break prompt;
             }
-        }
-        let prompt = session
-            .prompt(PromptName::AnswerResults, &items, &[])
-            .await?;
-        cut |= prompt.is_cut();
+            let is_last = rounds >= self.limits.rounds;
+            let mut can_shrink = !is_last;
+            if !is_last {
+                rounds += 1;
+                cx.progress(format!("summarising the results, round {rounds}…"));
+                let summarized = summarize(&session, items, rounds, &mut summaries).await?;
+                items = summarized.items;
+                can_shrink = summarized.can_shrink;
+            }
+            if !can_shrink {
+                break session
+                    .prompt(PromptName::AnswerResults, &items, &[])
+                    .await?;
+            }
+        };
+        prompt.mark_cuts(&mut items);
         cx.progress("writing the answer…");
         let reply = session.call(Purpose::Answer, prompt.prompt, output).await?;
-        if reply.stop == StopReason::MaxTokens {
-            let message = "the answer reached its limit and is cut off";
-            return Err(TaskError::permanent(message).with_code("answer_cut"));
-        }
-        let cited = citations::check(&clean(&reply.text), &input.names());
+        let cited = citations::check(&clean(&reply.text), &input.names(), &summaries);
         let missing = input.missing();
         let mut text = cited.text.trim().to_owned();
-        let closing = deterministic::closing(&missing);
-        if !closing.is_empty() {
-            text = format!("{text}\n\n{}", closing.trim_end());
+        let cut_off = reply.stop == StopReason::MaxTokens;
+        if cut_off {
+            text = marked(&text, output);
+        }
+        let cuts = cuts(input, &items);
+        let closing = [
+            cuts::section(&cuts, MOST_CUTS),
+            deterministic::closing(&missing),
+        ];
+        for section in closing.iter().filter(|section| !section.is_empty()) {
+            text = format!("{text}\n\n{}", section.trim_end());
         }
         text.push('\n');
         Ok(Answer {
             text,
             by: WrittenBy::Llm,
             why: None,
-            cut,
+            cut: !cuts.is_empty(),
+            cuts,
+            cut_off,
             sources: cited.sources,
             removed: cited.removed,
             missing,
             rounds,
         })
     }
+}
+
+/// The results that are not used in full.
+fn cuts(input: &AnswerInput, items: &[Item<'_>]) -> Vec<CutResult> {
+    let mut used: BTreeMap<usize, (f64, bool, bool)> = BTreeMap::new();
+    for one in items.iter().flat_map(|item| &item.of) {
+        let (share, cut, summary_cut) = used.entry(one.task).or_default();
+        *share += one.share;
+        *cut |= one.cut;
+        *summary_cut |= one.summary_cut;
+    }
+    let cuts = used
+        .into_iter()
+        .filter_map(|(task, (share, cut, summary_cut))| {
+            let result = &input.results[task];
+            let whole = CutResult {
+                task: result.name.clone(),
+                percent: 100,
+                summary_cut,
+            };
+            match (cut, summary_cut) {
+                (true, _) => Some(CutResult::new(&result.name, share, summary_cut)),
+                (false, true) => Some(whole),
+                (false, false) => None,
+            }
+        });
+    cuts.collect()
 }
 
 #[async_trait]

@@ -1,14 +1,17 @@
 //! Answers: combines the results of many tasks into one text.
 
 mod citations;
+mod cuts;
 mod deterministic;
 mod input;
 mod llm;
 mod params;
+mod pieces;
 mod remote_content;
 mod session;
 mod summaries;
 
+pub use cuts::CutResult;
 pub use deterministic::DeterministicAggregator;
 pub use input::{AnswerInput, MissingResult, TaskResult};
 pub use llm::{AnswerLimits, LlmAggregator};
@@ -29,7 +32,7 @@ use crate::plan::extension;
 ///
 /// - Each task appears with its end: a task that failed, was skipped or is unknown is in the answer or in
 ///   its `missing`.
-/// - Results that are left out or cut are marked.
+/// - Results that are left out or cut are named, with the share that was used.
 /// - Results are untrusted: they enter a prompt only through the context's sanitizer.
 /// - The answer states its author, and the reason if that is not the intended one.
 ///
@@ -57,7 +60,13 @@ pub struct Answer {
     pub why: Option<String>,
     /// Whether results, or parts of them, were left out for length.
     pub cut: bool,
-    /// The tasks that it cites or contains.
+    /// The results that were not used in full, and how much of them was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<CutResult>,
+    /// Whether the text itself ends at its limit of tokens; then it says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut_off: bool,
+    /// The tasks that it cites or contains. A summary that is cited counts as the tasks that it is of.
     pub sources: Vec<String>,
     /// Citations of unknown tasks, which were removed.
     pub removed: Vec<String>,
@@ -78,6 +87,44 @@ pub enum WrittenBy {
 }
 
 impl Answer {
+    /// What a reader of the text should know about it, one line each: why no model wrote it, what was cut, and
+    /// which citations were removed. Names of tasks and texts of models are in it as they are.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        const MOST: usize = 5;
+        let mut notes = Vec::new();
+        if let (WrittenBy::Deterministic, Some(why)) = (self.by, &self.why) {
+            let what = "no model wrote the answer, it is the list of results";
+            notes.push(format!("{what}: {why}"));
+        }
+        if self.cut_off {
+            notes.push("the answer was cut off at its limit of tokens".to_owned());
+        }
+        let mut cuts: Vec<&CutResult> = self.cuts.iter().collect();
+        cuts.sort_by_key(|one| one.percent);
+        let more = cuts.len().saturating_sub(MOST);
+        let cuts = cuts.iter().take(MOST);
+        let mut cuts: Vec<String> = cuts
+            .map(|one| format!("{} ({})", one.task, one.words()))
+            .collect();
+        if more > 0 {
+            cuts.push(format!("and {more} more"));
+        }
+        if !cuts.is_empty() {
+            notes.push(format!(
+                "results were too long together: {}",
+                cuts.join(", ")
+            ));
+        }
+        if !self.removed.is_empty() {
+            let removed = zeph_diagnostics::list(self.removed.iter().map(String::as_str));
+            notes.push(format!(
+                "citations of unknown tasks were removed: {removed}"
+            ));
+        }
+        notes
+    }
+
     /// Notes the answer, without the text, which is the task's output.
     async fn noted(self, cx: &TaskContext) -> Result<Self, TaskError> {
         let note = Self {

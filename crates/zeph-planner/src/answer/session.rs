@@ -43,9 +43,13 @@ pub(super) struct AnswerSession<'a> {
 pub(super) struct Item<'a> {
     pub(super) name: Cow<'a, str>,
     pub(super) about: Cow<'a, str>,
-    pub(super) state: &'static str,
+    pub(super) state: Cow<'static, str>,
     /// The text; `None` without a result.
     pub(super) text: Option<Cow<'a, str>>,
+    /// Whether the text is redacted and cleaned, so that it may be divided.
+    pub(super) is_clean: bool,
+    /// The tasks that it is of.
+    pub(super) of: Vec<Origin>,
     /// Whether no other result was made from it.
     pub(super) is_final: bool,
     /// Whether a part of it is missing already.
@@ -54,8 +58,22 @@ pub(super) struct Item<'a> {
     pub(super) why: Option<Cow<'a, str>>,
 }
 
+/// How much of the result of a task is in an item.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Origin {
+    /// The index of the task among the results.
+    pub(super) task: usize,
+    /// The share of its result, from 0 to 1.
+    pub(super) share: f64,
+    /// Whether a part of the share is lost.
+    pub(super) cut: bool,
+    /// Whether a summary of it was cut off.
+    pub(super) summary_cut: bool,
+}
+
 impl<'a> Item<'a> {
-    pub(super) fn new(result: &'a TaskResult) -> Self {
+    /// The item of a result, with its index among the results.
+    pub(super) fn new(task: usize, result: &'a TaskResult) -> Self {
         let output = result.output.as_ref();
         let text = output.map(|output| value_text(&output.value));
         let about = if text.is_some() {
@@ -66,11 +84,51 @@ impl<'a> Item<'a> {
         Self {
             name: Cow::Borrowed(&result.name),
             about: Cow::Borrowed(about),
-            state: result.state_word(),
+            state: Cow::Borrowed(result.state_word()),
+            is_clean: false,
+            of: vec![Origin {
+                task,
+                share: 1.0,
+                cut: false,
+                summary_cut: false,
+            }],
             cut: text.as_deref().is_some_and(is_cut_off),
             text,
             is_final: result.is_final,
             why: (result.why.as_ref()).map(|why| Cow::Owned(why.to_string())),
+        }
+    }
+
+    /// A part of the text is lost; that share is left.
+    pub(super) fn keep(&mut self, share: f64) {
+        self.divide(share);
+        self.of.iter_mut().for_each(|one| one.cut = true);
+        self.cut = true;
+    }
+
+    /// The item is that share of what it was; the rest is in others.
+    pub(super) fn divide(&mut self, share: f64) {
+        self.of.iter_mut().for_each(|one| one.share *= share);
+    }
+
+    /// An item of a completed task.
+    #[cfg(test)]
+    pub(super) fn test(task: usize, text: &str) -> Item<'static> {
+        Item {
+            name: Cow::Owned(format!("t{task}")),
+            about: Cow::Borrowed(""),
+            state: Cow::Borrowed("completed"),
+            text: Some(Cow::Owned(text.to_owned())),
+            is_clean: false,
+            of: vec![Origin {
+                task,
+                share: 1.0,
+                cut: false,
+                summary_cut: false,
+            }],
+            is_final: true,
+            cut: false,
+            why: None,
         }
     }
 
@@ -88,6 +146,16 @@ impl Fitted {
     pub(super) fn is_cut(&self) -> bool {
         self.sections.iter().any(|section| section.cut)
     }
+
+    /// Marks the items whose text is cut in the prompt.
+    pub(super) fn mark_cuts(&self, items: &mut [Item<'_>]) {
+        let texts = items.iter_mut().filter(|item| item.text.is_some());
+        for (item, section) in texts.zip(&self.sections) {
+            if section.cut {
+                item.keep(section.share);
+            }
+        }
+    }
 }
 
 /// A model's text without control characters, and of limited length.
@@ -96,14 +164,26 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 impl AnswerSession<'_> {
-    /// Whether all results fit into one request without a cut.
-    pub(super) async fn fits(&self, items: &[Item<'_>]) -> Result<bool, TaskError> {
+    /// The prompt with all results, if they fit into one request without a cut.
+    pub(super) async fn whole(&self, items: &[Item<'_>]) -> Result<Option<Fitted>, TaskError> {
         match self.prompt(PromptName::AnswerResults, items, &[]).await {
-            Ok(prompt) => Ok(!prompt.is_cut()),
+            Ok(prompt) => Ok(Some(prompt).filter(|prompt| !prompt.is_cut())),
             // Summaries have fewer names.
-            Err(error) if error.code() == TOO_LONG => Ok(false),
+            Err(error) if error.code() == TOO_LONG => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The tokens of an item without its text: name, state, description and delimiters.
+    pub(super) fn overhead(&self, item: &Item<'_>) -> u64 {
+        const STATE: &str = "\n\n (completed, part 10 of 16, cut): \n";
+        let empty = self.context.sanitizer().sanitize(&Content {
+            source: &item.name,
+            text: "",
+            max_bytes: 0,
+        });
+        let texts = [STATE, &item.name, &item.about, &empty.text];
+        texts.iter().map(|text| self.client.count(text)).sum()
     }
 
     /// The tokens of a request without results.

@@ -1,6 +1,7 @@
 //! Summaries: if the results do not fit into one request, a model shortens them in groups.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{FutureExt as _, StreamExt as _, stream};
@@ -8,24 +9,24 @@ use serde_json::json;
 use zeph_executor::TaskError;
 use zeph_llm::{Purpose, StopReason};
 
-use super::session::{AnswerSession, Item, clean};
+use super::citations::{self, Summaries};
+use super::pieces::Groups;
+use super::session::{AnswerSession, Item, Origin, clean};
 use crate::prompts::PromptName;
 
 /// The result of one round of summaries.
 pub(super) struct Summarized<'a> {
     /// The summaries, and the results without a text.
     pub(super) items: Vec<Item<'a>>,
-    /// Whether a result or a summary was cut.
-    pub(super) cut: bool,
     /// Whether another round can shorten the items further: this one had more than one group.
     pub(super) can_shrink: bool,
 }
 
 /// Summarises the results in groups, with one call for each group. Results without a text stay as they
-/// are.
+/// are. Each summary is added to `of` with the tasks that it cites, or else all that it is of.
 ///
-/// Groups are filled in order, up to the size of one request; a larger result is cut. If that needs more
-/// groups than the limit, each group gets more results than fit, and they are cut.
+/// Groups are filled in order, up to the size of one request, and a larger result is divided among several.
+/// If that needs more groups than the limit, the results are cut.
 ///
 /// # Errors
 /// The error of the first call that fails; no further call starts then.
@@ -33,10 +34,11 @@ pub(super) async fn summarize<'a>(
     session: &AnswerSession<'_>,
     items: Vec<Item<'a>>,
     round: u32,
+    of: &mut Summaries,
 ) -> Result<Summarized<'a>, TaskError> {
     let (texts, rest): (Vec<Item<'a>>, Vec<Item<'a>>) =
         items.into_iter().partition(|item| item.text.is_some());
-    let groups = groups(session, texts)?;
+    let mut groups = grouped(session, texts)?;
     let parts = groups.len();
     let mut prompts = Vec::with_capacity(parts);
     for (index, group) in groups.iter().enumerate() {
@@ -67,20 +69,24 @@ pub(super) async fn summarize<'a>(
     let replies = stream::iter(calls).buffered(session.limits.parallel.max(1));
     let replies: Vec<Result<_, TaskError>> = replies.collect().await;
     let mut summaries = Vec::with_capacity(parts + rest.len());
-    let mut cut = false;
-    let sources = groups.iter().zip(&prompts);
+    let sources = groups.iter_mut().zip(&prompts);
     for (index, (reply, (group, prompt))) in replies.into_iter().zip(sources).enumerate() {
         let reply = reply?;
+        prompt.mark_cuts(group);
         // A summary that is cut off is still useful.
-        let is_cut = prompt.is_cut() || reply.stop == StopReason::MaxTokens;
-        cut |= is_cut;
+        let is_cut = reply.stop == StopReason::MaxTokens;
+        let name = format!("summary-{round}.{}", index + 1);
+        let text = clean(&reply.text);
+        of.insert(name.clone(), sources_of(session, group, &text, of));
         let names: Vec<&str> = group.iter().map(|item| &*item.name).collect();
         summaries.push(Item {
-            // It has the form of a task name, so that a citation of it is found and removed.
-            name: Cow::Owned(format!("summary-{round}.{}", index + 1)),
+            // It has the form of a task name, so that a citation of it is found.
+            name: Cow::Owned(name),
             about: Cow::Owned(summary_about(&names)),
-            state: "completed",
-            text: Some(Cow::Owned(clean(&reply.text))),
+            state: Cow::Borrowed("completed"),
+            text: Some(Cow::Owned(text)),
+            is_clean: false,
+            of: merged(group, is_cut),
             is_final: true,
             cut: is_cut || group.iter().any(|item| item.cut),
             why: None,
@@ -89,9 +95,68 @@ pub(super) async fn summarize<'a>(
     summaries.extend(rest);
     Ok(Summarized {
         items: summaries,
-        cut,
         can_shrink: parts > 1,
     })
+}
+
+/// The results in groups, each of about the size of a request.
+fn grouped<'a>(
+    session: &AnswerSession<'_>,
+    texts: Vec<Item<'a>>,
+) -> Result<Vec<Vec<Item<'a>>>, TaskError> {
+    let more = [("part", json!(16)), ("parts", json!(16))];
+    let room = session.room(PromptName::AnswerPart, &more)?;
+    let groups = Groups {
+        // Counts of parts do not add up exactly, and what does not fit would be cut.
+        room: (room - room / 100).saturating_sub(8).max(1),
+        most: session.limits.summaries.max(1),
+        count: &|text| session.client.count(text),
+        clean: &|text| session.context.sanitizer().clean_text(text),
+        overhead: &|item| session.overhead(item),
+    };
+    Ok(groups.of(texts))
+}
+
+/// The tasks that a summary cites, or else those that it is of.
+fn sources_of(
+    session: &AnswerSession<'_>,
+    group: &[Item<'_>],
+    text: &str,
+    of: &Summaries,
+) -> Vec<String> {
+    let name = |origin: &Origin| session.input.results[origin.task].name.as_str();
+    let mut seen = HashSet::new();
+    let all = group.iter().flat_map(|item| &item.of).map(name);
+    let all: Vec<&str> = all.filter(|name| seen.insert(*name)).collect();
+    let cited = citations::check(text, &seen, of).sources;
+    let cited: Vec<String> = cited
+        .into_iter()
+        .filter(|name| seen.contains(name.as_str()))
+        .collect();
+    match cited.is_empty() {
+        true => all.into_iter().map(str::to_owned).collect(),
+        false => cited,
+    }
+}
+
+/// The origins of all items of a group, each task once.
+fn merged(group: &[Item<'_>], is_cut: bool) -> Vec<Origin> {
+    let mut merged: BTreeMap<usize, Origin> = BTreeMap::new();
+    for one in group.iter().flat_map(|item| &item.of) {
+        let summary_cut = one.summary_cut || is_cut;
+        merged
+            .entry(one.task)
+            .and_modify(|all| {
+                all.share += one.share;
+                all.cut |= one.cut;
+                all.summary_cut |= summary_cut;
+            })
+            .or_insert(Origin {
+                summary_cut,
+                ..*one
+            });
+    }
+    merged.into_values().collect()
 }
 
 /// The description of a summary: the names of its results.
@@ -103,40 +168,4 @@ fn summary_about(names: &[&str]) -> String {
         0 => format!("of {shown}"),
         more => format!("of {shown} and {more} more"),
     }
-}
-
-/// Consecutive results in groups, each of about the size of a request.
-fn groups<'a>(
-    session: &AnswerSession<'_>,
-    items: Vec<Item<'a>>,
-) -> Result<Vec<Vec<Item<'a>>>, TaskError> {
-    /// The tokens of the name, the state and the delimiters of a result, roughly.
-    const OVERHEAD: u64 = 96;
-    let more = [("part", json!(1)), ("parts", json!(1))];
-    let room = session.room(PromptName::AnswerPart, &more)?;
-    let tokens = |item: &Item<'_>| {
-        let text = item.text.as_deref().unwrap_or_default();
-        OVERHEAD + session.client.count(&item.about) + session.client.count(text)
-    };
-    let total: u64 = items.iter().map(|item| tokens(item).min(room)).sum();
-    let max_groups = session.limits.summaries.max(1) as u64;
-    // With too many results for the limit of groups, a group is larger than a request, and is cut.
-    let group_tokens = room.max(total.div_ceil(max_groups));
-    let mut groups: Vec<Vec<Item<'a>>> = Vec::new();
-    let mut filled = 0;
-    for item in items {
-        let tokens = tokens(&item).min(room);
-        let is_last_group = groups.len() as u64 >= max_groups;
-        match groups.last_mut() {
-            Some(group) if filled + tokens <= group_tokens || is_last_group => {
-                group.push(item);
-                filled += tokens;
-            }
-            Some(_) | None => {
-                groups.push(vec![item]);
-                filled = tokens;
-            }
-        }
-    }
-    Ok(groups)
 }

@@ -163,7 +163,7 @@ async fn what_has_no_room_is_said_to_be_left_out() {
         shown
             .matches("(left out: there was no room for it)")
             .count(),
-        9
+        7
     );
     assert!(!shown.contains("nothing"));
     assert_eq!(bench.notes(NoteKind::Route)[0]["parents"][8]["cut"], true);

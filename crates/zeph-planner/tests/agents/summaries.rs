@@ -1,10 +1,201 @@
-//! Summaries that fail, and summaries that are cut off.
+//! Summaries: long results in parts, citations of summaries, and summaries that fail or are cut off.
 
-use zeph_llm::{ErrorKind, Reply, ScriptedProvider};
-use zeph_planner::answer::{AnswerLimits, WrittenBy};
+use serde_json::json;
+use zeph_executor::TaskInput;
+use zeph_llm::{
+    Capabilities, ErrorKind, EstimatingCounter, LlmResponse, Reply, ScriptedProvider, StopReason,
+    TokenCounter,
+};
+use zeph_planner::answer::{Answer, AnswerLimits, CutResult, WrittenBy};
 
 use super::answer::{by, long, many, model_of};
-use super::support::{Bench, last, llm_context};
+use super::support::{Bench, SECRET, after, last, llm_context, whole};
+
+const PART: &str = "Do not answer the goal yet";
+
+/// The answer of a model, with the default limits but for the size of a request.
+async fn answer(model: &ScriptedProvider, input_tokens: u32, input: TaskInput) -> Answer {
+    let limits = AnswerLimits {
+        input_tokens,
+        ..AnswerLimits::default()
+    };
+    let aggregator = model_of(llm_context(model)).limits(limits);
+    let answer = by(&Bench::new(), aggregator, input).await;
+    for request in model.requests() {
+        let tokens = EstimatingCounter::new().count_request(&request);
+        assert!(tokens <= input_tokens, "{tokens}");
+    }
+    answer
+}
+
+/// A text of that many numbered words.
+fn numbered(mark: &str, words: usize) -> String {
+    let words = (0..words).map(|n| format!("{mark}{n:05}"));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What all requests show.
+fn shown(model: &ScriptedProvider) -> String {
+    let all = (0..model.requests().len()).map(|index| whole(model, index));
+    all.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_part_of_a_long_result_reaches_a_model() {
+    let model = ScriptedProvider::new("script")
+        .when(PART, Reply::text("A part of it [big]."))
+        .when("Write the answer", Reply::text("All of it [summary-1.2]."));
+    let big = numbered("b", 40_000);
+    let mut results = vec![("big", json!(big))];
+    for name in ["one", "two", "three", "four"] {
+        results.push((name, json!(numbered(name, 20))));
+    }
+    let input = after(json!({ "goal": "All" }), &results);
+    let answer = answer(&model, 16_384, input).await;
+    assert_eq!(
+        (answer.by, answer.cut),
+        (WrittenBy::Llm, false),
+        "{answer:?}"
+    );
+    assert!(answer.cuts.is_empty() && answer.rounds == 1);
+    let shown = shown(&model);
+    let lost = big.split(' ').filter(|word| !shown.contains(word)).count();
+    assert_eq!(lost, 0);
+    assert!(
+        shown.contains("big (completed, part 2 of "),
+        "{}",
+        &shown[..500]
+    );
+    assert!(model.requests().len() <= 17);
+    assert_eq!(answer.sources, ["big"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_in_no_part_of_a_long_result() {
+    let model = ScriptedProvider::new("script")
+        .when(PART, Reply::text("A part of it."))
+        .when("Write the answer", Reply::text("All of it."));
+    let text = format!("{SECRET} word ").repeat(4_000);
+    let input = after(json!({ "goal": "All" }), &[("big", json!(text))]);
+    answer(&model, 4_096, input).await;
+    let shown = shown(&model);
+    assert!(!shown.contains(&SECRET[..7]) && !shown.contains(&SECRET[8..]));
+    assert!(model.requests().len() > 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_all_requests_together_cannot_hold_is_named_with_its_share() {
+    let model = ScriptedProvider::new("script")
+        .when(PART, Reply::text("A part of it."))
+        .when("Write the answer", Reply::text("Some of it [small]."));
+    let (big, small) = (numbered("b", 60_000), numbered("s", 100));
+    let input = after(
+        json!({ "goal": "All" }),
+        &[("big", json!(big)), ("small", json!(small))],
+    );
+    let answer = answer(&model, 2_048, input).await;
+    assert!(answer.cut && answer.by == WrittenBy::Llm, "{answer:?}");
+    let [
+        CutResult {
+            task,
+            percent,
+            summary_cut: false,
+        },
+    ] = &answer.cuts[..]
+    else {
+        panic!("{:?}", answer.cuts);
+    };
+    assert_eq!(task, "big");
+    let shown = shown(&model);
+    let seen = big.split(' ').filter(|word| shown.contains(word)).count();
+    let share = seen * 100 / 60_000;
+    assert!(
+        (1..99).contains(&share) && share.abs_diff((*percent).into()) <= 1,
+        "{share} {percent}"
+    );
+    assert!(small.split(' ').all(|word| shown.contains(word)));
+    let section = format!("## Shortened\n\n- big: {percent} % of its result was used\n");
+    assert!(answer.text.ends_with(&section), "{}", answer.text);
+    let notes = answer.notes().join("\n");
+    assert!(
+        notes.contains(&format!("big ({percent} % of its result was used)")),
+        "{notes}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_summary_that_is_cited_after_two_rounds_is_its_tasks() {
+    let model = ScriptedProvider::new("script")
+        .when(PART, Reply::text("Summed. ".repeat(60)))
+        .when(
+            "Write the answer",
+            Reply::text("Wet [summary-2.1]. Dry [summary-1.1, guess]."),
+        );
+    let limits = AnswerLimits {
+        input_tokens: 1_200,
+        ..AnswerLimits::default()
+    };
+    let aggregator = model_of(llm_context(&model)).limits(limits);
+    let answer = by(&Bench::new(), aggregator, long(12, 900)).await;
+    assert_eq!(
+        (answer.by, answer.rounds),
+        (WrittenBy::Llm, 2),
+        "{answer:?}"
+    );
+    assert!(answer.sources.contains(&"part-0".to_owned()), "{answer:?}");
+    let is_task = |name: &String| name.starts_with("part-");
+    assert!(
+        answer.sources.len() > 1 && answer.sources.iter().all(is_task),
+        "{answer:?}"
+    );
+    assert!(answer.text.contains("Wet [part-0,"), "{}", answer.text);
+    assert_eq!(answer.removed, ["guess"]);
+    let removed = "citations of unknown tasks were removed: `guess`";
+    assert!(
+        answer.notes().iter().any(|note| note == removed),
+        "{:?}",
+        answer.notes()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_reaches_its_limit_is_kept_and_says_so() {
+    let half = LlmResponse::text("It rains [part-0] and").stopped(StopReason::MaxTokens);
+    let model = ScriptedProvider::new("script").then(Reply::response(half));
+    let answer = by(&Bench::new(), model_of(llm_context(&model)), long(1, 20)).await;
+    assert_eq!((answer.by, answer.cut_off), (WrittenBy::Llm, true));
+    let wanted = "It rains [part-0] and\n\n… the answer was cut off at its limit of 64 tokens …\n";
+    assert_eq!(answer.text, wanted);
+    assert_eq!(answer.sources, ["part-0"]);
+    assert_eq!(
+        answer.notes(),
+        ["the answer was cut off at its limit of tokens"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn summaries_keep_the_window_and_stand_for_their_tasks() {
+    let can = Capabilities {
+        context_tokens: Some(2_048),
+        ..Capabilities::TEXT
+    };
+    let said = "Wet [summary-1.1], dry [part-0].";
+    let model = ScriptedProvider::new("script")
+        .with_capabilities(can)
+        .when("Do not answer the goal yet", Reply::text("Facts [part-0]."))
+        .when("Write the answer", Reply::text(said));
+    let bench = Bench::new();
+    let answer = by(&bench, model_of(llm_context(&model)), long(4, 1_900)).await;
+    assert_eq!((answer.by, answer.rounds), (WrittenBy::Llm, 1));
+    assert_eq!(answer.sources, ["part-0"]);
+    assert_eq!(answer.text, "Wet [part-0], dry [part-0].\n");
+    assert!(answer.removed.is_empty(), "{answer:?}");
+    for request in model.requests() {
+        let input = EstimatingCounter::new().count_request(&request);
+        let most = input + request.max_output_tokens.unwrap_or(u32::MAX);
+        assert!(most <= 2_048, "{most}");
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_summary_that_fails_leaves_the_answer_to_no_model() {
@@ -46,6 +237,17 @@ async fn a_summary_that_reaches_its_limit_is_kept_and_said_to_be_cut() {
         (answer.by, answer.cut),
         (WrittenBy::Llm, true),
         "{answer:?}"
+    );
+    assert!(
+        answer
+            .cuts
+            .iter()
+            .all(|one| one.percent == 100 && one.summary_cut)
+    );
+    assert!(
+        answer.text.contains("its summary was cut off"),
+        "{}",
+        answer.text
     );
     let shown = last(&model, model.requests().len() - 1);
     assert!(shown.contains("It rains [t3]"), "{shown}");

@@ -67,8 +67,12 @@
 //! | held-out | 0.79 | 0.39 |
 //!
 //! The features were written with the first half, so its figures say little. The second half was written
-//! afterwards, by the same author, without a change of the features: expect this or less for new attacks.
-//! Most attacks in new words are missed. Do not base a decision on the score alone.
+//! afterwards, by the same author, without a change of the features. **Attacks of others are found less
+//! often**: a review with attacks of its own found a recall of about 0.14. Of the 46 tasks of attackers in the
+//! benchmark AgentDojo (package `agentdojo` 0.1.35) the score finds 2 (0.04), whether they stand alone, after
+//! "TODO:", or in that benchmark's "important message", and 44 after "Ignore all previous instructions": it
+//! knows words, not intentions. The example measures a file of attacks with `-- FILE`. Do not base a decision
+//! on the score alone.
 //!
 //! # Examples
 //! ```

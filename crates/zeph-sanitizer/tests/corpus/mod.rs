@@ -78,6 +78,11 @@ pub(crate) fn benign(half: &str) -> Vec<Sample> {
 
 /// Scores a half as the sanitizer would.
 pub(crate) fn measure(half: &str) -> Figures {
+    figures(attacks(half), benign(half))
+}
+
+/// Scores attacks and benign texts as the sanitizer would.
+pub(crate) fn figures(attacks: Vec<Sample>, benign: Vec<Sample>) -> Figures {
     let sanitizer = StandardSanitizer::new(Seed::new([0; 32]));
     let scored = |sample: &Sample| {
         let content = Content {
@@ -94,8 +99,8 @@ pub(crate) fn measure(half: &str) -> Figures {
         let names: Vec<_> = features.into_iter().map(|feature| feature.name).collect();
         format!("{} | {start:?} {names:?}", sample.class)
     };
-    let (found, missed): (Vec<_>, Vec<_>) = attacks(half).into_iter().partition(suspicious);
-    let (wrong, passed): (Vec<_>, Vec<_>) = benign(half).into_iter().partition(suspicious);
+    let (found, missed): (Vec<_>, Vec<_>) = attacks.into_iter().partition(suspicious);
+    let (wrong, passed): (Vec<_>, Vec<_>) = benign.into_iter().partition(suspicious);
     Figures {
         found: found.len(),
         missed: missed.into_iter().map(name).collect(),
@@ -104,7 +109,8 @@ pub(crate) fn measure(half: &str) -> Figures {
     }
 }
 
-fn samples(file: &str) -> Vec<Sample> {
+/// The texts of a file with one `CLASS | TEXT` a line.
+pub(crate) fn samples(file: &str) -> Vec<Sample> {
     let lines = file.lines().filter(|line| !line.starts_with('#'));
     let pairs = lines.filter_map(|line| line.split_once(" | "));
     pairs

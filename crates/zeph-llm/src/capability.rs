@@ -32,6 +32,30 @@ impl Capabilities {
         prices: None,
     };
 
+    /// The same with calls of tools.
+    #[must_use]
+    pub const fn with_tools(self) -> Self {
+        Self {
+            tools: true,
+            ..self
+        }
+    }
+
+    /// The same with that support for schemas.
+    #[must_use]
+    pub const fn with_schema(self, schema: SchemaSupport) -> Self {
+        Self { schema, ..self }
+    }
+
+    /// The same with these prices.
+    #[must_use]
+    pub const fn with_prices(self, prices: Prices) -> Self {
+        Self {
+            prices: Some(prices),
+            ..self
+        }
+    }
+
     /// Checks that a request needs only these capabilities. Errors name `provider`.
     ///
     /// # Errors

@@ -255,3 +255,8 @@ pub use zeph_subagent as subagent;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Runs the program of the chapter about models.
+#[cfg(all(doctest, feature = "planner", feature = "sqlite"))]
+#[doc = include_str!("../../../docs/src/models.md")]
+struct Models;

@@ -14,6 +14,9 @@ pub use agent::{AgentCatalog, AgentLimits, AgentOutput, MAX_AGENTS, SubAgentDef,
 pub use agent::{AgentReader, MAX_AGENT_BYTES};
 pub use async_trait::async_trait;
 pub use router::{AgentRouter, Route, RouteRequest};
+/// The crate of the derive macro `JsonSchema`, for the arguments of `tool_fn`.
+#[cfg(feature = "tool-fn")]
+pub use schemars;
 #[cfg(feature = "tool-fn")]
 pub use tool::tool_fn;
 pub use tool::{

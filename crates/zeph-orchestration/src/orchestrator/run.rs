@@ -6,6 +6,7 @@ use std::sync::Arc;
 #[cfg(feature = "planfile")]
 use zeph_graph::Work;
 use zeph_graph::{Budget, RunId, RunLimits, RunState, TaskGraph, TaskId};
+use zeph_memory::StoreError;
 #[cfg(feature = "planfile")]
 use zeph_planfile::RunValues;
 use zeph_runtime::{
@@ -129,6 +130,24 @@ impl Orchestrator {
             return results.into_outcome().await;
         }
         self.drive(self.open(&view, &BTreeMap::new()).await?).await
+    }
+
+    /// Runs a named run; if the store has a run of that name, continues it, or returns its results.
+    ///
+    /// So a program that is started again goes on where it was, without a list of runs. What the rest of `run`
+    /// says does not matter for a run that the store has.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run) and [`resume`](Self::resume).
+    pub async fn run_or_resume(
+        &self,
+        name: RunId,
+        run: impl Into<RunSpec>,
+    ) -> Result<RunOutcome, OrchestratorError> {
+        match self.0.store.get(&name).await {
+            Err(StoreError::NotFound { .. }) => self.run(run.into().name(name)).await,
+            Ok(_) | Err(_) => self.resume(&name).await,
+        }
     }
 
     /// Answers the question about a plan, and continues the run.

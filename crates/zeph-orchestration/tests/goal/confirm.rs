@@ -193,3 +193,22 @@ async fn a_plan_that_cannot_be_read_is_not_asked_about_as_an_ordinary_question()
     assert_eq!(results.state, RunState::Suspended);
     assert_eq!(results.questions[0].task, "confirm");
 }
+
+#[tokio::test]
+async fn a_named_run_is_started_once_and_then_continued() {
+    let model = planning();
+    let (confirm, questions) = scripted(vec![Decision::Later, Decision::Approve]);
+    let orchestrator = builder(&model).confirm(confirm).build().unwrap();
+    let name: zeph_orchestration::RunId = "weekly".parse().unwrap();
+    let run = || orchestrator.run_or_resume(name.clone(), GOAL);
+    let first = run().await.unwrap();
+    assert!(matches!(first, RunOutcome::NeedsApproval(..)), "{first}");
+    let second = run().await.unwrap().into_results();
+    assert_eq!(second.run, name);
+    assert_eq!(second.end(), Some(RunEnd::Completed));
+    let calls = model.requests().len();
+    let third = run().await.unwrap().into_results();
+    assert_eq!(third.answer.unwrap().text, ANSWER);
+    assert_eq!(model.requests().len(), calls);
+    assert_eq!(questions.lock().unwrap().len(), 2);
+}

@@ -107,13 +107,6 @@ pub(super) fn tool_not_allowed(name: &str, agent: &str) -> TaskError {
     .with_code(code::TOOL_NOT_ALLOWED.text())
 }
 
-pub(super) fn no_tools(agent: &str, model: &str) -> TaskError {
-    TaskError::permanent(format!(
-        "agent {agent:?} has tools, and {model} does not support tools; use another model, or remove the tools"
-    ))
-    .with_code("unsupported")
-}
-
 pub(super) fn prompt_too_long(tokens: u64, most: u64) -> TaskError {
     TaskError::permanent(format!(
         "the conversation has {tokens} tokens; at most {most} are allowed; raise the agent's limit max_input_tokens, use a model with a larger context, or shorten the prompt"

@@ -147,9 +147,6 @@ impl AgentExecutor {
         let tools = ToolCalls::new(context, agent, params)?;
         let client = context.client(cx, agent.model.as_deref(), spend)?;
         let can = client.provider().capabilities();
-        if !can.tools && !tools.is_empty() {
-            return Err(errors::no_tools(&agent.name, client.provider().name()));
-        }
         let limits = agent.limits;
         let wanted = params.max_output_tokens.unwrap_or(u32::MAX);
         let wanted = wanted.min(limits.max_output_tokens);

@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, quote};
-use zeph_llm::{LlmProvider, RetryPolicy};
+use zeph_llm::{LlmProvider, RetryPolicy, SchemaSupport};
 use zeph_sanitizer::{ContentSanitizer, Seed, StandardSanitizer};
 use zeph_subagent::router::ScoringRouter;
-use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
+use zeph_subagent::{AgentCatalog, AgentOutput, AgentRouter, SubAgentDef};
 
 use super::context::{LlmContext, LlmContextLimits, Model};
 use crate::agent::Tools;
@@ -21,6 +21,8 @@ pub mod code {
         UNKNOWN_TOOL = "unknown_tool",
         /// An agent names a model that the host does not list.
         UNKNOWN_MODEL = "unknown_model",
+        /// An agent needs what its model cannot do: calls of tools, or answers of a schema.
+        UNSUPPORTED = "unsupported",
         /// The system gave no randomness for the sanitizer's delimiters.
         NO_RANDOMNESS = "no_randomness",
     }
@@ -130,7 +132,8 @@ impl LlmContextBuilder {
     /// Builds the context.
     ///
     /// # Errors
-    /// All parts that do not fit together, such as agents with unknown tools or models.
+    /// All parts that do not fit together: agents with unknown tools or models, and agents that need what their
+    /// model cannot do.
     pub fn build(mut self) -> Result<LlmContext, Diagnostics> {
         let mut problems = Diagnostics::new();
         let context = &mut self.context;
@@ -148,6 +151,9 @@ impl LlmContextBuilder {
             if let Err(defects) = agent.check_tools(context.tools.names()) {
                 let problem = Diagnostic::new(code::UNKNOWN_TOOL, defects.to_string());
                 problems.push(problem.subject(&agent.name));
+            }
+            if let Some(problem) = unsupported(context, agent) {
+                problems.push(problem);
             }
             let unlisted = agent.model.as_ref();
             let unlisted = unlisted.filter(|model| !context.models.contains_key(*model));
@@ -170,4 +176,26 @@ impl LlmContextBuilder {
         problems.into_result()?;
         Ok(self.context)
     }
+}
+
+/// What the agent needs and its model cannot do.
+fn unsupported(context: &LlmContext, agent: &SubAgentDef) -> Option<Diagnostic> {
+    let model = match &agent.model {
+        None => &context.default_model,
+        Some(name) => context.models.get(name)?,
+    };
+    let can = model.provider.capabilities();
+    let needs_schema = matches!(agent.output, AgentOutput::Schema(_));
+    let (what, remedy) = if !agent.tools.is_empty() && !can.tools {
+        ("has tools", "calls of tools")
+    } else if needs_schema && can.schema == SchemaSupport::Never {
+        ("answers with a schema", "answers of a schema")
+    } else {
+        return None;
+    };
+    let (name, provider) = (quote(&agent.name), quote(model.provider.name()));
+    let message = format!("agent {name} {what}, and the model {provider} has no {remedy}");
+    let help = "name another model, or declare what it can do with `with_capabilities`";
+    let problem = Diagnostic::new(code::UNSUPPORTED, message).help(help);
+    Some(problem.subject(&agent.name))
 }

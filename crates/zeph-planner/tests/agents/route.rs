@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zeph_executor::NoteKind;
-use zeph_llm::{ErrorKind, Reply, ScriptedProvider};
+use zeph_llm::{Capabilities, ErrorKind, Reply, SchemaSupport, ScriptedProvider};
 use zeph_planner::code;
 use zeph_subagent::router::{NoMatch, ScoringRouter};
-use zeph_subagent::{AgentCatalog, AgentLimits, SubAgentDef};
+use zeph_subagent::{AgentCatalog, AgentLimits, AgentOutput, SubAgentDef};
 
-use super::support::{Bench, llm_context, task};
+use super::support::{Bench, llm_context, task, tools};
 
 fn agents() -> AgentCatalog {
     let mut agents = AgentCatalog::new();
@@ -161,4 +161,35 @@ fn an_llm_context_that_does_not_fit_together_is_not_built() {
     let codes: Vec<_> = errors.iter().map(|one| one.code).collect();
     assert_eq!(codes, [code::UNKNOWN_MODEL, code::UNKNOWN_TOOL]);
     assert!(errors.to_string().contains("write_file"));
+}
+
+#[test]
+fn what_a_model_cannot_do_is_reported_before_any_call() {
+    let build = |agent: SubAgentDef, can: Capabilities| {
+        let mut agents = AgentCatalog::new();
+        agents.add(agent).expect("an agent");
+        let model = ScriptedProvider::new("script").with_capabilities(can);
+        let built = llm_context(&model).tools(tools()).agents(agents).build();
+        built.map_err(|problems| {
+            problems
+                .iter()
+                .map(|one| one.code.text())
+                .collect::<Vec<_>>()
+        })
+    };
+    let agent = || SubAgentDef::new("worker", "Works", "You work.");
+    let with_tool = || agent().tool("read");
+    assert_eq!(
+        build(with_tool(), Capabilities::TEXT).err(),
+        Some(vec!["unsupported"])
+    );
+    assert!(build(with_tool(), Capabilities::TEXT.with_tools()).is_ok());
+    let schema = AgentOutput::Schema(json!({ "type": "object" }));
+    let never = Capabilities::TEXT.with_schema(SchemaSupport::Never);
+    assert_eq!(
+        build(agent().output(schema.clone()), never).err(),
+        Some(vec!["unsupported"])
+    );
+    assert!(build(agent().output(schema), Capabilities::TEXT).is_ok());
+    assert!(build(agent(), never).is_ok());
 }

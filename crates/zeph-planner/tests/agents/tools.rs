@@ -418,14 +418,6 @@ async fn a_tool_that_hangs_is_given_up_and_reported_to_the_model() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_model_that_calls_no_tools_gets_no_agent_with_tools() {
-    let model = ScriptedProvider::new("script").with_capabilities(zeph_llm::Capabilities::TEXT);
-    let error = fails(&Bench::new(), &model, worker()).await;
-    assert_eq!(error.code(), "unsupported");
-    assert!(model.requests().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_call_that_ends_the_attempt_leaves_notes_of_all_beside_it() {
     let calls = vec![read("1", "a"), call("2", "dear", json!({})), read("3", "b")];
     let model = ScriptedProvider::new("script").then(Reply::calls(calls));

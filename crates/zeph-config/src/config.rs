@@ -131,6 +131,8 @@ pub struct LlmConfig {
     /// The model as `service::model`, such as `ollama::qwen3:8b`. Default none: work that needs a model is
     /// refused.
     pub model: Option<String>,
+    /// The model that is asked where another one gives no answer, as `service::model`. Default none.
+    pub fallback_model: Option<String>,
     /// The base URL of the service, with or without a query. Default none: its public address.
     ///
     /// The settings from `stream` to `key_in_clear` are about the service of this model.
@@ -252,6 +254,7 @@ impl Default for LlmConfig {
     fn default() -> Self {
         Self {
             model: None,
+            fallback_model: None,
             base_url: None,
             stream: true,
             system_role: true,

@@ -77,6 +77,7 @@ settings! {
     "db": Path(db), Trusted, Kind::Path;
     "observer_buffer": Usize(observer_buffer), Limit, Kind::Count(1, 1_000_000);
     "llm.model": Text(llm.model), Trusted, Kind::Text;
+    "llm.fallback_model": Text(llm.fallback_model), Trusted, Kind::Text;
     "llm.base_url": Text(llm.base_url), Trusted, Kind::Text;
     "llm.stream": Flag(llm.stream), Free, Kind::Flag;
     "llm.system_role": Flag(llm.system_role), Trusted, Kind::Flag;

@@ -22,3 +22,6 @@ mod failure;
 
 #[path = "goal/replan.rs"]
 mod replan;
+
+#[path = "goal/fallback.rs"]
+mod fallback;

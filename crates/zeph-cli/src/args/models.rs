@@ -15,6 +15,9 @@ pub(crate) struct ModelArgs {
     /// The model, such as ollama::qwen3:8b or openai::gpt-5-mini [env: ZEPH_LLM_MODEL]
     #[arg(long, value_name = "SERVICE::MODEL")]
     pub(crate) model: Option<String>,
+    /// The model that is asked where the other one gives no answer [env: ZEPH_LLM_FALLBACK_MODEL]
+    #[arg(long, value_name = "SERVICE::MODEL")]
+    pub(crate) fallback_model: Option<String>,
     /// Where the model is served [env: ZEPH_LLM_BASE_URL] [default: the service's own address]
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
@@ -30,6 +33,11 @@ impl ModelArgs {
     pub(crate) fn overrides(&self) -> Vec<FlagOverride> {
         vec![
             ("llm.model", "model", self.model.clone()),
+            (
+                "llm.fallback_model",
+                "fallback-model",
+                self.fallback_model.clone(),
+            ),
             ("llm.base_url", "base-url", self.base_url.clone()),
             ("agents", "agents", self.agents.clone()),
             ("prompts", "prompts", self.prompts.clone()),

@@ -97,6 +97,9 @@ fn compose(
         .model(Arc::clone(&default))
         .tools(tools)
         .prompts(prompts(models)?);
+    if let Some(fallback) = &models.fallback {
+        builder = builder.fallback_model(models.provider(cx, fallback)?);
+    }
     for agent in agents.iter() {
         let Some(name) = &agent.model else { continue };
         let provider = if *name == models.model {

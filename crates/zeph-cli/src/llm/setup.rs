@@ -13,6 +13,7 @@ use crate::out::Channel;
 /// The metadata keys under which a graph stores these choices.
 mod keys {
     pub(super) const MODEL: &str = "llm_model";
+    pub(super) const FALLBACK: &str = "llm_fallback_model";
     pub(super) const BASE_URL: &str = "llm_base_url";
     pub(super) const AGENTS: &str = "llm_agents";
     pub(super) const PROMPTS: &str = "llm_prompts";
@@ -26,6 +27,8 @@ pub(crate) const SCRIPTED: &str = "scripted";
 pub(crate) struct ModelConfig {
     /// `service::model`, or [`SCRIPTED`].
     pub(crate) model: String,
+    /// The model that is asked where another one gives no answer.
+    pub(crate) fallback: Option<String>,
     pub(crate) base_url: Option<String>,
     /// Whether this user chose that address, so that a key may be sent there. The address of a
     /// stored run comes from its database, which may be another user's.
@@ -73,6 +76,7 @@ impl ModelConfig {
         let prompts = pick("prompts", keys::PROMPTS, config.prompts.as_ref().map(path));
         let mut models = Self {
             model: SCRIPTED.to_owned(),
+            fallback: None,
             base_url: None,
             sends_keys: false,
             agents: agents.map(PathBuf::from),
@@ -96,6 +100,8 @@ impl ModelConfig {
         let url = models.base_url.as_deref();
         models.sends_keys = url.is_none_or(|url| cx.is_chosen(url));
         models.model = model;
+        let fallback = config.llm.fallback_model.clone();
+        models.fallback = pick("llm.fallback_model", keys::FALLBACK, fallback);
         models.prompts = prompts.map(PathBuf::from);
         Ok(models)
     }
@@ -109,6 +115,7 @@ impl ModelConfig {
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         let facts = [
             (keys::MODEL, Some(self.model.clone())),
+            (keys::FALLBACK, self.fallback.clone()),
             (keys::BASE_URL, self.base_url.clone()),
             (keys::AGENTS, self.agents.as_ref().map(text)),
             (keys::PROMPTS, self.prompts.as_ref().map(text)),

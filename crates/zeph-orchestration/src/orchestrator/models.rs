@@ -45,6 +45,7 @@ pub(super) struct ModelSide {
     aggregator: Option<Arc<dyn Aggregator>>,
     sanitizer: Option<MakeSanitizer>,
     retry: Option<RetryPolicy>,
+    fallback: Option<Arc<dyn LlmProvider>>,
     max_rounds: Option<u32>,
     max_replans: Option<u32>,
     answer_tokens: Option<u32>,
@@ -64,6 +65,13 @@ impl OrchestratorBuilder {
     /// that ask a model are refused.
     pub fn model(mut self, provider: Arc<dyn LlmProvider>) -> Self {
         self.0.models.provider = Some(provider);
+        self
+    }
+
+    /// The model that is asked where another one gives no answer, after all of its calls: for plans, tasks and
+    /// the answer. Default: none.
+    pub fn fallback_model(mut self, provider: Arc<dyn LlmProvider>) -> Self {
+        self.0.models.fallback = Some(provider);
         self
     }
 
@@ -247,18 +255,22 @@ impl ModelSide {
             None => context,
         };
         let context = Arc::new(context.build().map_err(OrchestratorError::LlmContext)?);
-        let planning = match recording {
+        let planning = |provider: &Arc<dyn LlmProvider>| match recording {
             Some(recording) => recording.provider(&**provider),
             None => Arc::clone(provider),
         };
         let config = &components.settings.config;
         let planner: Arc<dyn Planner> = match &self.planner {
-            Some(make) => make(planning, Arc::clone(&sanitizer)),
-            None => Arc::new(
-                LlmPlanner::new(planning, Arc::clone(&sanitizer))
+            Some(make) => make(planning(provider), Arc::clone(&sanitizer)),
+            None => {
+                let planner = LlmPlanner::new(planning(provider), Arc::clone(&sanitizer))
                     .prompts(prompts)
-                    .timeout(config.llm.timeout),
-            ),
+                    .timeout(config.llm.timeout);
+                match &self.fallback {
+                    Some(fallback) => Arc::new(planner.fallback(planning(fallback))),
+                    None => Arc::new(planner),
+                }
+            }
         };
         let planner = match &config.plan_cache {
             Some(folder) if recording.is_none() => Arc::new(CachedPlanner::new(planner, folder)),
@@ -354,6 +366,9 @@ impl ModelSide {
                 .no_match(NoMatch::Default(first.name.clone()));
             context = context.router(Arc::new(router));
         }
+        if let Some(fallback) = &self.fallback {
+            context = context.fallback_model(Arc::clone(fallback));
+        }
         for (name, provider) in &self.named {
             context = context.model(name, Arc::clone(provider));
         }
@@ -436,12 +451,11 @@ impl ModelSide {
         move |patch| add_approvals(patch, &agents, &tools)
     }
 
-    /// A run whose money is limited needs a price for its model.
+    /// A run whose money is limited needs a price for its model, and for the one in its place.
     pub(super) fn check_price(&self, run: &RunParts<'_>) -> Result<(), OrchestratorError> {
-        match &self.provider {
-            Some(provider)
-                if run.budget.micro_usd().is_some() && provider.capabilities().prices.is_none() =>
-            {
+        let mut models = self.provider.iter().chain(&self.fallback);
+        match models.find(|provider| provider.capabilities().prices.is_none()) {
+            Some(provider) if run.budget.micro_usd().is_some() => {
                 Err(OrchestratorError::UnknownPrice {
                     model: provider.name().to_owned(),
                 })

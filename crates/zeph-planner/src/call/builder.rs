@@ -54,6 +54,7 @@ impl LlmContextBuilder {
             context: LlmContext {
                 default_model: Model::new(provider),
                 models: BTreeMap::new(),
+                fallback_model: None,
                 sanitizer: Arc::new(StandardSanitizer::new(Seed::new([0; 32]))),
                 prompts: Prompts::built_in(),
                 agents: AgentCatalog::new(),
@@ -73,6 +74,14 @@ impl LlmContextBuilder {
         self.context
             .models
             .insert(name.into(), Model::new(provider));
+        self
+    }
+
+    /// Sets the model that is asked where another one gives no answer, after all of its calls. Default: none.
+    ///
+    /// It gets the same request, so it should have a window as large, and the tools that the agents need.
+    pub fn fallback_model(mut self, provider: Arc<dyn LlmProvider>) -> Self {
+        self.context.fallback_model = Some(Model::new(provider));
         self
     }
 

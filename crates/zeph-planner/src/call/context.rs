@@ -12,6 +12,7 @@ use zeph_sanitizer::ContentSanitizer;
 use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
 use super::builder::LlmContextBuilder;
+use super::fallback::WithFallback;
 use super::{AttemptSpend, Metered, ModelClient, Resuming};
 use crate::agent::Tools;
 use crate::prompts::{PromptName, Prompts};
@@ -48,6 +49,7 @@ use crate::prompts::{PromptName, Prompts};
 pub struct LlmContext {
     pub(crate) default_model: Model,
     pub(crate) models: BTreeMap<String, Model>,
+    pub(crate) fallback_model: Option<Model>,
     pub(super) sanitizer: Arc<dyn ContentSanitizer>,
     pub(super) prompts: Prompts,
     pub(super) agents: AgentCatalog,
@@ -153,11 +155,26 @@ impl LlmContext {
             );
             return Err(TaskError::permanent(message).with_code("unknown_model"));
         };
-        let (provider, counter) = (Arc::clone(&listed.provider), &listed.counter);
+        let mut provider = self.metered(listed, cx, spend);
+        if let Some(fallback) = &self.fallback_model
+            && fallback.provider.name() != listed.provider.name()
+        {
+            let second = self.metered(fallback, cx, spend);
+            provider = Arc::new(WithFallback::new(provider, second, cx));
+        }
+        Ok(ModelClient::new(provider, &listed.counter, spend))
+    }
+
+    /// The provider of a model for an attempt: resuming, retried and metered.
+    fn metered(
+        &self,
+        model: &Model,
+        cx: &TaskContext,
+        spend: &Arc<AttemptSpend>,
+    ) -> Arc<dyn LlmProvider> {
+        let (provider, counter) = (Arc::clone(&model.provider), &model.counter);
         let metered = Metered::new(provider, cx, spend, Some(counter), self.streaming);
-        let provider = metered.retrying(self.retry, &listed.gate);
-        let provider = Resuming::around(provider, cx, spend);
-        Ok(ModelClient::new(provider, counter, spend))
+        Resuming::around(metered.retrying(self.retry, &model.gate), cx, spend)
     }
 
     /// The sanitizer, which makes untrusted text fit for a prompt.

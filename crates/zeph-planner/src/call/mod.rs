@@ -5,6 +5,7 @@ mod client;
 mod context;
 mod cost;
 mod error;
+mod fallback;
 mod metered;
 mod notes;
 mod resumed;

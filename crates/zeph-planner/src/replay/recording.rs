@@ -90,6 +90,7 @@ impl LlmContextBuilder {
     pub fn replaying(mut self, recording: &Recording) -> Self {
         let context = &mut self.context;
         let models = context.models.values_mut();
+        let models = models.chain(&mut context.fallback_model);
         for model in models.chain([&mut context.default_model]) {
             model.provider = recording.provider(&*model.provider);
         }

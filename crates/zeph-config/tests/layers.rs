@@ -59,6 +59,7 @@ cap = "1h 30m"
 
 [llm]
 model = "ollama::qwen3:8b"
+fallback_model = "openai::gpt-5-mini"
 base_url = "http://127.0.0.1:8080/v1/"
 stream = false
 system_role = false
@@ -191,6 +192,7 @@ fn every_setting_can_be_read_from_a_file() {
         observer_buffer: 7,
         llm: LlmConfig {
             model: Some("ollama::qwen3:8b".into()),
+            fallback_model: Some("openai::gpt-5-mini".into()),
             base_url: Some("http://127.0.0.1:8080/v1/".into()),
             stream: false,
             system_role: false,

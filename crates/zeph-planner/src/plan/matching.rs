@@ -71,6 +71,15 @@ pub(super) fn is_strange(text: &str) -> bool {
     has_hidden(text) || ["../", "..\\", "]("].iter().any(|one| text.contains(one))
 }
 
+/// Whether a sign at a name says the contrary of it, or leaves it open: `!a`, `~a`, `-a`, `a?`. Then the text
+/// means the name only if it is the name to the letter.
+pub(super) fn is_signed(text: &str) -> bool {
+    let mut chars = text.chars();
+    let (first, second) = (chars.next(), chars.next());
+    let is_minus = matches!(first, Some('-' | '−')) && second.is_some_and(char::is_alphanumeric);
+    is_minus || text.starts_with(['!', '~', '¬']) || text.ends_with(['?', '？'])
+}
+
 /// The known name that a text means: the text itself; else, without regard to case, to characters other
 /// than letters and digits, and to the noun around it, the only one that fits.
 pub(super) fn find<'a>(
@@ -82,7 +91,7 @@ pub(super) fn find<'a>(
     if let Some(name) = names.clone().find(|name| *name == trimmed) {
         return Some(name);
     }
-    if is_strange(trimmed) {
+    if is_strange(trimmed) || is_signed(trimmed) {
         return None;
     }
     let names: Vec<(&str, Forms)> = names.map(|name| (name, Forms::of(name))).collect();
@@ -130,7 +139,16 @@ mod tests {
         assert_eq!(meant("A_B", Noun::Tool), Some("a-b"));
         assert_eq!(meant("AB", Noun::Tool), Some("ab"));
         assert_eq!(find("a b", ["a-b", "a_b"].into_iter(), Noun::Task), None);
-        for written in ["analyst", "", "-", "data\u{200B}-analyst", "agent"] {
+        for written in [
+            "analyst",
+            "",
+            "-",
+            "data\u{200B}-analyst",
+            "agent",
+            "!read_file",
+            "-ab",
+            "ab?",
+        ] {
             assert_eq!(meant(written, Noun::Agent), None, "{written}");
         }
     }

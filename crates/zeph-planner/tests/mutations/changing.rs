@@ -19,6 +19,7 @@ pub(crate) fn kinds() -> Vec<Change> {
         switches(),
         orders(),
         keys(),
+        negated(),
         second_words(),
         at_root(),
         around(),
@@ -257,6 +258,54 @@ fn keys() -> Vec<Change> {
             json!({ "year": 2024 }),
         ),
         each("a key that is not known", "quorum", json!(2)),
+    ]
+}
+
+/// Values that say the contrary, or one of several.
+fn negated() -> Vec<Change> {
+    let tools = |name: &str, write: fn(&str) -> String| {
+        change(format!("tools: {name}"), move |plan| {
+            let mut changed = false;
+            let plan = plan.each(|_, task| {
+                if let Some(tool) = task["tools"][0].as_str() {
+                    changed = true;
+                    task["tools"] = json!([write(tool)]);
+                }
+            });
+            changed.then(|| plan.text())
+        })
+    };
+    let needs = |name: &str, write: fn(&str, &str) -> String| {
+        change(format!("needs: {name}"), move |plan| {
+            let mut plan = plan.clone();
+            let names: Vec<String> = plan.names().map(str::to_owned).collect();
+            let last = plan.tasks.last_mut()?;
+            last["needs"] = json!([write(&names[0], names.get(names.len() - 2)?)]);
+            (names.len() > 2).then(|| plan.text())
+        })
+    };
+    vec![
+        tools("an exclamation mark", |tool| format!("!{tool}")),
+        tools("a minus", |tool| format!("-{tool}")),
+        tools("a tilde", |tool| format!("~{tool}")),
+        tools("all but one", |tool| format!("all except {tool}")),
+        tools("not", |tool| format!("not {tool}")),
+        needs("an exclamation mark", |one, _| format!("!{one}")),
+        needs("a question mark", |one, _| format!("{one}?")),
+        needs("one or the other", |one, other| format!("{one} | {other}")),
+        needs("one or the other in words", |one, other| {
+            format!("{one} or {other}")
+        }),
+        needs("either", |one, other| format!("{one} || {other}")),
+        needs("an arrow", |one, other| format!("{one} -> {other}")),
+        each("a number of times", "count", json!(3)),
+        each("who does it", "by", json!("editor")),
+        change("where it comes from (source)", |plan| {
+            let first = plan.tasks[0]["name"].clone();
+            let mut plan = plan.clone();
+            plan.tasks.last_mut()?.insert("source".to_owned(), first);
+            Some(plan.text())
+        }),
     ]
 }
 

@@ -10,7 +10,7 @@ use zeph_diagnostics::quote;
 use super::draft::{Draft, TaskDraft};
 use super::keys::Extra;
 use super::names::{Found, Names};
-use super::senses::{Sense, is_structure, sense};
+use super::senses::{Sense, is_credit, is_structure, sense};
 use super::unwrap::Beside;
 use super::words::{self, PLAN, TASK, field_of, fold};
 use crate::plan::accepted::{FAILURE_RULES, TRIGGERS};
@@ -123,6 +123,7 @@ impl Judge<'_, '_> {
         let below =
             |at: &str, key: &str| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
         let mut open = vec![(extra.clone(), below(at, &extra.key))];
+        let mut is_inner = false;
         while let Some((extra, at)) = open.pop() {
             let is_container = sense(&fold(&extra.key), true) == Sense::Container;
             if let (true, Value::Object(map)) = (is_container, &extra.value) {
@@ -131,7 +132,11 @@ impl Judge<'_, '_> {
                     .map(|(key, value)| (Extra::of(key, value, false), below(&at, key)));
                 open.extend(inner);
             }
-            self.judge_one(&extra, place, &at);
+            let is_credit = is_inner && is_credit(&fold(&extra.key));
+            if !is_credit || texts(&extra.value).any(|text| self.names_something(&text, place)) {
+                self.judge_one(&extra, place, &at);
+            }
+            is_inner = true;
         }
     }
 

@@ -149,11 +149,15 @@ impl Needs<'_, '_> {
         };
         let all_tasks = |separators: &[char]| {
             let parts = listed.split(separators).map(str::trim);
-            let parts = parts.filter(|part| part.contains(char::is_alphanumeric));
-            let parts: Vec<&str> = parts.collect();
-            (parts.len() > 1 && parts.iter().all(is_task)).then_some(parts)
+            let (parts, signs): (Vec<&str>, Vec<&str>) =
+                parts.partition(|part| part.contains(char::is_alphanumeric));
+            // A bar may mean one or the other, an arrow an order among the needs.
+            let is_plain = signs
+                .iter()
+                .all(|sign| ["", "-", "*", "•", "[", "]"].contains(sign));
+            (is_plain && parts.len() > 1 && parts.iter().all(is_task)).then_some(parts)
         };
-        let parts = all_tasks(&[',', ';', '\n', '&', '|', '+']);
+        let parts = all_tasks(&[',', ';', '\n', '&', '+']);
         if let Some(parts) = parts.or_else(|| all_tasks(&[',', ' '])) {
             let message = format!("{} read as {} needs", quote(written), parts.len());
             self.found.repair(repair::TEXT_AS_LIST, at, message);

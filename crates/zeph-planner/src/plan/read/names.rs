@@ -9,7 +9,7 @@ use super::draft::TaskDraft;
 use super::fields::is_null_text;
 use crate::plan::EarlierTask;
 use crate::plan::finding::{Findings, code, repair};
-use crate::plan::matching::{Forms, Noun, is_strange};
+use crate::plan::matching::{Forms, Noun, is_signed, is_strange};
 use crate::plan::name::{MAX, is_hostile, is_name, is_reserved, slug};
 
 /// The longest text that is accepted as a name before repairs, in bytes.
@@ -175,7 +175,7 @@ impl Names {
             let trimming = (trimmed.len() < written.len()).then_some(repair::TRIMMED_NAME);
             return self.one_of(all, |_| trimming);
         }
-        if is_strange(trimmed) || trimmed.len() > MAX_WRITTEN {
+        if is_strange(trimmed) || is_signed(trimmed) || trimmed.len() > MAX_WRITTEN {
             return Found::None;
         }
         let forms = Forms::of(trimmed);

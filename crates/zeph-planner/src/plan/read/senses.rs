@@ -32,12 +32,12 @@ pub(super) enum Order {
 
 const REMARKS: &str = "tag tags labels category categories priority importance urgency version schema title name label \
      rationale reason reasoning why explanation thought thoughts thinking justification confidence complexity \
-     difficulty effort duration time_estimate estimate eta color icon emoji created_at updated_at created_by author \
-     source by generator generated_by total_tasks task_count num_tasks total_steps step_count count risk risks \
-     estimated_time estimated_duration estimated_cost story_points";
+     difficulty effort duration time_estimate estimate eta color icon emoji created_at updated_at \
+     generator generated_by risk risks estimated_time estimated_duration estimated_cost story_points";
 /// Remarks about a whole plan, or about the answer around it.
 const ROOT_REMARKS: &str = "goal goals objective topic subject purpose note notes comment comments remark remarks \
-     language id description summary overview analysis assumptions";
+     language id description summary overview analysis assumptions source by author created_by total_tasks task_count num_tasks \
+     total_steps step_count count";
 const ROOT_PROSE: &str = "message text content strategy approach response answer";
 /// Two words of these make a remark: `priority_level`, `duration_minutes`.
 const QUANTITIES: &str = "estimated estimate estimation expected approximate approx time duration minutes minute hours hour \
@@ -46,6 +46,8 @@ const QUANTITIES: &str = "estimated estimate estimation expected approximate app
 const MEASURED: &str =
     "estimated estimate duration effort priority importance complexity difficulty risk confidence";
 const CONTAINERS: &str = "metadata meta annotations attributes extra extras info additional_info";
+/// In an object of remarks these say who wrote the task; at a task itself they may say who does it.
+const CREDITS: &str = "source by author created_by";
 const STATES: &str = "state status result results output outputs outcome error errors attempt attempts \
      started_at finished_at completed completed_at done progress finished success";
 const INSTRUCTIONS: &str = "note notes comment comments remark remarks summary context background constraint constraints \
@@ -109,6 +111,11 @@ pub(super) fn sense(folded: &str, in_task: bool) -> Sense {
 /// Whether a part of the instruction only says what a task is for.
 pub(super) fn is_note(folded: &str) -> bool {
     is_one_of(NOTES, folded)
+}
+
+/// Whether a key in an object of remarks says who wrote the task.
+pub(super) fn is_credit(folded: &str) -> bool {
+    is_one_of(CREDITS, folded)
 }
 
 /// Whether an unknown key says nothing if its list or object is empty. Of `tools` in another word it would

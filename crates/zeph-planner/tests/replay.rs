@@ -11,6 +11,7 @@ use zeph_executor::{
 };
 use zeph_llm::{ErrorKind, LlmProvider, Reply, ScriptedProvider, ToolCall};
 use zeph_planner::agent::{AgentExecutor, Tools};
+use zeph_planner::answer::{AnswerExecutor, AnswerLimits, LlmAggregator};
 use zeph_planner::replay::{
     DifferenceIn, RecordedAttempt, RecordedEnd, Recording, ReplayOutcome, replay_attempt,
 };
@@ -84,6 +85,12 @@ async fn recorded(model: ScriptedProvider) -> RecordedAttempt {
 
 /// The same within a budget.
 async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> RecordedAttempt {
+    let llm_context = llm_context(model).build().expect("it fits together");
+    recorded_of(&AgentExecutor::new(Arc::new(llm_context)), input(), budget).await
+}
+
+/// The recording of an attempt of any executor.
+async fn recorded_of(executor: &dyn Executor, input: TaskInput, budget: Budget) -> RecordedAttempt {
     let journal = Arc::new(JournalDouble::limited(budget));
     let cx = TaskContext::builder(
         "run".parse().expect("a run id"),
@@ -92,10 +99,7 @@ async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> RecordedAtt
         Attempt::FIRST,
     );
     let cx = cx.journal(Arc::clone(&journal) as _).build();
-    let agent = AgentExecutor::new(Arc::new(
-        llm_context(model).build().expect("it fits together"),
-    ));
-    let end = match agent.execute(&cx, input()).await {
+    let end = match executor.execute(&cx, input.clone()).await {
         Ok(output) => RecordedEnd::Output(output.value),
         Err(error) => RecordedEnd::Error(TaskErrorRecord::from(&error)),
     };
@@ -106,8 +110,8 @@ async fn recorded_by(model: Arc<dyn LlmProvider>, budget: Budget) -> RecordedAtt
         task: cx.task(),
         name: cx.name().to_owned(),
         attempt: cx.attempt(),
-        params: input().params,
-        parents: input().parents,
+        params: input.params,
+        parents: input.parents,
         notes: journal.notes(),
         left: budget,
         patch: None,
@@ -334,6 +338,44 @@ async fn an_answer_that_the_budget_cut_is_over_budget_in_the_replay() {
     };
     assert_eq!(error.code, "over_budget");
     assert_eq!(again(recorded).await, ReplayOutcome::Same);
+}
+
+/// The executor of an answer whose results are summarised.
+fn answers(llm_context: LlmContextBuilder) -> AnswerExecutor {
+    let llm_context = llm_context.build().expect("it fits together");
+    let limits = AnswerLimits {
+        input_tokens: 2_048,
+        ..AnswerLimits::default()
+    };
+    AnswerExecutor::new(Arc::new(
+        LlmAggregator::new(Arc::new(llm_context)).limits(limits),
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn summaries_within_a_budget_are_the_same() {
+    let mut input = TaskInput::new(json!({ "goal": "All of it" }));
+    let parent = Parent::completed(TaskOutput::from("some words ".repeat(9_000)));
+    input.parents.insert("long".to_owned(), parent);
+    for budget in [Budget::UNLIMITED, Budget::of_tokens(40_000)] {
+        let model = ScriptedProvider::new("script")
+            .when("Do not answer the goal yet", Reply::text("A part [long]."))
+            .when("Write the answer", Reply::text("All [summary-1.1]."));
+        let executor = answers(llm_context(Arc::new(model.clone())));
+        let recorded = recorded_of(&executor, input.clone(), budget).await;
+        let RecordedEnd::Output(output) = &recorded.end else {
+            panic!("{:?}", recorded.end);
+        };
+        assert_eq!(output["by"], "llm", "{output}");
+        let calls = model.requests().len();
+        assert_eq!(calls < 10, budget.tokens().is_some(), "{calls}");
+        assert!(calls > 2, "{calls}");
+        let recording = Recording::new();
+        let model = Arc::new(ScriptedProvider::new("script"));
+        let executor = answers(llm_context(model).replaying(&recording));
+        let outcome = replay_attempt(&executor, recorded, &recording, None).await;
+        assert_eq!(outcome, ReplayOutcome::Same);
+    }
 }
 
 #[tokio::test(start_paused = true)]

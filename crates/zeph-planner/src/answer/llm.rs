@@ -115,12 +115,14 @@ impl LlmAggregator {
         let (max_input, longest) = within_window(can, self.limits.input_tokens, longest);
         let output = output.min(longest);
         let limits = AnswerLimits {
+            output_tokens: output,
             summary_tokens: summary.min(longest),
             ..self.limits
         };
         let preamble = self.context.sanitizer().preamble();
         let values = json!({ "preamble": preamble });
         let session = AnswerSession {
+            cx,
             context: &self.context,
             input,
             system: self.context.prompt(PromptName::Answer, &values)?,
@@ -143,7 +145,8 @@ impl LlmAggregator {
                 cx.progress(format!("summarising the results, round {rounds}…"));
                 let summarized = summarize(&session, items, rounds, &mut summaries).await?;
                 items = summarized.items;
-                can_shrink = summarized.can_shrink;
+                rounds -= u32::from(summarized.summaries == 0);
+                can_shrink = summarized.summaries > 1;
             }
             if !can_shrink {
                 break session

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, escape_terminal, head_tail, plain_text};
-use zeph_executor::TaskError;
-use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason};
+use zeph_executor::{Budget, TaskContext, TaskError};
+use zeph_llm::{LlmRequest, LlmResponse, Message, Prices, Purpose, StopReason};
 use zeph_sanitizer::Content;
 
 use super::llm::AnswerLimits;
@@ -29,6 +29,7 @@ const MAX_REASON_BYTES: usize = 400;
 
 /// The parts of one answer.
 pub(super) struct AnswerSession<'a> {
+    pub(super) cx: &'a TaskContext,
     pub(super) context: &'a LlmContext,
     pub(super) input: &'a AnswerInput,
     pub(super) client: ModelClient,
@@ -172,6 +173,43 @@ impl AnswerSession<'_> {
             Err(error) if error.code() == TOO_LONG => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// How many of these calls for summaries a budget covers, with the answer after them: all, or fewer.
+    ///
+    /// Each call counts as it is reserved, in full, because a service may not report what it used. So the
+    /// budget that is left before the first call decides, in a replay as well.
+    pub(super) fn affordable(&self, prompts: &[Fitted], summary: u32, left: Budget) -> usize {
+        let prices = self.client.provider().capabilities().prices;
+        let prices = prices.unwrap_or(Prices::FREE);
+        let bytes = |text: usize| {
+            // As JSON line breaks and quotes have two bytes.
+            let bytes = (text + self.system.len()).saturating_mul(9) / 8 + 1_024;
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        let longest = prompts
+            .iter()
+            .map(|one| one.prompt.len())
+            .max()
+            .unwrap_or(0);
+        let fits = |count: usize| {
+            let call = bytes(longest);
+            // The summaries are the results of the answer; a token has some four bytes.
+            let results = (summary as usize + 96).saturating_mul(4 * count);
+            let answer = bytes(results.min(longest));
+            let times = |one: u64| one.saturating_mul(count as u64);
+            let output = self.limits.output_tokens;
+            let tokens =
+                times(u64::from(call) + u64::from(summary)) + u64::from(answer) + u64::from(output);
+            let money =
+                times(prices.cost(call, summary)).saturating_add(prices.cost(answer, output));
+            left.tokens().is_none_or(|left| tokens <= left)
+                && left.micro_usd().is_none_or(|left| money <= left)
+        };
+        (1..=prompts.len())
+            .rev()
+            .find(|count| fits(*count))
+            .unwrap_or(0)
     }
 
     /// The tokens of an item without its text: name, state, description and delimiters.

@@ -12,21 +12,23 @@ use zeph_llm::{Purpose, StopReason};
 use super::citations::{self, Summaries};
 use super::pieces::Groups;
 use super::session::{AnswerSession, Item, Origin, clean};
+use crate::prompt_budget::Fitted;
 use crate::prompts::PromptName;
 
 /// The result of one round of summaries.
 pub(super) struct Summarized<'a> {
     /// The summaries, and the results without a text.
     pub(super) items: Vec<Item<'a>>,
-    /// Whether another round can shorten the items further: this one had more than one group.
-    pub(super) can_shrink: bool,
+    /// The number of summaries. With 2 or more another round can shorten the items further.
+    pub(super) summaries: usize,
 }
 
 /// Summarises the results in groups, with one call for each group. Results without a text stay as they
 /// are. Each summary is added to `of` with the tasks that it cites, or else all that it is of.
 ///
 /// Groups are filled in order, up to the size of one request, and a larger result is divided among several.
-/// If that needs more groups than the limit, the results are cut.
+/// If that needs more groups than the limit, or than the budget covers beside the answer, the results are cut.
+/// If the budget covers no summary, there is none.
 ///
 /// # Errors
 /// The error of the first call that fails; no further call starts then.
@@ -38,14 +40,27 @@ pub(super) async fn summarize<'a>(
 ) -> Result<Summarized<'a>, TaskError> {
     let (texts, rest): (Vec<Item<'a>>, Vec<Item<'a>>) =
         items.into_iter().partition(|item| item.text.is_some());
-    let mut groups = grouped(session, texts)?;
-    let parts = groups.len();
-    let mut prompts = Vec::with_capacity(parts);
-    for (index, group) in groups.iter().enumerate() {
-        let more = [("part", json!(index + 1)), ("parts", json!(parts))];
-        prompts.push(session.prompt(PromptName::AnswerPart, group, &more).await?);
-    }
     let tokens = session.limits.summary_tokens.max(1);
+    let left = session.cx.journal().left().await?;
+    let mut most = session.limits.summaries.max(1);
+    let (mut groups, prompts) = loop {
+        let groups = grouped(session, texts.clone(), most)?;
+        let prompts = prompts(session, &groups).await?;
+        // The budget must cover the answer as well: without it the summaries are of no use.
+        let fewer = session.affordable(&prompts, tokens, left).min(groups.len());
+        if fewer == groups.len() {
+            break (groups, prompts);
+        }
+        if fewer == 0 {
+            let items = texts.into_iter().chain(rest).collect();
+            return Ok(Summarized {
+                items,
+                summaries: 0,
+            });
+        }
+        most = fewer;
+    };
+    let parts = groups.len();
     // After a failure the calls in progress are completed, so that their real cost is known. Calls start in
     // order, so the error of the failed call comes before those of the calls that did not start.
     let failed = AtomicBool::new(false);
@@ -95,21 +110,35 @@ pub(super) async fn summarize<'a>(
     summaries.extend(rest);
     Ok(Summarized {
         items: summaries,
-        can_shrink: parts > 1,
+        summaries: parts,
     })
 }
 
-/// The results in groups, each of about the size of a request.
+/// The prompt for each group.
+async fn prompts(
+    session: &AnswerSession<'_>,
+    groups: &[Vec<Item<'_>>],
+) -> Result<Vec<Fitted>, TaskError> {
+    let mut prompts = Vec::with_capacity(groups.len());
+    for (index, group) in groups.iter().enumerate() {
+        let more = [("part", json!(index + 1)), ("parts", json!(groups.len()))];
+        prompts.push(session.prompt(PromptName::AnswerPart, group, &more).await?);
+    }
+    Ok(prompts)
+}
+
+/// The results in at most that many groups, each of about the size of a request.
 fn grouped<'a>(
     session: &AnswerSession<'_>,
     texts: Vec<Item<'a>>,
+    most: usize,
 ) -> Result<Vec<Vec<Item<'a>>>, TaskError> {
     let more = [("part", json!(16)), ("parts", json!(16))];
     let room = session.room(PromptName::AnswerPart, &more)?;
     let groups = Groups {
         // Counts of parts do not add up exactly, and what does not fit would be cut.
         room: (room - room / 100).saturating_sub(8).max(1),
-        most: session.limits.summaries.max(1),
+        most,
         count: &|text| session.client.count(text),
         clean: &|text| session.context.sanitizer().clean_text(text),
         overhead: &|item| session.overhead(item),

@@ -210,7 +210,7 @@ fn the_answer_without_a_model_fills_its_budget_and_cuts_nothing_that_fits() {
 #[tokio::test(start_paused = true)]
 async fn with_summaries_every_result_reaches_a_model_whole() {
     let (mut calls, mut summarised) = (0, 0);
-    for case in cases().iter().step_by(4) {
+    for case in cases().iter().step_by(8) {
         let model = ScriptedProvider::new("script")
             .when(
                 "Do not answer the goal yet",

@@ -1,7 +1,7 @@
 //! Summaries: long results in parts, citations of summaries, and summaries that fail or are cut off.
 
 use serde_json::json;
-use zeph_executor::TaskInput;
+use zeph_executor::{Budget, TaskInput};
 use zeph_llm::{
     Capabilities, ErrorKind, EstimatingCounter, LlmResponse, Reply, ScriptedProvider, StopReason,
     TokenCounter,
@@ -121,6 +121,40 @@ async fn what_all_requests_together_cannot_hold_is_named_with_its_share() {
         notes.contains(&format!("big ({percent} % of its result was used)")),
         "{notes}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn summaries_leave_the_budget_of_the_answer() {
+    let big = numbered("b", 40_000);
+    let mut calls = Vec::new();
+    for budget in [4_000, 30_000, 60_000, 120_000, 1_000_000] {
+        let model = ScriptedProvider::new("script")
+            .when(PART, Reply::text("A part of it [big]."))
+            .when("Write the answer", Reply::text("Some of it [big]."));
+        let limits = AnswerLimits {
+            input_tokens: 4_096,
+            ..AnswerLimits::default()
+        };
+        let bench = Bench::limited(Budget::of_tokens(budget));
+        let aggregator = model_of(llm_context(&model)).limits(limits);
+        let input = after(json!({ "goal": "All" }), &[("big", json!(big))]);
+        let answer = by(&bench, aggregator, input).await;
+        // 4,000 tokens do not even cover the request of the answer.
+        let writer = match budget {
+            4_000 => WrittenBy::Deterministic,
+            _ => WrittenBy::Llm,
+        };
+        assert_eq!(answer.by, writer, "{budget}: {:?}", answer.why);
+        assert_eq!(answer.cut, !answer.cuts.is_empty());
+        assert_eq!(bench.journal.held(), 0);
+        assert_eq!(answer.rounds > 0, model.requests().len() > 1);
+        calls.push(model.requests().len());
+    }
+    assert!(
+        calls.is_sorted() && calls[0] == 0 && calls[1] >= 1 && calls[3] > 4,
+        "{calls:?}"
+    );
+    assert_eq!(calls[4], 17, "{calls:?}");
 }
 
 #[tokio::test(start_paused = true)]

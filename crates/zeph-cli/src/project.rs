@@ -125,6 +125,8 @@ pub(crate) struct Trust {
     pub(crate) projects: BTreeMap<PathBuf, String>,
     /// The addresses of model services that this user has chosen.
     pub(crate) addresses: BTreeSet<String>,
+    /// The folders of agents with programs that this user has chosen.
+    pub(crate) agents: BTreeSet<PathBuf>,
 }
 
 impl Trust {

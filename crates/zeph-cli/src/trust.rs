@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use zeph_config::{Layers, Withheld, WithheldReason};
+use zeph_subagent::{AgentProgram, AgentReader};
 
 use crate::args::TrustArgs;
 use crate::exit::{CliError, Exit};
@@ -47,6 +48,9 @@ pub(crate) async fn run(args: &TrustArgs, is_json: bool) -> Result<Exit, CliErro
             "file": path,
             "allows": settings,
             "files": content.files,
+            "programs": programs(&content)
+                .map(|(file, program)| json!({ "file": file, "program": program }))
+                .collect::<Vec<_>>(),
             "trusted": args.yes || Trust::load()?.covers(&file),
         }));
     } else {
@@ -91,7 +95,27 @@ fn render(path: &Path, withheld: &[Withheld], content: &Content) {
             page.block(2, &path.display().to_string());
         }
     }
+    for (path, program) in programs(content) {
+        page.line(format!("{} is a program:", path.display()));
+        page.block(2, &program.command.join(" "));
+        for (name, value) in &program.env {
+            page.block(2, &format!("env.{name} = {value}"));
+        }
+        if !program.pass_env.is_empty() {
+            page.block(2, &format!("pass_env = {}", program.pass_env.join(", ")));
+        }
+    }
     page.print();
+}
+
+/// The agents that are programs, with their files.
+fn programs(content: &Content) -> impl Iterator<Item = (&Path, AgentProgram)> {
+    content.files.iter().filter_map(|path| {
+        // A file that cannot be read as an agent is refused when agents are read.
+        let bytes = std::fs::read(path).ok()?;
+        let agent = AgentReader::new().read(&bytes, "").ok()?;
+        Some((path.as_path(), agent.program?))
+    })
 }
 
 async fn confirm() -> Result<(), CliError> {
@@ -120,7 +144,11 @@ fn withheld(file: &SettingsFile) -> Result<Vec<Withheld>, CliError> {
 fn list(is_json: bool) -> Result<Exit, CliError> {
     let trust = Trust::load()?;
     if is_json {
-        out::json(&json!({ "projects": trust.projects, "addresses": trust.addresses }));
+        out::json(&json!({
+            "projects": trust.projects,
+            "addresses": trust.addresses,
+            "agents": trust.agents,
+        }));
         return Ok(Exit::Completed);
     }
     let mut page = Page::new();
@@ -129,6 +157,12 @@ fn list(is_json: bool) -> Result<Exit, CliError> {
     }
     for address in &trust.addresses {
         page.line(format!("{address} (a model service that you chose)"));
+    }
+    for folder in &trust.agents {
+        page.line(format!(
+            "{} (a folder of agents that are programs, which you chose)",
+            folder.display()
+        ));
     }
     page.print();
     if trust == Trust::default() {

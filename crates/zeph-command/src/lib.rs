@@ -90,4 +90,4 @@ pub use environment::is_basic_variable;
 pub use executor::{CommandExecutor, CommandExecutorBuilder, DEFAULT_MAX_OUTPUT};
 pub use group::ProcessGroup;
 pub use params::{CommandParams, OutputFormat};
-pub use service::ServiceProcess;
+pub use service::{ProgramEnd, ServiceProcess};

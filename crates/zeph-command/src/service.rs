@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::task::JoinHandle;
 use zeph_executor::TaskError;
 
 use crate::executor::CommandExecutor;
@@ -14,13 +15,41 @@ use crate::spawn;
 /// The most bytes of standard error that are kept, the last ones.
 const STDERR_BYTES: usize = 4 << 10;
 
-/// A running program, the leader of a session of its own. Dropping it kills every process of its group.
+/// A running program, the leader of a session of its own. Dropping it kills every process of its group, and so does
+/// the end of this process, also by SIGKILL.
 #[derive(Debug)]
 pub struct ServiceProcess {
     // Dropped first: the group is killed before its leader is waited for.
     group: Group,
     child: Child,
+    _watchdog: Option<Watchdog>,
     stderr: Arc<Mutex<Vec<u8>>>,
+    /// Reads standard error.
+    reader: Option<JoinHandle<()>>,
+}
+
+/// Kills a group when its standard input ends, which only this process holds. Dropping it calls that off.
+#[derive(Debug)]
+struct Watchdog {
+    child: Child,
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        // Before its standard input is closed.
+        self.child.start_kill().ok();
+    }
+}
+
+/// The end of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramEnd {
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// The end of its standard error.
+    pub stderr: String,
 }
 
 impl CommandExecutor {
@@ -37,20 +66,78 @@ impl CommandExecutor {
     ) -> Result<(ServiceProcess, ChildStdin, ChildStdout), TaskError> {
         let mut child = spawn::service(self.config(), params)?;
         let group = Group::led_by(&child);
+        let watchdog = match group.trace() {
+            Some(group) => Some(Watchdog {
+                child: spawn::watchdog(group.id)?,
+            }),
+            None => None,
+        };
         let stderr = Arc::default();
-        if let Some(pipe) = child.stderr.take() {
-            tokio::spawn(keep_tail(pipe, Arc::clone(&stderr)));
-        }
+        let pipe = child.stderr.take();
+        let reader = pipe.map(|pipe| tokio::spawn(keep_tail(pipe, Arc::clone(&stderr))));
         let pipes = child.stdin.take().zip(child.stdout.take());
         let process = ServiceProcess {
             group,
             child,
+            _watchdog: watchdog,
             stderr,
+            reader,
         };
         let (stdin, stdout) = pipes.ok_or_else(|| {
             TaskError::permanent("the program has no pipes").with_code("spawn_failed")
         })?;
         Ok((process, stdin, stdout))
+    }
+}
+
+impl CommandExecutor {
+    /// Runs a program to its end, as [`start_service`](Self::start_service) starts it, with that standard input. What it
+    /// leaves running is killed. Dropping the future kills it.
+    ///
+    /// # Errors
+    /// As `start_service`; `output_too_large` if it prints more than that.
+    pub async fn run_program(
+        &self,
+        params: &CommandParams,
+        input: &[u8],
+        max_output: u64,
+    ) -> Result<ProgramEnd, TaskError> {
+        let (mut process, mut stdin, stdout) = self.start_service(params)?;
+        let (group, child) = (&process.group, &mut process.child);
+        let write = async move {
+            // A program may end without reading.
+            stdin.write_all(input).await.ok();
+        };
+        let wait = async {
+            let status = child.wait().await;
+            // A process that is left would hold the pipe open.
+            group.kill();
+            status
+        };
+        let read = async {
+            let mut text = Vec::new();
+            let read = stdout.take(max_output + 1).read_to_end(&mut text).await;
+            let is_cut = text.len() as u64 > max_output;
+            if is_cut {
+                group.kill();
+            }
+            read.map(|_| (text, is_cut))
+        };
+        let ((), status, read) = tokio::join!(write, wait, read);
+        if let Some(reader) = process.reader.take() {
+            reader.await?;
+        }
+        let (status, (stdout, is_cut)) = (status?, read?);
+        if is_cut {
+            let limit = zeph_common::format_size(max_output);
+            let text = format!("the program printed more than {limit}");
+            return Err(TaskError::permanent(text).with_code("output_too_large"));
+        }
+        Ok(ProgramEnd {
+            code: status.code(),
+            stdout,
+            stderr: process.stderr_tail(),
+        })
     }
 }
 
@@ -159,6 +246,36 @@ mod tests {
         // The pipe closes when the last process that holds it has ended.
         let mut rest = Vec::new();
         stdout.read_to_end(&mut rest).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_end_of_this_process_kills_the_group() {
+        let commands = CommandExecutor::builder().build();
+        let script = "sleep 600 & echo ready; wait";
+        let (process, _stdin, mut stdout) = commands.start_service(&shell(script)).unwrap();
+        let mut ready = [0; 6];
+        stdout.read_exact(&mut ready).await.unwrap();
+        let mut another = crate::spawn::watchdog(process.group().unwrap().id).unwrap();
+        // The system closes this pipe when this process ends in any way.
+        drop(another.stdin.take());
+        let mut rest = Vec::new();
+        stdout.read_to_end(&mut rest).await.unwrap();
+        assert!(another.wait().await.unwrap().success());
+    }
+
+    #[tokio::test]
+    async fn a_program_runs_to_its_end_and_leaves_nothing() {
+        let commands = CommandExecutor::builder().build();
+        let script = "cat; echo said >&2; sleep 600 & exit 4";
+        let params = shell(script);
+        let end = commands.run_program(&params, b"hello", 100).await.unwrap();
+        assert_eq!((end.code, &*end.stdout), (Some(4), &b"hello"[..]));
+        assert_eq!(end.stderr, "said");
+        // It prints for ever and reads nothing.
+        let params = shell("yes");
+        let input = "x".repeat(1 << 20);
+        let endless = commands.run_program(&params, input.as_bytes(), 1_000);
+        assert_eq!(endless.await.unwrap_err().code(), "output_too_large");
     }
 
     #[tokio::test]

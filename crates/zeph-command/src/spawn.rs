@@ -128,6 +128,26 @@ pub(crate) fn service(config: &CommandConfig, params: &CommandParams) -> Result<
     spawn(config, None, params, true, None)?
 }
 
+/// Spawns a process that kills a group when this process ends, also by SIGKILL: it waits for the end of its standard
+/// input, which only this process holds.
+pub(crate) fn watchdog(group: i32) -> io::Result<Child> {
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            "read -r _; kill -KILL \"-$1\"",
+            "sh",
+            &group.to_string(),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let session = CommandWrap::with_new("", |_| {});
+    ProcessSession.pre_spawn(&mut command, &session)?;
+    command.spawn()
+}
+
 /// One try. The inner error may pass; the outer one does not.
 fn spawn(
     config: &CommandConfig,

@@ -107,7 +107,7 @@ pub enum SchemaSupport {
 /// # Examples
 /// ```
 /// use zeph_llm::{Prices, Usage};
-/// let prices = Prices { input: 3_000_000, output: 15_000_000 };
+/// let prices = Prices { input: 3_000_000, output: 15_000_000, ..Prices::FREE };
 /// let usage = Usage { input_tokens: Some(1_000), output_tokens: Some(100) };
 /// assert_eq!(prices.of(usage), Some(4_500));
 /// ```
@@ -117,6 +117,14 @@ pub struct Prices {
     pub input: u64,
     /// The price of a million tokens of answers, in millionths of a dollar.
     pub output: u64,
+    /// The price of a call beside its tokens, in millionths of a dollar.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub per_call: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Prices {
@@ -124,6 +132,7 @@ impl Prices {
     pub const FREE: Self = Self {
         input: 0,
         output: 0,
+        per_call: 0,
     };
 
     /// The cost of these tokens in millionths of a dollar, rounded up.
@@ -131,7 +140,8 @@ impl Prices {
     pub fn cost(self, input_tokens: u32, output_tokens: u32) -> u64 {
         let part = |price: u64, tokens: u32| u128::from(price) * u128::from(tokens);
         let sum = part(self.input, input_tokens) + part(self.output, output_tokens);
-        u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+        let tokens = u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        tokens.saturating_add(self.per_call)
     }
 
     /// The cost of an answer, if its usage is known.

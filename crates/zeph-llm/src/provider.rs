@@ -48,6 +48,12 @@ pub trait LlmProvider: Send + Sync {
     /// The abilities. The value never changes.
     fn capabilities(&self) -> Capabilities;
 
+    /// Whether the same call may be made again after a failure, and may be given up after the usual time. The value
+    /// never changes. Default: yes. A program that works on files says no.
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     /// Makes one call.
     ///
     /// # Errors
@@ -112,6 +118,10 @@ impl<P: LlmProvider + ?Sized> LlmProvider for Arc<P> {
 
     fn capabilities(&self) -> Capabilities {
         (**self).capabilities()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        (**self).is_repeatable()
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {

@@ -119,6 +119,8 @@ mod junit;
 #[cfg(feature = "mcp")]
 pub mod mcp;
 mod orchestrator;
+#[cfg(all(feature = "planner", feature = "command"))]
+pub mod program;
 mod prune;
 #[cfg(feature = "planner")]
 mod replay;

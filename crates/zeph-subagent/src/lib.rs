@@ -9,7 +9,10 @@ mod agent;
 pub mod router;
 mod tool;
 
-pub use agent::{AgentCatalog, AgentLimits, AgentOutput, MAX_AGENTS, SubAgentDef, code};
+pub use agent::{
+    AgentCatalog, AgentLimits, AgentOutput, AgentProgram, MAX_AGENTS, ProgramPrompt, SubAgentDef,
+    code,
+};
 #[cfg(feature = "markdown")]
 pub use agent::{AgentReader, MAX_AGENT_BYTES};
 pub use async_trait::async_trait;

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
+use zeph_orchestration::command::is_basic_variable;
 use zeph_orchestration::{Orchestrator, OrchestratorBuilder};
 use zeph_planner::agent::{ToolError, Tools};
 use zeph_planner::prompts::Prompts;
-use zeph_subagent::{AgentCatalog, AgentReader};
+use zeph_subagent::{AgentCatalog, AgentProgram, AgentReader};
 
 use super::service::{self, model_problems};
 use super::setup::ModelConfig;
@@ -16,6 +17,7 @@ use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::problems;
+use crate::project::{self, Trust};
 
 /// A builder with settings and commands, for runs that ask no model.
 ///
@@ -92,6 +94,9 @@ fn compose(
     let default = models.provider(cx, &models.model)?;
     let found = model_problems(&agents).into_result();
     found.map_err(|found| problems::error("the agents", "bad_model", &found))?;
+    if !models.replayed {
+        check_programs(cx, models, &agents)?;
+    }
     let mut builder = base_builder(cx)
         .settings(settings)
         .model(Arc::clone(&default))
@@ -101,6 +106,12 @@ fn compose(
         builder = builder.fallback_model(models.provider(cx, fallback)?);
     }
     for agent in agents.iter() {
+        if let Some(program) = &agent.program {
+            builder = secrets_of(program).fold(builder, |builder, (name, value)| {
+                builder.secret(name, value)
+            });
+            continue;
+        }
         let Some(name) = &agent.model else { continue };
         let provider = if *name == models.model {
             Arc::clone(&default)
@@ -116,6 +127,48 @@ fn compose(
         builder = builder.named_model(name, provider);
     }
     Ok(builder.agents(agents))
+}
+
+/// Refuses agents that are programs if this user has not chosen their folder: the folder of a stored run comes from
+/// its database, which may be that of somebody else.
+fn check_programs(
+    cx: &AppContext,
+    models: &ModelConfig,
+    agents: &AgentCatalog,
+) -> Result<(), CliError> {
+    let program = agents.iter().find(|agent| agent.program.is_some());
+    let (Some(agent), Some(folder)) = (program, &models.agents) else {
+        return Ok(());
+    };
+    let folder = project::canonical(folder);
+    // The settings have it from a flag, a variable, the user's file or a trusted project.
+    let set = cx.config().agents.as_deref().map(project::canonical);
+    if set.as_ref() == Some(&folder) {
+        return Trust::update(|trust| trust.agents.extend([folder]));
+    }
+    if Trust::load()?.agents.contains(&folder) {
+        return Ok(());
+    }
+    let text = format!(
+        "the agent {:?} of {} is a program, and you have not chosen that folder",
+        agent.name,
+        zeph_common::escape_terminal(&folder.display().to_string())
+    );
+    Err(CliError::new(Exit::Usage, text)
+        .code("not_trusted")
+        .help("--agents with that folder chooses it"))
+}
+
+/// The variables that a program of an agent gets by name: each may be a key.
+fn secrets_of(program: &AgentProgram) -> impl Iterator<Item = (String, String)> {
+    let names = program
+        .pass_env
+        .iter()
+        .filter(|name| !is_basic_variable(name));
+    names.filter_map(|name| {
+        let value = std::env::var(name).ok()?;
+        (!value.trim().is_empty()).then(|| (name.clone(), value))
+    })
 }
 
 /// The built-in prompts, or those of a folder.

@@ -33,7 +33,11 @@ impl ModelConfig {
         let llm = &cx.config().llm;
         let set = llm.input_usd.zip(llm.output_usd);
         let set = set.filter(|_| name == self.model);
-        let prices = set.map(|(input, output)| Prices { input, output });
+        let prices = set.map(|(input, output)| Prices {
+            input,
+            output,
+            ..Prices::FREE
+        });
         let prices = prices.or_else(|| is_self_hosted(name).then_some(Prices::FREE));
         let mut builder = GenaiProvider::builder(name).timeouts(Timeouts {
             call: llm.timeout,
@@ -89,9 +93,8 @@ impl ModelConfig {
 
 /// The problems of the models that agents name: services that do not exist, names of the wrong form.
 pub(crate) fn model_problems(agents: &AgentCatalog) -> Diagnostics {
-    let named = agents
-        .iter()
-        .filter_map(|agent| Some((agent, agent.model.as_deref()?)));
+    let models = agents.iter().filter(|agent| agent.program.is_none());
+    let named = models.filter_map(|agent| Some((agent, agent.model.as_deref()?)));
     let problems = named.filter_map(|(agent, model)| {
         // A key is needed only when the model is asked.
         let provider = GenaiProvider::builder(model).key(SecretString::from("none"));

@@ -33,6 +33,7 @@ mod matrix;
 mod mcp;
 mod operator_day;
 mod orphans;
+mod programs;
 mod reasons;
 mod reports;
 mod retry;

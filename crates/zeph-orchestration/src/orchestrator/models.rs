@@ -5,7 +5,7 @@ use std::sync::Arc;
 use zeph_executor::{Executor, Registry};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Policy, TaskGraph, TaskId, Work};
-use zeph_llm::{LlmProvider, RetryPolicy, Retrying};
+use zeph_llm::{LlmProvider, Prices, RetryPolicy, Retrying};
 use zeph_planfile::{Templated, is_judged};
 use zeph_planner::agent::{AgentExecutor, Tools};
 use zeph_planner::answer::{Aggregator, AnswerExecutor, LlmAggregator};
@@ -17,13 +17,15 @@ use zeph_planner::prompts::Prompts;
 use zeph_planner::replay::Recording;
 use zeph_planner::{LlmContext, LlmContextBuilder};
 use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
-use zeph_subagent::AgentCatalog;
 use zeph_subagent::router::{NoMatch, ScoringRouter};
+use zeph_subagent::{AgentCatalog, AgentProgram};
 
 use super::agent_check::{agent_problems, edited_plan_problems};
 use super::approvals::{add_approvals, with_approvals};
 use super::compose::{Components, RunParts};
 use super::{Confirm, Orchestrator, OrchestratorBuilder, OrchestratorError, PlanFiles};
+#[cfg(feature = "command")]
+use crate::program;
 
 type MakeSanitizer = Box<dyn Fn(Seed, &Redactor) -> Arc<dyn ContentSanitizer> + Send + Sync>;
 type MakePlanner =
@@ -372,6 +374,10 @@ impl ModelSide {
         for (name, provider) in &self.named {
             context = context.model(name, Arc::clone(provider));
         }
+        #[cfg(feature = "command")]
+        for (name, provider) in program::providers(&self.agents, run.folder()) {
+            context = context.model(name, Arc::new(provider));
+        }
         self.context
             .iter()
             .fold(context, |context, change| change(context))
@@ -396,12 +402,21 @@ impl ModelSide {
     ) -> Result<PlanRequest, OrchestratorError> {
         let config = &components.settings.config;
         let named = self.named.iter();
+        let programs = self.agents.iter().filter_map(|agent| {
+            let per_call = agent.program.as_ref()?.price_per_call?;
+            let prices = Prices {
+                per_call,
+                ..Prices::FREE
+            };
+            Some((AgentProgram::model_name(&agent.name), prices))
+        });
         let prices = PriceList {
             default: provider.capabilities().prices,
             models: named
                 .filter_map(|(name, provider)| {
                     Some((name.clone(), provider.capabilities().prices?))
                 })
+                .chain(programs)
                 .collect(),
         };
         let limits = PlanLimits {

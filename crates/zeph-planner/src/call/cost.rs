@@ -112,6 +112,7 @@ fn affordable(prices: Prices, input: u32, left: Budget) -> u32 {
         (Some(_), 0) => 0,
         (Some(money), price) => {
             // The cost is rounded up once, as a sum, so the parts are compared before the division.
+            let money = money.saturating_sub(prices.per_call);
             let money = u128::from(money) * 1_000_000;
             let rest = money.checked_sub(u128::from(prices.input) * u128::from(input));
             rest.map_or(0, |rest| {
@@ -175,6 +176,7 @@ mod tests {
         prices: Some(Prices {
             input: 3_000_000,
             output: 15_000_000,
+            ..Prices::FREE
         }),
         ..Capabilities::TEXT
     };

@@ -74,7 +74,12 @@ impl Metered {
 
     /// Adds the retry layer. The meter keeps the time limits itself, so that a call that takes too long
     /// is settled and noted like any other.
-    pub(crate) fn retrying(mut self, policy: RetryPolicy, gate: &Gate) -> Arc<dyn LlmProvider> {
+    pub(crate) fn retrying(mut self, mut policy: RetryPolicy, gate: &Gate) -> Arc<dyn LlmProvider> {
+        if !self.inner.is_repeatable() {
+            policy.max_calls = 1;
+            policy.call_timeout = None;
+            policy.total = None;
+        }
         self.call_timeout = policy.call_timeout;
         self.idle_timeout = policy.idle_timeout;
         let (cx, name) = (self.cx.clone(), self.inner.name().to_owned());

@@ -40,6 +40,7 @@ async fn a_call_costs_what_the_service_reports() {
     let prices = Prices {
         input: 1_000_000,
         output: 2_000_000,
+        ..Prices::FREE
     };
     let model = ScriptedProvider::new("script")
         .with_capabilities(Capabilities {
@@ -125,6 +126,7 @@ async fn another_model_of_a_provider_has_no_price() {
     let prices = Prices {
         input: 1_000_000,
         output: 2_000_000,
+        ..Prices::FREE
     };
     let model = ScriptedProvider::new("script").with_capabilities(Capabilities {
         prices: Some(prices),

@@ -46,6 +46,7 @@ impl Recording {
             recording: self.clone(),
             name: provider.name().to_owned(),
             capabilities: provider.capabilities(),
+            repeatable: provider.is_repeatable(),
         })
     }
 
@@ -120,6 +121,7 @@ struct ReplayProvider {
     recording: Recording,
     name: String,
     capabilities: Capabilities,
+    repeatable: bool,
 }
 
 #[async_trait]
@@ -130,6 +132,10 @@ impl LlmProvider for ReplayProvider {
 
     fn capabilities(&self) -> Capabilities {
         self.capabilities
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.repeatable
     }
 
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {

@@ -435,6 +435,7 @@ async fn no_answer_is_begun_that_money_would_cut_off() {
         prices: Some(Prices {
             input: 1_000_000,
             output: 10_000_000,
+            ..Prices::FREE
         }),
         ..Capabilities::TEXT
     };

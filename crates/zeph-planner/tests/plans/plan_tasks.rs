@@ -171,6 +171,7 @@ async fn a_budget_that_does_not_cover_a_call_says_so() {
         prices: Some(Prices {
             input: 1,
             output: 1,
+            ..Prices::FREE
         }),
         ..Capabilities::TEXT
     };

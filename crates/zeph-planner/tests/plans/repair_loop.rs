@@ -410,6 +410,7 @@ async fn costs_are_held_against_the_limits() {
     let dear = zeph_llm::Prices {
         input: 3_000_000,
         output: 15_000_000,
+        ..zeph_llm::Prices::FREE
     };
     let mut priced = tight(money.clone());
     priced.prices.default = Some(dear);
@@ -433,6 +434,7 @@ fn estimates_follow_their_formula() {
     request.prices.default = Some(zeph_llm::Prices {
         input: 1_000_000,
         output: 2_000_000,
+        ..zeph_llm::Prices::FREE
     });
     let document = json!({ "reasoning": "", "tasks": [
         { "name": "log", "kind": "command", "command": "git_log", "arguments": [{ "name": "count", "value": "3" }] },

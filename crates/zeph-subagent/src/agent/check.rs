@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use zeph_diagnostics::{Diagnostic, list, quote, suggest};
 
-use super::code;
+use super::{code, program};
 use crate::{AgentOutput, SubAgentDef};
 
 /// The longest description; it goes into every prompt of a planner.
@@ -29,6 +29,10 @@ pub(super) fn all(agent: &SubAgentDef) -> Vec<Diagnostic> {
     found.extend(description(&agent.description));
     if let Some(model) = &agent.model {
         found.extend(model_name(model));
+    }
+    if let Some(program) = &agent.program {
+        let named = (agent.name.as_str(), agent.model.as_deref());
+        found.extend(program::problems(program, named, &agent.tools));
     }
     found.extend(count("tools", agent.tools.len(), MAX_TOOLS));
     found.extend(agent.tools.iter().filter_map(|tool| tool_name(tool)));

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Source, quote};
 
+use super::program::AgentProgram;
+
 /// The definition of an agent: its prompt, its model, its tools and its limits.
 ///
 /// Plain data: the fields may have any value until they are [checked](Self::check), and
@@ -36,6 +38,9 @@ pub struct SubAgentDef {
     ///
     /// Not checked here, because only the provider knows its models.
     pub model: Option<String>,
+    /// The program that the agent is, instead of a model with tools; `None` for most agents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<AgentProgram>,
     /// The tools that it may use, by name; empty is none. At most 128.
     pub tools: BTreeSet<String>,
     /// The abilities as words that a task may require. At most 64.
@@ -60,6 +65,7 @@ impl SubAgentDef {
             name: name.into(),
             description: description.into(),
             model: None,
+            program: None,
             tools: BTreeSet::new(),
             tags: BTreeSet::new(),
             limits: AgentLimits::default(),
@@ -72,6 +78,14 @@ impl SubAgentDef {
     #[must_use]
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.model = Some(model.into());
+        self
+    }
+
+    /// Makes the agent a program, which is its [model](AgentProgram::model_name). Default: it is none.
+    #[must_use]
+    pub fn program(mut self, program: AgentProgram) -> Self {
+        self.model = Some(AgentProgram::model_name(&self.name));
+        self.program = Some(program);
         self
     }
 

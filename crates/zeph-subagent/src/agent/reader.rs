@@ -24,6 +24,7 @@ mod fields;
 mod folder;
 mod front_matter;
 mod known;
+mod program;
 
 use std::path::Path;
 

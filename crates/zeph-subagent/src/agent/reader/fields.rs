@@ -6,14 +6,16 @@ use std::time::Duration;
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Span, Value, quote};
 
 use super::known::Known;
+use super::program;
 use crate::agent::{check, code};
 use crate::{AgentLimits, AgentOutput, SubAgentDef};
 
 /// The keys of a front matter. `prompt` is not one of them and has an error message of its own.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "name",
     "description",
     "model",
+    "program",
     "tools",
     "tags",
     "limits",
@@ -62,6 +64,9 @@ pub(super) fn read(
     let description = checked("description", check::description).unwrap_or_default();
     let mut agent = SubAgentDef::new(name, description, "");
     agent.model = checked("model", check::model_name);
+    let program = table.read("program", |node, what| {
+        Some((program::read(node, what, problems)?, node.span))
+    });
     let mut names = |key, check: fn(&str) -> Option<Diagnostic>, known, most| {
         table.read(key, |node, what| {
             let found = names(node, what, check, known, problems)?;
@@ -75,6 +80,12 @@ pub(super) fn read(
     agent.limits = read_limits.unwrap_or_default();
     let read_output = table.read("output", |node, what| output(node, what, problems));
     agent.output = read_output.unwrap_or_default();
+    if let Some((program, span)) = program {
+        let named = agent.model.as_deref();
+        let found = crate::agent::program::problems(&program, (&agent.name, named), &agent.tools);
+        problems.extend(found.into_iter().map(|one| one.at(span)));
+        agent = agent.program(program);
+    }
     Some(agent)
 }
 

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 use zeph_orchestration::command::is_basic_variable;
 use zeph_orchestration::{Orchestrator, OrchestratorBuilder};
 use zeph_planner::agent::{ToolError, Tools};
+use zeph_planner::plan::FallbackPlan;
 use zeph_planner::prompts::Prompts;
 use zeph_subagent::{AgentCatalog, AgentProgram, AgentReader};
 
@@ -101,6 +102,8 @@ fn compose(
         .settings(settings)
         .model(Arc::clone(&default))
         .tools(tools)
+        // A model that cannot write a plan can often do the work.
+        .fallback_plan(FallbackPlan::Routed)
         .prompts(prompts(models)?);
     if let Some(fallback) = &models.fallback {
         builder = builder.fallback_model(models.provider(cx, fallback)?);

@@ -10,8 +10,8 @@ use zeph_planfile::{Templated, is_judged};
 use zeph_planner::agent::{AgentExecutor, Tools};
 use zeph_planner::answer::{Aggregator, AnswerExecutor, LlmAggregator};
 use zeph_planner::plan::{
-    ADOPT, ANSWER, AdoptExecutor, CachedPlanner, Commands, LlmPlanner, PLAN, PlanExecutor,
-    PlanLimits, PlanRequest, PlanStream, Planner, PriceList,
+    ADOPT, ANSWER, AdoptExecutor, CachedPlanner, Commands, FallbackPlan, LlmPlanner, PLAN,
+    PlanExecutor, PlanLimits, PlanRequest, PlanStream, Planner, PriceList,
 };
 use zeph_planner::prompts::Prompts;
 use zeph_planner::replay::Recording;
@@ -48,6 +48,7 @@ pub(super) struct ModelSide {
     sanitizer: Option<MakeSanitizer>,
     retry: Option<RetryPolicy>,
     fallback: Option<Arc<dyn LlmProvider>>,
+    fallback_plan: FallbackPlan,
     max_rounds: Option<u32>,
     max_replans: Option<u32>,
     answer_tokens: Option<u32>,
@@ -186,6 +187,12 @@ impl OrchestratorBuilder {
         self
     }
 
+    /// Sets the plan that is used if no model gives one. Default: none, and the run fails with the reasons.
+    pub fn fallback_plan(mut self, plan: FallbackPlan) -> Self {
+        self.0.models.fallback_plan = plan;
+        self
+    }
+
     /// Sets how many times the plan for a goal may be extended after a task that failed. Default: the setting
     /// `plan.max_replans`, 2.
     pub fn max_replans(mut self, times: u32) -> Self {
@@ -267,6 +274,7 @@ impl ModelSide {
             None => {
                 let planner = LlmPlanner::new(planning(provider), Arc::clone(&sanitizer))
                     .prompts(prompts)
+                    .fallback_plan(self.fallback_plan.clone())
                     .timeout(config.llm.timeout);
                 match &self.fallback {
                     Some(fallback) => Arc::new(planner.fallback(planning(fallback))),

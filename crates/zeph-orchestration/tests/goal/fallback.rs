@@ -1,11 +1,12 @@
-//! The fallback model: asked for plans, tasks and the answer where the first one gives none.
+//! The fallback plan, and the fallback model: asked for plans, tasks and the answer where the first one gives none.
 
 use std::sync::Arc;
 
 use zeph_orchestration::executor::Budget;
 use zeph_orchestration::llm::{
-    Capabilities, ErrorKind, Prices, Reply, RetryPolicy, ScriptedProvider,
+    Capabilities, ErrorKind, Prices, Purpose, Reply, RetryPolicy, ScriptedProvider,
 };
+use zeph_orchestration::planner::plan::FallbackPlan;
 use zeph_orchestration::{OrchestratorBuilder, OrchestratorError, RunEnd};
 
 use crate::script::{ANSWER, GOAL, PLAN, asks_for_a_plan, builder, plays};
@@ -78,4 +79,31 @@ async fn a_budget_in_money_needs_the_price_of_both() {
         panic!("{error}");
     };
     assert_eq!(model, "second");
+}
+
+#[tokio::test]
+async fn a_model_that_writes_no_plan_does_the_goal_as_one_task() {
+    let model = ScriptedProvider::new("script")
+        .rule(
+            asks_for_a_plan,
+            None,
+            Reply::text("{\"tasks\": [{\"name\": \"rain\", \"prom"),
+        )
+        .for_purpose(Purpose::Work, Reply::text("It rains."))
+        .for_purpose(Purpose::Answer, Reply::text("Oslo is wet [work]."));
+    let builder = || builder(&model).fallback_plan(FallbackPlan::Routed);
+    let report = builder()
+        .build()
+        .unwrap()
+        .run(GOAL)
+        .await
+        .unwrap()
+        .into_results();
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!(report.answer.unwrap().sources, ["work"]);
+    let findings = report.plan.unwrap().findings;
+    assert!(
+        findings.iter().any(|one| one.code == "fallback_plan"),
+        "{findings:?}"
+    );
 }

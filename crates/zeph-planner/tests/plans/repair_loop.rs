@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use serde_json::json;
 use zeph_llm::{
-    Capabilities, ErrorKind, LlmProvider, OutputFormat, Reply, SchemaSupport, ScriptedProvider,
+    Capabilities, ErrorKind, LlmProvider, OutputFormat, Purpose, Reply, SchemaSupport,
+    ScriptedProvider,
 };
 use zeph_planner::plan::{
     FallbackPlan, FindingKind, LlmPlanner, Plan, PlanError, PlanEvent, PlanFailure, PlanLimits,
@@ -241,7 +242,18 @@ async fn no_other_provider_is_asked_over_budget_or_when_stopped() {
 
 #[tokio::test]
 async fn the_fallback_plan_has_one_task() {
-    let script = script().then(Reply::refusal("no"));
+    for reply in [
+        Reply::refusal("no"),
+        Reply::error(ErrorKind::Unavailable, "down"),
+    ] {
+        let planner = planner(&script().then(reply)).fallback_plan(FallbackPlan::Routed);
+        assert!(
+            plan(&planner).await.is_err(),
+            "it would not do the work either"
+        );
+    }
+    let script = script().for_purpose(Purpose::Plan, Reply::text("No plan, sorry."));
+    let script = script.for_purpose(Purpose::RepairPlan, Reply::text("Still none."));
     let planner = planner(&script).fallback_plan(FallbackPlan::Agent("writer".to_owned()));
     let plan = plan(&planner).await.unwrap();
     assert_eq!(plan.tasks[0].work.about(), "A weekly report");

@@ -44,7 +44,7 @@ pub(super) async fn run(
     }
     // A plan that is extended is no goal to be begun again.
     let has_fallback = planner.fallback_plan != FallbackPlan::None && request.earlier.is_empty();
-    if is_final(error.failure) || !has_fallback {
+    if !has_fallback || !may_do_the_work(error.failure) {
         return Err(error);
     }
     fell_back(events, &error);
@@ -54,6 +54,24 @@ pub(super) async fn run(
 fn fell_back(events: &Events, error: &PlanError) {
     let why = error.message.clone();
     events.unbounded_send(PlanEvent::FellBack { why }).ok();
+}
+
+/// Whether a model that gave no plan for this reason may still do the work: it answered, or took too long to.
+fn may_do_the_work(failure: PlanFailure) -> bool {
+    match failure {
+        PlanFailure::Truncated
+        | PlanFailure::TimedOut
+        | PlanFailure::SchemaRejected
+        | PlanFailure::Empty
+        | PlanFailure::NotAPlan
+        | PlanFailure::Defective => true,
+        PlanFailure::Impossible
+        | PlanFailure::Refused
+        | PlanFailure::OverBudget
+        | PlanFailure::Stopped
+        | PlanFailure::Unavailable
+        | PlanFailure::BadPrompt => false,
+    }
 }
 
 /// Whether the failure would be the same with another provider.

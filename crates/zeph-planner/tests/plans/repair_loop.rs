@@ -5,8 +5,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use serde_json::json;
 use zeph_llm::{
-    Capabilities, ErrorKind, LlmProvider, OutputFormat, Purpose, Reply, SchemaSupport,
-    ScriptedProvider,
+    Capabilities, ErrorKind, LlmProvider, OutputFormat, Reply, SchemaSupport, ScriptedProvider,
 };
 use zeph_planner::plan::{
     FallbackPlan, FindingKind, LlmPlanner, Plan, PlanError, PlanEvent, PlanFailure, PlanLimits,
@@ -252,8 +251,7 @@ async fn the_fallback_plan_has_one_task() {
             "it would not do the work either"
         );
     }
-    let script = script().for_purpose(Purpose::Plan, Reply::text("No plan, sorry."));
-    let script = script.for_purpose(Purpose::RepairPlan, Reply::text("Still none."));
+    let script = script().rule(|_| true, None, Reply::text("No plan, sorry."));
     let planner = planner(&script).fallback_plan(FallbackPlan::Agent("writer".to_owned()));
     let plan = plan(&planner).await.unwrap();
     assert_eq!(plan.tasks[0].work.about(), "A weekly report");

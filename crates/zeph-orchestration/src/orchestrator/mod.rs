@@ -26,6 +26,8 @@ mod approvals;
 #[cfg(feature = "planner")]
 mod confirm;
 #[cfg(feature = "planner")]
+mod model_checks;
+#[cfg(feature = "planner")]
 mod models;
 
 pub use builder::{Orchestrator, OrchestratorBuilder};
@@ -47,4 +49,4 @@ pub use agent_check::{agent_problems, edited_plan_problems};
 #[cfg(feature = "planner")]
 pub use confirm::{Confirm, Decide, Decision, ProposedPlan, plan_in_view, plan_questions};
 #[cfg(feature = "planner")]
-pub use models::needs_model;
+pub use model_checks::needs_model;

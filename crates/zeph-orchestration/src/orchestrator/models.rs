@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use zeph_executor::{Executor, Registry};
-use zeph_graph::wire::GraphSpec;
-use zeph_graph::{Policy, TaskGraph, TaskId, Work};
+use zeph_graph::{Policy, TaskGraph};
 use zeph_llm::{LlmProvider, Prices, RetryPolicy, Retrying};
-use zeph_planfile::{Templated, is_judged};
+use zeph_planfile::Templated;
 use zeph_planner::agent::{AgentExecutor, Tools};
 use zeph_planner::answer::{Aggregator, AnswerExecutor, LlmAggregator};
 use zeph_planner::plan::{
@@ -20,8 +19,8 @@ use zeph_sanitizer::{ContentSanitizer, Redactor, Seed, StandardSanitizer};
 use zeph_subagent::router::{NoMatch, ScoringRouter};
 use zeph_subagent::{AgentCatalog, AgentProgram};
 
-use super::agent_check::{agent_problems, edited_plan_problems};
-use super::approvals::{add_approvals, with_approvals};
+use super::agent_check::edited_plan_problems;
+use super::approvals::add_approvals;
 use super::compose::{Components, RunParts};
 use super::{Confirm, Orchestrator, OrchestratorBuilder, OrchestratorError, PlanFiles};
 #[cfg(feature = "command")]
@@ -36,18 +35,18 @@ type ChangeRequest = Box<dyn Fn(PlanRequest) -> PlanRequest + Send + Sync>;
 /// The components of the model side. Without a provider there are no model actions.
 #[derive(Default)]
 pub(super) struct ModelSide {
-    provider: Option<Arc<dyn LlmProvider>>,
+    pub(super) provider: Option<Arc<dyn LlmProvider>>,
     named: Vec<(String, Arc<dyn LlmProvider>)>,
-    agents: AgentCatalog,
+    pub(super) agents: AgentCatalog,
     prompts: Option<Prompts>,
-    tools: Tools,
+    pub(super) tools: Tools,
     context: Vec<ChangeContext>,
     planner: Option<MakePlanner>,
     requests: Vec<ChangeRequest>,
     aggregator: Option<Arc<dyn Aggregator>>,
     sanitizer: Option<MakeSanitizer>,
     retry: Option<RetryPolicy>,
-    fallback: Option<Arc<dyn LlmProvider>>,
+    pub(super) fallback: Option<Arc<dyn LlmProvider>>,
     fallback_plan: FallbackPlan,
     max_rounds: Option<u32>,
     max_replans: Option<u32>,
@@ -447,56 +446,4 @@ impl ModelSide {
             .iter()
             .fold(request, |request, change| change(request)))
     }
-
-    /// The problems of the agent tasks that `counts` accepts: agents and tools that do not exist or may not
-    /// be used.
-    pub(super) fn check_agents(
-        &self,
-        graph: &TaskGraph,
-        counts: impl Fn(TaskId) -> bool,
-    ) -> Result<(), OrchestratorError> {
-        if self.provider.is_none() {
-            return Ok(());
-        }
-        let tools: Vec<&str> = self.tools.names().collect();
-        let problems = agent_problems(graph, counts, &self.agents, &tools);
-        problems.into_result().map_err(OrchestratorError::Agents)
-    }
-
-    /// The graph of a new run, in which a person approves the agent tasks that may change something.
-    pub(super) fn with_approvals(&self, graph: TaskGraph) -> Result<TaskGraph, OrchestratorError> {
-        with_approvals(graph, &self.agents, &self.tools)
-    }
-
-    /// Adds the approvals to the tasks that a person adds to a run.
-    pub(super) fn approvals_of_patches(&self) -> impl Fn(&mut GraphSpec) + Send + Sync + 'static {
-        let (agents, tools) = (self.agents.clone(), self.tools.clone());
-        move |patch| add_approvals(patch, &agents, &tools)
-    }
-
-    /// A run whose money is limited needs a price for its model, and for the one in its place.
-    pub(super) fn check_price(&self, run: &RunParts<'_>) -> Result<(), OrchestratorError> {
-        let mut models = self.provider.iter().chain(&self.fallback);
-        match models.find(|provider| provider.capabilities().prices.is_none()) {
-            Some(provider) if run.budget.micro_usd().is_some() => {
-                Err(OrchestratorError::UnknownPrice {
-                    model: provider.name().to_owned(),
-                })
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-/// Whether one of the tasks that `counts` accepts asks a model, or may add tasks that do.
-#[must_use]
-pub fn needs_model(graph: &TaskGraph, counts: impl Fn(TaskId) -> bool) -> bool {
-    const ASKING: [&str; 4] = [AgentExecutor::ACTION, PLAN, ADOPT, ANSWER];
-    graph.tasks().any(|(id, task)| match task.work() {
-        Work::Action { name, params } => {
-            (ASKING.contains(&&**name) || params.to_value().is_ok_and(|params| is_judged(&params)))
-                && counts(id)
-        }
-        Work::Milestone | Work::Question(_) => false,
-    })
 }

@@ -14,6 +14,8 @@ mod crash;
 #[path = "goal/budget.rs"]
 mod budget;
 
+#[path = "goal/long.rs"]
+mod long;
 #[path = "goal/replay.rs"]
 mod replay;
 

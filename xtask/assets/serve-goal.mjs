@@ -5,6 +5,7 @@ const call = (id, name, args) => ({
   id, type: "function", function: { name, arguments: JSON.stringify(args) },
 });
 const folder = process.argv[2];
+let hasHung = false;
 
 // The place in the story is told by the tools of the request, and by the results in it.
 const reply = (request) => {
@@ -13,6 +14,12 @@ const reply = (request) => {
   if (names.includes("files__write_file")) {
     if (results.length === 0) {
       return { tool_calls: [call("w", "files__write_file", { path: `${folder}/report.txt`, content: "42" })] };
+    }
+    if (!hasHung) {
+      // The caller is killed in the middle of this conversation.
+      hasHung = true;
+      console.log("hangs after-write");
+      return null;
     }
     return { content: "The report is written." };
   }
@@ -45,7 +52,9 @@ const server = createServer((request, response) => {
   let body = "";
   request.on("data", (chunk) => (body += chunk));
   request.on("end", () => {
-    const message = { role: "assistant", content: null, ...reply(JSON.parse(body)) };
+    const said = reply(JSON.parse(body));
+    if (said === null) return;
+    const message = { role: "assistant", content: null, ...said };
     const finish_reason = message.tool_calls ? "tool_calls" : "stop";
     const usage = { prompt_tokens: 50, completion_tokens: 20, total_tokens: 70 };
     response.setHeader("content-type", "application/json");

@@ -60,9 +60,11 @@ pub(crate) fn test_mcp() -> Result<bool, String> {
     scene.settings(&packages, &model.url, port)?;
     scene.tools()?;
     println!("ok: the tools of the reference servers are listed, over pipes and over HTTP");
-    scene.goal()?;
+    scene.goal(&mut model)?;
     model.ensure_running()?;
-    println!("ok: a goal over both servers: parallel calls, an approval, citations");
+    println!(
+        "ok: a goal over the servers: calls of one reply, an approval, kill -9 in a conversation, a resume that repeats no call, citations"
+    );
     Ok(true)
 }
 
@@ -122,7 +124,7 @@ impl Scene {
         Ok(())
     }
 
-    fn goal(&self) -> Result<(), String> {
+    fn goal(&self, model: &mut Server) -> Result<(), String> {
         let goal = "Add the numbers, and report";
         self.zeph(&["do", goal, "--yes", "--name", "g"], 5)?;
         let status = self.zeph(&["status", "g"], 0)?;
@@ -134,10 +136,25 @@ impl Scene {
             return Err("the report was written before the approval".to_owned());
         }
         self.zeph(&["answer", "g", "report", "yes"], 0)?;
+        let report = self.folder.join("docs/report.txt");
+        let has = |text: &str| fs::read_to_string(&report).unwrap_or_default() == text;
+        let out = self.folder.join("killed.json");
+        let killed = Process::start_split(&mut self.command(&["resume", "g"]), &out, &self.log)?;
+        model.until("hangs ")?;
+        // With SIGKILL.
+        drop(killed);
+        if !has("42") {
+            return Err("the report was not written before the end".to_owned());
+        }
+        // A call that is made again would write over this.
+        write(&report, "43")?;
         let end = self.zeph(&["resume", "g"], 0)?;
-        let report = fs::read_to_string(self.folder.join("docs/report.txt"));
-        if report.unwrap_or_default() != "42" {
-            return Err(format!("the report was not written: {end}"));
+        if !has("43") {
+            return Err(format!("the resume wrote the report again: {end}"));
+        }
+        let task = self.zeph(&["show", "g", "report"], 0)?.to_string();
+        if !task.contains("\"reused\":true") {
+            return Err(format!("no call is from before the interruption: {task}"));
         }
         let task = self.zeph(&["show", "g", "look"], 0)?.to_string();
         for text in ["ALPHA", "BETA", "42", "43"] {
@@ -145,22 +162,27 @@ impl Scene {
                 return Err(format!("no tool call returned {text}: {task}"));
             }
         }
-        let run = self.zeph(&["show", "g"], 0)?.to_string();
-        if !run.contains("[look]") {
-            return Err(format!("the answer cites no task: {run}"));
+        let answer = self.zeph(&["show", "g", "answer"], 0)?;
+        let text = answer["output"]["value"].to_string();
+        if !text.contains("[look]") || !text.contains("[report]") {
+            return Err(format!("the answer does not cite both tasks: {answer}"));
         }
         Ok(())
     }
 
-    /// Runs a command, and returns the last JSON that it prints.
-    fn zeph(&self, args: &[&str], code: i32) -> Result<Value, String> {
-        let out = self.folder.join("out.json");
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(args).arg("--json").current_dir(&self.folder);
         command
             .env("HOME", &self.folder)
             .env("OPENAI_API_KEY", "sk-0123456789abcdef");
-        let mut process = Process::start_split(&mut command, &out, &self.log)?;
+        command
+    }
+
+    /// Runs a command, and returns the last JSON that it prints.
+    fn zeph(&self, args: &[&str], code: i32) -> Result<Value, String> {
+        let out = self.folder.join("out.json");
+        let mut process = Process::start_split(&mut self.command(args), &out, &self.log)?;
         let status = process.wait(COMMAND)?;
         let text = fs::read_to_string(&out).unwrap_or_default();
         if status.code() != Some(code) {

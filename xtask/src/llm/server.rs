@@ -82,6 +82,11 @@ impl Server {
         }
     }
 
+    /// Waits until its output has that mark, with a word behind it.
+    pub(crate) fn until(&mut self, mark: &str) -> Result<(), String> {
+        self.process.address(mark, START).map(drop)
+    }
+
     fn start(
         command: &mut Command,
         fetch: &Fetch,

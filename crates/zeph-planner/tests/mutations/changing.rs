@@ -415,6 +415,12 @@ fn around() -> Vec<Change> {
             let other = json!({ "name": "x", "prompt": "One more." });
             json!({ "content": format!("{plan}\n{other}") })
         }),
+        texts("a limit before JSON lines", |plan| {
+            let first = json!({ "reasoning": plan.reasoning, "max_parallel": 1 });
+            let tasks = plan.tasks.iter().map(|task| json!(task).to_string());
+            let lines: Vec<String> = [first.to_string()].into_iter().chain(tasks).collect();
+            lines.join("\n")
+        }),
         texts("another plan", |plan| {
             format!("{}\n{}", plan.text(), other(plan))
         }),

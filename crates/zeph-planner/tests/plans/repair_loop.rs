@@ -242,8 +242,8 @@ async fn no_other_provider_is_asked_over_budget_or_when_stopped() {
 #[tokio::test]
 async fn the_fallback_plan_has_one_task() {
     let refused = script().then(Reply::refusal("no"));
-    let refused = plan(&planner(&refused).fallback_plan(FallbackPlan::Routed));
-    assert!(refused.await.is_err(), "it would not do the work either");
+    let refused = planner(&refused).fallback_plan(FallbackPlan::Routed);
+    assert!(plan(&refused).await.is_err(), "it would not do it either");
     let script = script().rule(|_| true, None, Reply::text("No plan, sorry."));
     let planner = planner(&script).fallback_plan(FallbackPlan::Agent("writer".to_owned()));
     let plan = plan(&planner).await.unwrap();

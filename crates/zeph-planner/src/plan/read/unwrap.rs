@@ -332,13 +332,15 @@ pub(super) fn from_lines(values: &[Value]) -> Option<Value> {
     let objects: Vec<&Map<String, Value>> =
         values.iter().map(Value::as_object).collect::<Option<_>>()?;
     let (first, rest) = objects.split_first()?;
-    let reasoning = first.iter().find(|(key, _)| {
-        words::field_of(&PLAN, key).is_some_and(|(field, _)| field == "reasoning")
-    });
-    let (reasoning, tasks) = match reasoning {
-        Some((_, reasoning)) if !is_task(first) && !rest.is_empty() => (reasoning.clone(), rest),
-        _ => (Value::Null, &*objects),
+    let has_reasoning = first
+        .keys()
+        .any(|key| words::field_of(&PLAN, key).is_some_and(|(field, _)| field == "reasoning"));
+    // Its other keys are those of the plan.
+    let (mut plan, tasks) = match has_reasoning && !is_task(first) && !rest.is_empty() {
+        true => ((*first).clone(), rest),
+        false => (Map::new(), &*objects),
     };
     let is_plan = tasks.iter().all(|task| is_task(task));
-    is_plan.then(|| json!({ "reasoning": reasoning, "tasks": tasks }))
+    plan.insert("tasks".to_owned(), json!(tasks));
+    is_plan.then_some(Value::Object(plan))
 }

@@ -258,6 +258,12 @@ fn keys() -> Vec<Change> {
             json!({ "year": 2024 }),
         ),
         each("a key that is not known", "quorum", json!(2)),
+        each("a switch for remarks", "metadata", json!(false)),
+        each(
+            "a list of objects for remarks",
+            "extra",
+            json!([{ "when": "later" }]),
+        ),
     ]
 }
 
@@ -353,6 +359,7 @@ fn at_root() -> Vec<Change> {
         root("deadline", json!("today")),
         root("enabled", json!(false)),
         root("status", json!("rejected")),
+        root("metadata", json!("only if the log is there")),
         root("steps", json!([{ "name": "extra", "prompt": "One more." }])),
     ]
 }
@@ -471,6 +478,10 @@ fn texts() -> Vec<Change> {
         kept(
             "Acceptance Criteria",
             "\n\nAcceptance Criteria: Only the year 2024.",
+        ),
+        kept(
+            "additional_info",
+            "\n\nadditional_info: Only the year 2024.",
         ),
         kept("language", "\n\nlanguage: Only the year 2024."),
         Change {

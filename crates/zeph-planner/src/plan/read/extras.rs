@@ -215,14 +215,16 @@ impl Judge<'_, '_> {
             return Some("it is no name of a field".to_owned());
         }
         let is_meant = match sense {
-            Sense::Remark | Sense::Container | Sense::State => false,
+            Sense::Remark | Sense::State => false,
+            // The keys of an object are judged one by one.
+            Sense::Container if value.is_object() || is_empty(value) => false,
             Sense::Prose => !is_prose(value) && !is_empty(value),
             Sense::Switch(harmless) => !is_empty(value) && switch(value) != Some(harmless),
-            Sense::Instruction if extra.is_read || is_empty(value) => {
+            Sense::Instruction | Sense::Container if extra.is_read || is_empty(value) => {
                 let text = texts(value).find(|text| self.names_something(text, place))?;
                 return Some(format!("its value names {}", quote(&text)));
             }
-            Sense::Instruction => true,
+            Sense::Instruction | Sense::Container => true,
             // The places in a task itself are compared with the needs.
             Sense::Order(_) => match place {
                 Place::Task(_, task) => {

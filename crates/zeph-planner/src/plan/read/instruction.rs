@@ -64,7 +64,8 @@ pub(super) fn details(
     let mut prompt = prompt?;
     for one in others {
         let folded = fold(&one.key);
-        let is_part = sense(&folded, true) == Sense::Instruction;
+        // A text in the place of an object of remarks is none.
+        let is_part = matches!(sense(&folded, true), Sense::Instruction | Sense::Container);
         let is_part = is_part && (!is_command || is_note(&folded));
         let Some(text) = detail(&one.value).filter(|_| is_part) else {
             continue;

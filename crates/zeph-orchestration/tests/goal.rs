@@ -27,3 +27,6 @@ mod replan;
 
 #[path = "goal/fallback.rs"]
 mod fallback;
+
+#[path = "goal/patience.rs"]
+mod patience;

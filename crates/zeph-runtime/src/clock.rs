@@ -24,10 +24,15 @@ impl Clock {
         }
     }
 
-    /// Whether the runtime's clock stands still: the clock of the system is ahead of it.
+    /// Whether the runtime's clock stands still while that of the system goes on. A test may have moved it ahead
+    /// of the system's, so that the two are not compared.
     pub(crate) fn is_paused(&self) -> bool {
-        let before = std::time::Instant::now();
-        Instant::now().into_std() < before
+        let before = Instant::now();
+        let system = std::time::Instant::now();
+        while std::time::Instant::now() == system {
+            std::hint::spin_loop();
+        }
+        Instant::now() == before
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -38,5 +43,24 @@ impl Clock {
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
         const DAY: Duration = Duration::from_secs(86_400);
         Instant::now() + at.since(self.now()).min(DAY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Clock;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_moved_ahead_is_paused_too() {
+        assert!(Clock::start().is_paused());
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        assert!(Clock::start().is_paused());
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_goes_is_not_paused() {
+        assert!(!Clock::start().is_paused());
     }
 }

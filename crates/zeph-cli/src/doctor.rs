@@ -93,6 +93,7 @@ pub(crate) async fn run(cx: &AppContext) -> Result<Exit, CliError> {
     database(cx, &mut found).await?;
     services(cx, &mut found);
     found.extend(servers(cx));
+    found.extend(programs(cx));
     let is_sound = found.iter().all(|one| one.status != Status::Problem);
     let json = || {
         let checks: Vec<Value> = found.iter().map(Finding::to_json).collect();
@@ -315,6 +316,31 @@ fn servers(cx: &AppContext) -> Vec<Finding> {
             count(servers.len() as u64, "server")
         );
         found.push(Finding::good("mcp", text));
+    }
+    found
+}
+
+/// The agents that are programs: whether these are found and their variables set. Nothing is started.
+fn programs(cx: &AppContext) -> Vec<Finding> {
+    // What is wrong with the definitions is reported by `zeph agents check`, and before a run.
+    let Ok(agents) = llm::agents(cx, cx.config().agents.as_deref()) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for agent in agents.iter() {
+        let Some(program) = &agent.program else {
+            continue;
+        };
+        let missing = llm::mcp::not_found(&program.command, &program.env, Path::new("."));
+        let missing = missing.map(|program| format!("{program} is not found"));
+        let mut variables = program.pass_env.iter();
+        let variable = variables.find(|name| std::env::var_os(name).is_none());
+        let variable = variable.map(|name| format!("the variable {name} is not set"));
+        found.extend(missing.into_iter().chain(variable).map(|what| {
+            let text = format!("agent {}: {what}", agent.name);
+            let finding = Finding::new("agents", Status::Warning, text);
+            finding.help("correct `program` in its definition")
+        }));
     }
     found
 }

@@ -1,6 +1,6 @@
 //! The MCP servers of the settings: started for the agents that list their tools.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures::future::try_join_all;
@@ -154,14 +154,23 @@ pub(crate) fn variables(config: &McpConfig) -> impl Iterator<Item = &str> {
 
 /// The program of a server that is not found; `None` if it is, or if the server has an address.
 pub(crate) fn missing_program(config: &McpConfig, folder: &Path) -> Option<String> {
-    let McpTransport::Command(argv) = &config.transport else {
-        return None;
-    };
+    match &config.transport {
+        McpTransport::Command(argv) => not_found(argv, &config.env, folder),
+        McpTransport::Url(_) => None,
+    }
+}
+
+/// The program of a command line if it is not found.
+pub(crate) fn not_found(
+    argv: &[String],
+    env: &BTreeMap<String, String>,
+    folder: &Path,
+) -> Option<String> {
     let program = argv.first()?;
     if program.contains('/') {
         return (!folder.join(program).is_file()).then(|| program.clone());
     }
-    let path = config.env.get("PATH").map(std::ffi::OsString::from);
+    let path = env.get("PATH").map(std::ffi::OsString::from);
     let path = path
         .or_else(|| std::env::var_os("PATH"))
         .unwrap_or_default();

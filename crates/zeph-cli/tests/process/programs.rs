@@ -125,6 +125,12 @@ fn a_program_that_fails_is_not_run_again_by_itself_and_its_words_are_the_reason(
         run.out.contains("no-such-coder") && run.out.contains("not found"),
         "{run:?}"
     );
+    let doctor = scene
+        .start_with(&["doctor"], &[("ZEPH_AGENTS", "agents")])
+        .wait();
+    for text in ["no-such-coder is not found", "CODER_TOKEN is not set"] {
+        assert!(doctor.out.contains(text), "{text}: {doctor:?}");
+    }
 }
 
 #[test]

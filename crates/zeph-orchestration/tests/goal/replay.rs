@@ -2,13 +2,19 @@
 
 use std::sync::{Arc, Mutex};
 
-use zeph_graph::OverBudget;
-use zeph_orchestration::executor::{Budget, NoteKind};
-use zeph_orchestration::llm::{ErrorKind, LlmRequest, Reply, RetryPolicy, ScriptedProvider};
+use serde_json::{Value, json};
+use zeph_graph::{Effect, OverBudget};
+use zeph_orchestration::executor::{Budget, NoteKind, TaskContext, TaskError};
+use zeph_orchestration::llm::{
+    ErrorKind, LlmRequest, LlmResponse, Message, Purpose, Reply, RetryPolicy, ScriptedProvider,
+    ToolCall,
+};
 use zeph_orchestration::plan::ReplayReport;
+use zeph_orchestration::planner::agent::Tools;
 use zeph_orchestration::planner::prompts::{PromptName, Prompts};
 use zeph_orchestration::planner::replay::{Difference, DifferenceIn, ReplayOutcome};
 use zeph_orchestration::store::{MemoryStore, RawGraphStore};
+use zeph_orchestration::subagent::{AgentCatalog, SubAgentDef, Tool, ToolOutput};
 use zeph_orchestration::{Confirm, Decision, OrchestratorBuilder, OrchestratorError};
 
 use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, planning, planning_leaves, plays, says};
@@ -182,4 +188,67 @@ async fn a_changed_prompt_is_found_and_named() {
         .map(|(task, _)| task)
         .collect();
     assert_eq!(same, ["plan", "adopt", "answer"]);
+}
+
+/// A tool that may have sent something before its server ended.
+struct Send;
+
+#[zeph_orchestration::executor::async_trait]
+impl Tool for Send {
+    fn name(&self) -> &str {
+        "send"
+    }
+
+    fn description(&self) -> &str {
+        "Sends"
+    }
+
+    fn parameters(&self) -> Value {
+        json!({ "type": "object" })
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::AtMostOnce
+    }
+
+    async fn call(&self, _: &TaskContext, _: Value) -> Result<ToolOutput, TaskError> {
+        Err(TaskError::permanent("the server has ended").with_code("server_gone"))
+    }
+}
+
+#[tokio::test]
+async fn a_call_with_an_unknown_end_comes_out_the_same() {
+    let plan = r#"{"reasoning": "Send.", "tasks": [
+        {"name": "send", "needs": [], "kind": "agent", "agent": "sender", "prompt": "Send it."}]}"#;
+    let work = Reply::made(|request| {
+        let is_tool = |message: &Message| matches!(message, Message::Tool { .. });
+        if request.messages.iter().any(is_tool) {
+            return Ok(LlmResponse::text("It may have been sent."));
+        }
+        Ok(LlmResponse::calls(vec![ToolCall {
+            id: "1".to_owned(),
+            name: "send".to_owned(),
+            arguments: json!({}),
+        }]))
+    });
+    let model = ScriptedProvider::new("script")
+        .rule(asks_for_a_plan, None, Reply::text(plan))
+        .for_purpose(
+            Purpose::Answer,
+            Reply::text("It may have been sent [send].\n"),
+        )
+        .for_purpose(Purpose::Work, work);
+    let build = |model: &ScriptedProvider| {
+        let sender = SubAgentDef::new("sender", "Sends", "You send.").tool("send");
+        let (mut agents, mut tools) = (AgentCatalog::new(), Tools::new());
+        agents.add(sender).unwrap();
+        tools.add(Send).unwrap();
+        builder(model).agents(agents).tools(tools)
+    };
+    let report = replayed(build, &model).await;
+    all_same(&report);
+    let seen = model.requests().into_iter();
+    let seen =
+        seen.filter(|request| format!("{request:?}").contains("whether it took effect is unknown"));
+    assert_eq!(seen.count(), 1);
 }

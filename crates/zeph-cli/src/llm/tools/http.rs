@@ -102,7 +102,7 @@ impl Getter {
         })?;
         for _ in 0..=MOST_REDIRECTS {
             let sent = self.client(&url)?.get(url.clone()).send().await;
-            let mut answer = sent.map_err(|error| failed(error.without_url().to_string()))?;
+            let mut answer = sent.map_err(|error| failed(causes(&error.without_url())))?;
             let status = answer.status();
             if status.is_redirection()
                 && let Some(next) = answer.headers().get("location")
@@ -117,7 +117,7 @@ impl Getter {
             while let Some(chunk) = answer
                 .chunk()
                 .await
-                .map_err(|error| failed(error.without_url().to_string()))?
+                .map_err(|error| failed(causes(&error.without_url())))?
             {
                 let room = MOST_BYTES - bytes.len();
                 bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -166,6 +166,13 @@ impl Getter {
         let hosts = self.hosts.iter().map(|(host, _)| host.address());
         hosts.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// An error with its causes: the first says only that the request failed.
+fn causes(error: &dyn std::error::Error) -> String {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    let all: Vec<String> = all.map(ToString::to_string).collect();
+    all.join(": ")
 }
 
 fn failed(text: String) -> TaskError {

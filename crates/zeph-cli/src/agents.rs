@@ -85,6 +85,7 @@ fn to_json(agent: &SubAgentDef) -> Value {
         "name": agent.name,
         "description": agent.description,
         "model": agent.model,
+        "program": agent.program,
         "tools": agent.tools,
         "tags": agent.tags,
         "max_turns": agent.limits.max_turns,

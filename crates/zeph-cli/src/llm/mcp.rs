@@ -92,7 +92,7 @@ pub(crate) async fn start(
         CliError::new(Exit::Usage, escape_terminal(&text).into_owned())
             .code("mcp_server")
             .help(format!(
-                "`{tools}` tries it again; `zeph config show` has the settings"
+                "`{tools}` tries it again; `zeph config show` has the settings.\nA program gets the basic variables, and those of `env` and `pass_env` in its table"
             ))
     })
 }

@@ -119,6 +119,17 @@ fn cut(text: &str) -> Reply {
     )
 }
 
+/// A model that gives this reply to the first request for each thing.
+fn each_first(reply: impl Fn() -> Reply) -> ScriptedProvider {
+    let others = script()
+        .rule(asks_for_a_plan, Some(1), reply())
+        .rule(is_answer, Some(1), reply());
+    let texts = ["Do alpha.", "Do beta.", "Do gamma.", "Join all."];
+    texts.into_iter().fold(others, |model, text| {
+        model.rule(move |one: &LlmRequest| works(one, text), Some(1), reply())
+    })
+}
+
 fn rows() -> Vec<Row> {
     let beta = |times, reply| script().rule(is_beta, times, reply);
     let known = |row: Row| Row {
@@ -129,29 +140,17 @@ fn rows() -> Vec<Row> {
         whole: false,
         ..row
     };
-    let each_first = |reply: &dyn Fn() -> Reply| {
-        ["Do alpha.", "Do beta.", "Do gamma.", "Join all."]
-            .into_iter()
-            .fold(
-                script()
-                    .rule(asks_for_a_plan, Some(1), reply())
-                    .rule(is_answer, Some(1), reply()),
-                |model, text| {
-                    model.rule(move |one: &LlmRequest| works(one, text), Some(1), reply())
-                },
-            )
-    };
     vec![
         known(row("nothing", script(), (1, 4, 1))),
         known(row("busy once", beta(Some(1), busy(2)), (1, 5, 1))),
         known(row(
             "each first call is refused as too many",
-            each_first(&|| busy(2)),
+            each_first(|| busy(2)),
             (2, 8, 2),
         )),
         known(row(
             "each first call is refused by a gateway",
-            each_first(&down),
+            each_first(down),
             (2, 8, 2),
         )),
         row(

@@ -7,7 +7,7 @@ const call = (id, name, args) => ({
 const folder = process.argv[2];
 let hasHung = false;
 
-// The place in the story is told by the tools of the request, and by the results in it.
+// Which reply is next follows from the tools of the request and from the results that it contains.
 const reply = (request) => {
   const results = request.messages.filter((one) => one.role === "tool");
   const names = (request.tools ?? []).map((tool) => tool.function.name);

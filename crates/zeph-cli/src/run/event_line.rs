@@ -153,7 +153,7 @@ impl EventFormatter {
             return Some(("each", Tone::Plain, format!("{name}: {items}")));
         }
         if let Record::Amended { .. } = event.record {
-            let text = format!("accepted: {name} added {}", self.added(total));
+            let text = format!("extended: {name} added {}", self.added(total));
             return Some(("plan", Tone::Plain, text));
         }
         None

@@ -213,3 +213,53 @@ fn result(text: String, process: &ServiceProcess) -> Result<String, TaskError> {
         _ => Ok(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use tokio::sync::watch;
+    use zeph_orchestration::command::CommandExecutor;
+
+    use super::{Commands, MAX_OUTPUT};
+
+    /// Commands of a script in place of this program.
+    fn of_script(script: &str) -> Commands {
+        Commands {
+            executor: CommandExecutor::builder().build(),
+            program: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            grace: Duration::ZERO,
+            at_work: Mutex::default(),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// Prints a JSON text of so many bytes.
+    fn prints(bytes: u64) -> String {
+        let inner = bytes - 2;
+        format!("printf '\"'; head -c {inner} /dev/zero | tr '\\0' x; printf '\"'")
+    }
+
+    #[tokio::test]
+    async fn an_output_that_is_too_large_is_an_error_and_no_cut_text() {
+        let whole = of_script(&prints(MAX_OUTPUT)).once(Vec::new()).await;
+        assert_eq!(whole.unwrap().len() as u64, MAX_OUTPUT);
+        let error = of_script(&prints(MAX_OUTPUT + 1)).once(Vec::new()).await;
+        assert_eq!(error.unwrap_err().code(), "output_too_large");
+    }
+
+    #[tokio::test]
+    async fn a_line_of_a_run_that_is_too_large_counts_only_if_it_is_the_last() {
+        let wait = Duration::from_secs(60);
+        let long = prints(MAX_OUTPUT + 10);
+        let first = "printf '{\"run\": \"r\"}\\n'";
+        let last = "printf '\\n{\"state\": \"completed\"}\\n'";
+        let work =
+            |script: String| async move { of_script(&script).work(Vec::new(), None, wait).await };
+        let ended = work(format!("{first}; {long}; {last}")).await;
+        assert_eq!(ended.unwrap(), "{\"state\": \"completed\"}");
+        let error = work(format!("{first}; {long}")).await.unwrap_err();
+        assert_eq!(error.code(), "output_too_large");
+    }
+}

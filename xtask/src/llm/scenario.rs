@@ -14,11 +14,22 @@ use crate::process::Process;
 use crate::workspace::Workspace;
 
 /// A small model completes some of these and fails in others.
-const GOALS: [&str; 3] = [
+const GOALS: [&str; 12] = [
     "Say hello in French.",
     "Write a two-line poem about the sea.",
     "Name three colours.",
+    "Name a fruit.",
+    "Count to five.",
+    "Name the opposite of cold.",
+    "Name the capital of Italy.",
+    "Write a sentence about rain.",
+    "Name two animals.",
+    "Say thank you in German.",
+    "Add two and three.",
+    "Invent a name for a cat.",
 ];
+/// How many of them are also only planned.
+const PLANNED: usize = 3;
 
 /// Time limit of one command. One answer of the model takes up to 20 s on an idle core.
 const COMMAND: Duration = Duration::from_secs(420);
@@ -43,8 +54,8 @@ pub(crate) struct Scenario {
     log: PathBuf,
     cases: u32,
     failures: u32,
-    /// Whether a goal was planned, executed and answered by the model.
-    answered: bool,
+    /// The number of goals that were planned, executed and answered by the model.
+    answered: usize,
 }
 
 impl Scenario {
@@ -56,18 +67,20 @@ impl Scenario {
             log: fetch.log("scenario")?,
             cases: 0,
             failures: 0,
-            answered: false,
+            answered: 0,
         })
     }
 
-    /// Runs `zeph plan` and `zeph do` for each goal.
+    /// Runs `zeph do` for each goal, and `zeph plan` for some.
     pub(crate) fn run_goals(&mut self, url: &str) {
         let model = format!("openai::{MODEL}");
         let models = ["--model", &model, "--base-url", url];
         for (number, goal) in GOALS.iter().enumerate() {
             println!("goal: {goal}");
-            let plan = [&["plan", goal], models.as_slice()].concat();
-            self.case(&plan, &EXIT_CODES);
+            if number < PLANNED {
+                let plan = [&["plan", goal], models.as_slice()].concat();
+                self.case(&plan, &EXIT_CODES);
+            }
             let name = run_name(number);
             let done = [&["do", goal, "--yes", "--name", &name], models.as_slice()].concat();
             self.case(&done, &EXIT_CODES);
@@ -82,12 +95,11 @@ impl Scenario {
         }
     }
 
-    /// Whether every command ended in a documented form, and one goal was answered by the model.
+    /// Whether every command ended in a documented form, and two thirds of the goals were answered by the model.
     pub(crate) fn passed(&self) -> bool {
-        if !self.answered {
-            println!("FAILED: the model answered no goal");
-        }
-        self.failures == 0 && self.answered
+        let (answered, all) = (self.answered, GOALS.len());
+        println!("the model answered {answered} of {all} goals");
+        self.failures == 0 && answered * 3 >= all * 2
     }
 
     fn case(&mut self, args: &[&str], exit_codes: &[i32]) {
@@ -95,7 +107,8 @@ impl Scenario {
         let command = args[0];
         let result = self.call(args);
         if let Ok(Some(last)) = result.as_ref().map(|result| result.values.last()) {
-            self.answered |= last["state"] == "completed" && last["answer"]["by"] == "llm";
+            let is_answered = last["state"] == "completed" && last["answer"]["by"] == "llm";
+            self.answered += usize::from(is_answered);
         }
         match result.and_then(|result| describe(&result, exit_codes)) {
             Ok(line) => println!("  ok      zeph {command:<6} {line}"),

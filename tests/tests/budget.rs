@@ -26,6 +26,7 @@ use zeph_tests::rng::Rng;
 const PRICES: Prices = Prices {
     input: 3_000_000,
     output: 15_000_000,
+    ..Prices::FREE
 };
 
 /// The simulated service: its actual spending, and the call at which the process crashes.

@@ -263,11 +263,11 @@ fn rule(graph: &TaskGraph, task: Task, key: &str, value: &str) -> Result<Task, S
         "hint" => task.hint(duration(value)?),
         "lanes" => lanes(graph, task, value)?,
         "approve" => task.approve(Approval {
-            text: "go?".into(),
             fallback: match value.split_once(':') {
                 Some((wait, answer)) => Some((duration(wait)?, answer == "yes")),
                 None => None,
             },
+            ..Approval::from("go?")
         }),
         _ => return Err(format!("{key:?} is neither a parent nor a rule")),
     })

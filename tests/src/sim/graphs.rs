@@ -337,8 +337,10 @@ impl Flavour {
         }
         if rng.percent(self.approved) {
             let fallback = rng.percent(50).then(|| (limit(rng), rng.percent(50)));
-            let text = "go?".to_owned();
-            task = task.approve(Approval { text, fallback });
+            task = task.approve(Approval {
+                fallback,
+                ..Approval::from("go?")
+            });
         }
         if rng.percent(self.prepared) {
             task = task.prepare(Params::none());

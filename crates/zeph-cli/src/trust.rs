@@ -28,7 +28,12 @@ pub(crate) async fn run(args: &TrustArgs, is_json: bool) -> Result<Exit, CliErro
     };
     let path = project::canonical(&file.path);
     if args.revoke {
-        Trust::update(|trust| drop(trust.projects.remove(&path)))?;
+        Trust::update(|trust| {
+            trust.projects.remove(&path);
+            // Its folders of agents, too, if they were chosen by hand.
+            let project = path.parent().unwrap_or(&path);
+            trust.agents.retain(|folder| !folder.starts_with(project));
+        })?;
         if is_json {
             out::json(&json!({ "file": path, "trusted": false }));
         } else {

@@ -18,7 +18,7 @@ use crate::group::Group;
 const AFTER_EXIT: Duration = Duration::from_secs(1);
 /// How long to wait for the pipes of a killed group. Only a process that has left the group can still have
 /// them open.
-const AFTER_KILL: Duration = Duration::from_millis(500);
+pub(crate) const AFTER_KILL: Duration = Duration::from_millis(500);
 /// How long a command runs before a note keeps its process group. A quick one costs no note.
 const NOTE_AFTER: Duration = Duration::from_millis(100);
 /// The bytes of one read.

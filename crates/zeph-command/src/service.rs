@@ -4,9 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 use zeph_executor::TaskError;
 
+use crate::attempt::AFTER_KILL;
 use crate::executor::CommandExecutor;
 use crate::group::{Group, ProcessGroup};
 use crate::params::CommandParams;
@@ -92,7 +95,8 @@ impl CommandExecutor {
 
 impl CommandExecutor {
     /// Runs a program to its end, as [`start_service`](Self::start_service) starts it, with that standard input. What it
-    /// leaves running is killed. Dropping the future kills it.
+    /// leaves running in its process group is killed, and the output of what has left the group is not waited for.
+    /// Dropping the future kills it.
     ///
     /// # Errors
     /// As `start_service`; `output_too_large` if it prints more than that.
@@ -108,27 +112,43 @@ impl CommandExecutor {
             // A program may end without reading.
             stdin.write_all(input).await.ok();
         };
+        let (ended, has_ended) = oneshot::channel::<()>();
         let wait = async {
             let status = child.wait().await;
             // A process that is left would hold the pipe open.
             group.kill();
+            drop(ended);
             status
         };
-        let read = async {
+        let talk = async {
             let mut text = Vec::new();
-            let read = stdout.take(max_output + 1).read_to_end(&mut text).await;
-            let is_cut = text.len() as u64 > max_output;
-            if is_cut {
-                group.kill();
+            let mut stdout = stdout.take(max_output + 1);
+            let read = async {
+                let read = stdout.read_to_end(&mut text).await;
+                if text.len() as u64 > max_output {
+                    group.kill();
+                }
+                read
+            };
+            // A process that has left the group holds the pipes open for as long as it likes.
+            let left = async {
+                has_ended.await.ok();
+                sleep(AFTER_KILL).await;
+            };
+            tokio::select! {
+                ((), read) = async { tokio::join!(write, read) } => drop(read?),
+                () = left => {}
             }
-            read.map(|_| (text, is_cut))
+            Ok::<_, std::io::Error>(text)
         };
-        let ((), status, read) = tokio::join!(write, wait, read);
-        if let Some(reader) = process.reader.take() {
-            reader.await?;
+        let (status, text) = tokio::join!(wait, talk);
+        if let Some(mut reader) = process.reader.take()
+            && timeout(AFTER_KILL, &mut reader).await.is_err()
+        {
+            reader.abort();
         }
-        let (status, (stdout, is_cut)) = (status?, read?);
-        if is_cut {
+        let (status, stdout) = (status?, text?);
+        if stdout.len() as u64 > max_output {
             let limit = zeph_common::format_size(max_output);
             let text = format!("the program printed more than {limit}");
             return Err(TaskError::permanent(text).with_code("output_too_large"));
@@ -181,7 +201,10 @@ async fn keep_tail(mut pipe: ChildStderr, tail: Arc<Mutex<Vec<u8>>>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::timeout;
 
     use crate::{CommandExecutor, CommandParams};
 
@@ -276,6 +299,19 @@ mod tests {
         let input = "x".repeat(1 << 20);
         let endless = commands.run_program(&params, input.as_bytes(), 1_000);
         assert_eq!(endless.await.unwrap_err().code(), "output_too_large");
+    }
+
+    #[tokio::test]
+    async fn a_process_that_left_the_group_holds_nothing_up() {
+        let commands = CommandExecutor::builder().build();
+        let params = shell("setsid sleep 20 & sleep 0.3; echo hi");
+        let input = "x".repeat(1 << 20);
+        let end = commands.run_program(&params, input.as_bytes(), 1_000);
+        let end = timeout(Duration::from_secs(10), end)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((end.code, &*end.stdout), (Some(0), &b"hi\n"[..]));
     }
 
     #[tokio::test]

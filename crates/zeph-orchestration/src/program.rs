@@ -127,7 +127,7 @@ impl LlmProvider for ProgramProvider {
             let made = prompt_file(&prompt);
             let made = made.map_err(|error| {
                 let text = format!("the file of the prompt cannot be written: {error}");
-                self.error(ErrorKind::Unavailable, text)
+                self.error(ErrorKind::Unavailable, text).with_refusal()
             })?;
             let path = made.path().to_string_lossy().into_owned();
             let places = command.iter_mut().skip(1);
@@ -148,6 +148,10 @@ impl LlmProvider for ProgramProvider {
         let ended = ended.await;
         drop(file);
         let ended = ended.map_err(|error| {
+            if error.code() == "output_too_large" {
+                // It ran, and has its price.
+                return self.error(ErrorKind::Garbled, format!("{error:#}"));
+            }
             let kind = match error.class() {
                 ErrorClass::Retryable => ErrorKind::Unavailable,
                 ErrorClass::Permanent

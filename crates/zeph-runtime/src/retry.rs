@@ -1,5 +1,6 @@
 //! Retry: the results of an ended run that a new run takes over, and the tasks that run again.
 
+mod additions;
 mod changes;
 pub(crate) mod chosen;
 mod cut_off;
@@ -37,6 +38,8 @@ const PAGE: usize = 64;
 /// Tasks are matched by name. A task keeps its result if it completed with one of its own, its work and its
 /// dependencies are the same, and everything that it depends on keeps its result, too. Other rules of a task,
 /// such as retries, time-outs and lanes, do not change a result.
+///
+/// A task that has added others and runs again may add them again, so what it added is left out.
 ///
 /// # Examples
 /// ```
@@ -156,14 +159,23 @@ impl RetryPlan {
     ///
     /// # Errors
     /// If the run has not ended, the new graph has no task of a chosen name, or a task of the same graph would
-    /// run again that has added others to it.
+    /// run again that has added others to it, on which further tasks depend.
     pub fn new(
         view: &RunView,
         changed: Option<(TaskGraph, Policy)>,
         chosen: &[&str],
         is_changed: impl Fn(TaskId, &Task) -> bool,
     ) -> Result<Self, RuntimeError> {
-        Self::compare(view, changed, chosen, &is_changed, &Later::default())
+        let is_same_graph = changed.is_none();
+        let later = Later::default();
+        let mut plan = Self::compare(view, changed, chosen, &is_changed, &later)?;
+        if is_same_graph && let Some(graph) = additions::left_out(view, &plan) {
+            let changed = Some((graph, *view.scheduler.policy()));
+            plan = Self::compare(view, changed, chosen, &is_changed, &later)?;
+            plan.title.clone_from(&view.title);
+        }
+        plan.check_proposers()?;
+        Ok(plan)
     }
 
     /// Compares an ended run with what it was at an earlier record: results that came after that record are not
@@ -181,6 +193,7 @@ impl RetryPlan {
         let (later, graph) = Later::than(view, record)?;
         let changed = Some((graph, *view.scheduler.policy()));
         let mut plan = Self::compare(view, changed, chosen, &is_changed, &later)?;
+        plan.check_proposers()?;
         let key = Self::AT_KEY.to_owned();
         plan.graph.metadata_mut().insert(key, record.to_string());
         Ok(plan)
@@ -265,7 +278,6 @@ impl RetryPlan {
             proposers,
         };
         plan.stand_by();
-        plan.check_proposers()?;
         Ok(plan)
     }
 

@@ -85,6 +85,7 @@ impl Proposal {
             "goal": goal,
             "plan": graph,
             "plan_file": self.0.plan_file,
+            "after": self.0.after,
             "reasoning": self.0.reasoning,
             "estimate": self.0.estimate,
             "findings": self.0.findings,

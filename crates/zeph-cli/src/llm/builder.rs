@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
+use zeph_config::Layer;
 use zeph_orchestration::command::is_basic_variable;
 use zeph_orchestration::{Orchestrator, OrchestratorBuilder};
 use zeph_planner::agent::{ToolError, Tools};
@@ -147,6 +148,10 @@ fn check_programs(
     // The settings have it from a flag, a variable, the user's file or a trusted project.
     let set = cx.config().agents.as_deref().map(project::canonical);
     if set.as_ref() == Some(&folder) {
+        // A project is asked about again after each change, so what it sets is not remembered.
+        if cx.config.layer_of("agents") == Some(Layer::ProjectFile) {
+            return Ok(());
+        }
         return Trust::update(|trust| trust.agents.extend([folder]));
     }
     if Trust::load()?.agents.contains(&folder) {

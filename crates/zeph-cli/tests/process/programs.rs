@@ -213,8 +213,18 @@ fn a_cloned_repository_runs_no_program_before_it_is_trusted() {
     let after = run("b");
     assert_eq!(code(&after), 0, "{after:?}");
     assert_eq!(calls(&scene), 1);
+    // A run that waits.
+    let waits = "[tasks.ask]\nask = 'Go?'\n[tasks.a]\nneeds = ['ask']\nagent = 'coder'\nprompt = 'Do it.'\n";
+    scene.file("waits.toml", waits);
+    let waiting = [&["run", "waits.toml", "--name", "w"][..], &model].concat();
+    assert_eq!(code(&zeph(&scene, &waiting)), 5);
+    assert_eq!(code(&scene.zeph(&["answer", "w", "1", "x"])), 0);
     scene.file("agents/coder.md", &AGENT.replace("--print", "--all"));
     assert_ne!(code(&run("c")), 0);
+    // The stored run names the folder, which counted only as long as the project was trusted.
+    let resumed = zeph(&scene, &["resume", "w"]);
+    assert_eq!(code(&resumed), 2, "{resumed:?}");
+    assert!(resumed.err.contains("is a program"), "{resumed:?}");
     assert_eq!(calls(&scene), 1);
 }
 

@@ -7,7 +7,9 @@ use zeph_orchestration::planner::plan::Adopted;
 use zeph_orchestration::store::{
     FaultyStore, ListQuery, MemoryStore, Op, RawGraphStore, StoreFault,
 };
-use zeph_orchestration::{Confirm, Decision, OrchestratorBuilder, RunEnd, RunResults, TaskState};
+use zeph_orchestration::{
+    Confirm, Decision, OrchestratorBuilder, RetryPlan, RunEnd, RunResults, TaskState,
+};
 
 use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, says};
 
@@ -110,6 +112,42 @@ async fn after_a_failure_the_planner_finds_another_way_to_the_answer() {
 }
 
 #[tokio::test]
+async fn a_goal_whose_plan_was_extended_is_retried_with_its_first_plan() {
+    for further in [FURTHER, NOTHING] {
+        let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
+        let failing = builder(&model(&[further])).store(Arc::clone(&store));
+        let failed = failing
+            .build()
+            .unwrap()
+            .run(GOAL)
+            .await
+            .unwrap()
+            .into_results();
+        let plan = RetryPlan::new(failed.view(), None, &[], |_, _| false).unwrap();
+        // What the extension added is left out, and the rest keeps its results.
+        let again: Vec<&str> = plan
+            .again()
+            .map(|(id, _)| plan.graph().task(id).name())
+            .collect();
+        assert_eq!(again, ["wind", "report", "answer"]);
+        assert!(plan.graph().find("plan-2").is_none());
+        // Now the wind is known.
+        let healthy = crate::script::planning();
+        let orchestrator = builder(&healthy).store(store).build().unwrap();
+        let retried = orchestrator
+            .retry(plan, None, &Default::default())
+            .await
+            .unwrap();
+        let report = orchestrator.drive(retried).await.unwrap().into_results();
+        assert_eq!(report.end(), Some(RunEnd::Completed));
+        assert_eq!(report.answer.unwrap().sources, ["report"]);
+        let requests = healthy.requests();
+        let mut works = requests.iter().filter(|one| one.purpose == Purpose::Work);
+        assert!(!works.any(|one| says(one, "Tell of the rain.")));
+    }
+}
+
+#[tokio::test]
 async fn without_further_tasks_the_answer_is_made_from_what_there_is() {
     for reply in [NOTHING, "I do not know."] {
         // An answer that is no plan is corrected twice.
@@ -165,9 +203,32 @@ async fn further_tasks_are_confirmed_as_the_plan_was() {
     assert_eq!(tasks(&declined).last(), Some(&"answer-2"));
     assert_eq!(declined.answer.unwrap().sources, ["rain"]);
     // With one the planner is asked for others.
-    let model = model(&[NOTHING, FURTHER]);
+    let model = model(&[FURTHER, NOTHING]);
     let other = decided(Decision::Reject("Ask the harbour.".to_owned()));
     let report = run(builder(&model).confirm(other)).await;
+    let requests = model.requests();
+    assert!(
+        requests
+            .iter()
+            .any(|one| extends(one) && says(one, "Ask the harbour."))
+    );
+    let names = tasks(&report);
+    assert_eq!(names[names.len() - 2..], ["plan-3", "answer-3"]);
+    assert_eq!(report.answer.unwrap().sources, ["rain"]);
+}
+
+#[tokio::test]
+async fn a_run_that_takes_no_further_tasks_answers_from_what_there_is() {
+    // A person has used the name that the extension would have.
+    let edited = "[tasks.rain]\nprompt = 'Tell of the rain.'\non_failure = 'skip'\n\
+        [tasks.wind]\nprompt = 'Tell of the wind.'\non_failure = 'skip'\n\
+        [tasks.plan-2]\nneeds = ['rain']\nprompt = 'Tell of the rain.'\n";
+    let confirm = Confirm::with(move |_| async move { Decision::Edit(edited.to_owned()) });
+    let model = model(&[FURTHER]);
+    let orchestrator = builder(&model).confirm(confirm).build().unwrap();
+    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    assert_eq!(report.end(), Some(RunEnd::Degraded));
+    assert_eq!(tasks(&report).last(), Some(&"answer"));
     assert_eq!(report.answer.unwrap().sources, ["rain"]);
 }
 

@@ -121,6 +121,7 @@ impl AgentExecutor {
             match outcome {
                 Err(error)
                     if chosen.replaceable
+                        && self.context.is_repeatable(agent.model.as_deref())
                         && tried.len() + 1 < most
                         && errors::another_may_succeed(&error) =>
                 {

@@ -12,7 +12,7 @@ pub(crate) const ENDED: &str = "it ended the attempt: ";
 /// Which call of which reply: two calls with the same key are the same, if the reply is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CallKey {
-    /// The hash of the request to which the reply is the answer.
+    /// The hash of the reply and of its request.
     #[serde(default)]
     pub hash: String,
     /// The place of the call in the reply, from 0.

@@ -180,9 +180,17 @@ impl Executor for AnswerExecutor {
     async fn execute(&self, cx: &TaskContext, input: TaskInput) -> Result<TaskOutput, TaskError> {
         let params: AnswerParams = input.params_as()?;
         if let Some((plan, patch)) = extension(&params, &input) {
-            cx.journal().propose(patch).await?;
-            let why = format!("a task failed, so {plan} first looks for another way");
-            return Err(TaskError::skip(why));
+            match cx.journal().propose(patch).await {
+                Ok(_) => {
+                    let why = format!("a task failed, so {plan} first looks for another way");
+                    return Err(TaskError::skip(why));
+                }
+                // The names are taken, or the run may have no more tasks.
+                Err(error) if error.code() == "proposal_refused" => {
+                    cx.progress(format!("the plan cannot be extended: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
         }
         let input = AnswerInput::new(&params, &input);
         let answer = until_stopped(cx, self.aggregator.aggregate(cx, &input)).await?;

@@ -79,7 +79,8 @@ impl LlmContextBuilder {
 
     /// Sets the model that is asked where another one gives no answer, after all of its calls. Default: none.
     ///
-    /// It gets the same request, so it should have a window as large, and the tools that the agents need.
+    /// It gets the same request, so it should have a window as large, and the tools that the agents need. It does
+    /// not stand in for a provider that is not [repeatable](LlmProvider::is_repeatable).
     pub fn fallback_model(mut self, provider: Arc<dyn LlmProvider>) -> Self {
         self.context.fallback_model = Some(Model::new(provider));
         self

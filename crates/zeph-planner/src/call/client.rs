@@ -79,7 +79,7 @@ pub(crate) struct AttemptSpend {
 /// Which reply is the latest one of an attempt.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReplyKey {
-    /// The hash of its request.
+    /// The hash of it and of its request.
     pub(crate) hash: String,
     /// Whether it is that of an interrupted attempt: then its tool calls may have been made.
     pub(crate) is_reused: bool,

@@ -144,11 +144,7 @@ impl LlmContext {
         model: Option<&str>,
         spend: &Arc<AttemptSpend>,
     ) -> Result<ModelClient, TaskError> {
-        let listed = match model {
-            None => Some(&self.default_model),
-            Some(name) => self.models.get(name),
-        };
-        let Some(listed) = listed else {
+        let Some(listed) = self.model(model) else {
             let name = model.unwrap_or_default();
             let message = format!(
                 "unknown model {name:?}; add it with LlmContextBuilder::model, or name another one"
@@ -156,13 +152,29 @@ impl LlmContext {
             return Err(TaskError::permanent(message).with_code("unknown_model"));
         };
         let mut provider = self.metered(listed, cx, spend);
+        // The work of one that must not be repeated may be half done.
         if let Some(fallback) = &self.fallback_model
+            && listed.provider.is_repeatable()
             && fallback.provider.name() != listed.provider.name()
         {
             let second = self.metered(fallback, cx, spend);
             provider = Arc::new(WithFallback::new(provider, second, cx));
         }
         Ok(ModelClient::new(provider, &listed.counter, spend))
+    }
+
+    /// A listed model; `None` is the default model.
+    fn model(&self, name: Option<&str>) -> Option<&Model> {
+        match name {
+            None => Some(&self.default_model),
+            Some(name) => self.models.get(name),
+        }
+    }
+
+    /// Whether the work of a model may be begun again, by it or by another one.
+    pub(crate) fn is_repeatable(&self, model: Option<&str>) -> bool {
+        let model = self.model(model);
+        model.is_none_or(|model| model.provider.is_repeatable())
     }
 
     /// The provider of a model for an attempt: resuming, retried and metered.

@@ -14,6 +14,12 @@ pub(super) fn carry(kind: ErrorKind, provider: &str, error: TaskError) -> LlmErr
     LlmError::new(kind, provider, error.message()).with_source(Carried(error))
 }
 
+/// Whether it wraps an attempt's error.
+pub(super) fn is_carried(error: &LlmError) -> bool {
+    let source = std::error::Error::source(error);
+    matches!(source, Some(source) if source.is::<Carried>())
+}
+
 /// The journal's error as an error of a call.
 pub(super) fn from_journal(provider: &str, error: TaskError) -> LlmError {
     let kind = match error.class() {

@@ -8,6 +8,8 @@ use zeph_llm::{
     Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream,
 };
 
+use super::error::is_carried;
+
 /// Asks the first provider, and the second one if a call of the first failed for good.
 ///
 /// It belongs outside of the retry layers, so that each provider has all of its calls first. Name and
@@ -28,34 +30,41 @@ impl WithFallback {
         Self { first, second, cx }
     }
 
-    /// Whether the second one is asked after this error.
+    /// Whether the second one is asked after this error. Not if the budget or the run has ended the call, or if
+    /// the journal has failed.
     fn falls_back(&self, error: &LlmError) -> bool {
-        let falls_back = match error.kind() {
-            // The caller asks again with the schema in the prompt.
-            ErrorKind::SchemaRejected
-            | ErrorKind::OverBudget
-            | ErrorKind::Stopped
-            | ErrorKind::NotRecorded => false,
-            ErrorKind::RateLimited
-            | ErrorKind::Unavailable
-            | ErrorKind::Network
-            | ErrorKind::Timeout
-            | ErrorKind::Cut
-            | ErrorKind::Garbled
-            | ErrorKind::Unauthorized
-            | ErrorKind::UnknownModel
-            | ErrorKind::ContextTooLong
-            | ErrorKind::BadRequest
-            | ErrorKind::NoCredit
-            | ErrorKind::Unsupported => true,
-        };
-        if falls_back {
-            let (first, second) = (self.first.name(), self.second.name());
-            let why = error.kind().word();
-            self.cx
-                .progress(format!("{first} failed ({why}); asking {second} instead"));
+        if is_of_the_run(error) {
+            return false;
         }
-        falls_back
+        // The caller asks again with the schema in the prompt.
+        if error.kind() == ErrorKind::SchemaRejected {
+            return false;
+        }
+        let (first, second) = (self.first.name(), self.second.name());
+        let why = error.kind().word();
+        self.cx
+            .progress(format!("{first} failed ({why}); asking {second} instead"));
+        true
+    }
+}
+
+/// Whether the error is that of the run and not of a service: of its budget, its end, or its journal.
+fn is_of_the_run(error: &LlmError) -> bool {
+    let kinds = [
+        ErrorKind::OverBudget,
+        ErrorKind::Stopped,
+        ErrorKind::NotRecorded,
+    ];
+    kinds.contains(&error.kind()) || is_carried(error)
+}
+
+/// The error if both failed. That of the second one says less than that of the model which the run names, unless
+/// it is one of the run, or asks for another request.
+fn either(first: LlmError, second: LlmError) -> LlmError {
+    if is_of_the_run(&second) || second.kind() == ErrorKind::SchemaRejected {
+        second
+    } else {
+        first
     }
 }
 
@@ -72,8 +81,8 @@ impl LlmProvider for WithFallback {
     async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
         match self.first.complete(request).await {
             Err(error) if self.falls_back(&error) => {
-                // The failure of the second one says less than that of the model which the run names.
-                self.second.complete(request).await.map_err(|_| error)
+                let outcome = self.second.complete(request).await;
+                outcome.map_err(|second| either(error, second))
             }
             outcome => outcome,
         }
@@ -82,7 +91,8 @@ impl LlmProvider for WithFallback {
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
         match self.first.stream(request).await {
             Err(error) if self.falls_back(&error) => {
-                self.second.stream(request).await.map_err(|_| error)
+                let outcome = self.second.stream(request).await;
+                outcome.map_err(|second| either(error, second))
             }
             outcome => outcome,
         }

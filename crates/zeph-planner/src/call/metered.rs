@@ -18,7 +18,9 @@ use zeph_llm::{
 use super::client::AttemptSpend;
 use super::cost::{self, CostReservation, DEFAULT_OUTPUT_TOKENS};
 use super::error::{cost_nothing, from_journal};
-use super::notes::{CallError, PromptNote, ReplyNote, ReservedCost, request_hash, response_hash};
+use super::notes::{
+    CallError, PromptNote, ReplyNote, ReservedCost, reply_hash, request_hash, response_hash,
+};
 
 /// A provider for one attempt. Each call is reserved, noted, made, settled, and its reply noted.
 ///
@@ -334,7 +336,9 @@ impl LlmProvider for Metered {
         };
         let noted = async { self.cx.journal().note(reply.note()?).await };
         noted.await.map_err(journal)?;
-        self.spend.set_latest(hash, false);
+        if let Ok(response) = &outcome {
+            self.spend.set_latest(reply_hash(&hash, response), false);
+        }
         let is_cut = |reply: &LlmResponse| reply.stop == StopReason::MaxTokens;
         if outcome.as_ref().is_ok_and(is_cut)
             && let Some(error) = reservation.cut_by_budget(name, can)

@@ -114,6 +114,11 @@ pub(super) fn response_hash(response: &LlmResponse) -> String {
     json_hash(response)
 }
 
+/// The hash of a request with its answer: the same request may have had another one before an interruption.
+pub(super) fn reply_hash(request_hash: &str, response: &LlmResponse) -> String {
+    json_hash(&(request_hash, response))
+}
+
 fn json_hash(value: &impl Serialize) -> String {
     // Requests and answers are plain data with text keys, so their JSON form exists.
     let json = serde_json::to_vec(value).unwrap_or_default();

@@ -12,7 +12,7 @@ use zeph_llm::{
 
 use super::client::AttemptSpend;
 use super::error::from_journal;
-use super::notes::{ReplyNote, request_hash, response_hash};
+use super::notes::{ReplyNote, reply_hash, request_hash, response_hash};
 use crate::agent::{CallKey, ENDED, ToolCallEnd, ToolCallNote, ToolNote};
 use crate::replay::unwrapped;
 
@@ -164,7 +164,7 @@ impl Resuming {
             return Ok(None);
         };
         let (provider, hash) = key;
-        self.spend.set_latest(hash.clone(), true);
+        self.spend.set_latest(reply_hash(&hash, &response), true);
         // It counts towards the limit of the attempt, as far as the service has reported it.
         let usage = [response.usage.input_tokens, response.usage.output_tokens];
         self.spend.add(Spend {

@@ -24,8 +24,8 @@ use crate::prompts::Prompts;
 /// 3. The model is asked to correct it, and sees all problems and its own sanitized text; twice by
 ///    default.
 /// 4. The fallback provider is asked in the same way, if there is one.
-/// 5. A plan with the whole goal as one task is used, if the host allows it and the model answered, but with
-///    no plan. It carries a warning.
+/// 5. A plan with the whole goal as one task is used, if the host allows it and a model answered, or began to,
+///    but with no plan. It carries a warning.
 /// 6. The error contains everything that was tried.
 ///
 /// After a refusal or a failed call step 4 follows at once; a wrapper of the provider repeats calls

@@ -329,3 +329,18 @@ async fn a_call_that_was_stopped_with_its_attempt_is_made_again() {
     assert_eq!(made.load(Ordering::Relaxed), 2);
     assert_eq!(second.notes(NoteKind::Tool)[0]["outcome"], "done");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_another_reply_to_the_same_request_is_another_call() {
+    let upto = |notes: &[Note], kind: NoteKind| {
+        let last = notes.iter().position(|note| note.kind == kind);
+        notes[..=last.expect("there is one")].to_vec()
+    };
+    let (_, _, first) = send("sea", Vec::new()).await;
+    let (_, _, second) = send("lake", Vec::new()).await;
+    // Two interrupted attempts: the first one has looked at the sea, the second one was about to look at the lake.
+    let looked = upto(&first.journal.notes(), NoteKind::Tool);
+    let asked = upto(&second.journal.notes(), NoteKind::Reply);
+    let (_, calls, _) = send("river", [looked, asked].concat()).await;
+    assert_eq!(calls[0], "look lake");
+}

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zeph_executor::NoteKind;
-use zeph_llm::{Capabilities, ErrorKind, Reply, SchemaSupport, ScriptedProvider};
+use zeph_llm::{
+    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, Reply, SchemaSupport,
+    ScriptedProvider,
+};
 use zeph_planner::code;
 use zeph_subagent::router::{NoMatch, ScoringRouter};
 use zeph_subagent::{AgentCatalog, AgentLimits, AgentOutput, SubAgentDef};
@@ -192,4 +195,47 @@ fn what_a_model_cannot_do_is_reported_before_any_call() {
     );
     assert!(build(agent().output(schema), Capabilities::TEXT).is_ok());
     assert!(build(agent(), never).is_ok());
+}
+
+/// A provider whose work may be half done when it fails.
+struct Once(ScriptedProvider);
+
+#[zeph_llm::async_trait]
+impl LlmProvider for Once {
+    fn name(&self) -> &str {
+        "program"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::TEXT
+    }
+
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
+    async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
+        self.0.complete(request).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_a_fallback_model_nor_another_agent_goes_on_with_work_that_may_be_half_done() {
+    let failing =
+        ScriptedProvider::new("script").when("Go", Reply::error(ErrorKind::Unavailable, "exit 1"));
+    let other = ScriptedProvider::new("other").when("Go", Reply::text("Done."));
+    let mut agents = AgentCatalog::new();
+    let coder = SubAgentDef::new("coder", "Go and change code", "You change code.").model("coder");
+    agents.add(coder).expect("an agent");
+    let writer = SubAgentDef::new("writer", "Writes reports", "You write.");
+    agents.add(writer).expect("an agent");
+    let context = llm_context(&other)
+        .model("coder", Arc::new(Once(failing.clone())))
+        .fallback_model(Arc::new(other.clone()))
+        .agents(agents);
+    let bench = Bench::new();
+    let task = task(json!({ "prompt": "Go and change code" }));
+    let error = bench.run(context, task).await.expect_err("it failed");
+    assert_eq!(error.code(), "unavailable");
+    assert_eq!((failing.requests().len(), other.requests().len()), (1, 0));
 }

@@ -29,12 +29,14 @@ pub(super) async fn run(
     events: &Events,
 ) -> Result<Plan, PlanError> {
     check_request(request)?;
+    let mut may_work = false;
     let mut error = match ask(&planner.provider, planner, request, events).await {
         Ok(plan) => return Ok(plan),
         Err(error) => error,
     };
     if let (Some(provider), false) = (&planner.fallback, is_final(error.failure)) {
         fell_back(events, &error);
+        may_work |= may_do_the_work(error.failure);
         let first = error.tries;
         error = match ask(provider, planner, request, events).await {
             Ok(plan) => return Ok(plan),
@@ -44,7 +46,8 @@ pub(super) async fn run(
     }
     // A plan that is extended is no goal to be begun again.
     let has_fallback = planner.fallback_plan != FallbackPlan::None && request.earlier.is_empty();
-    if !has_fallback || !may_do_the_work(error.failure) {
+    may_work |= may_do_the_work(error.failure);
+    if !has_fallback || !may_work || is_final(error.failure) {
         return Err(error);
     }
     fell_back(events, &error);

@@ -156,6 +156,28 @@ impl AdoptExecutor {
         Ok(Adopted::Unclear { round, why })
     }
 
+    /// Adds a plan. An extension that the run does not accept is left out.
+    async fn approved(
+        &self,
+        cx: &TaskContext,
+        params: &AdoptParams,
+        plan: &PlanOutput,
+    ) -> Result<Adopted, TaskError> {
+        match (
+            self.add(cx, params, plan, &plan.plan_file).await,
+            &params.extends,
+        ) {
+            (Ok(tasks), _) => Ok(Adopted::Approved { tasks }),
+            (Err(error), Some(extends))
+                if [NOT_COMPILED, "proposal_refused"].contains(&error.code()) =>
+            {
+                cx.progress(format!("the plan cannot be extended: {error}"));
+                not_extended(cx, params, extends).await
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
     /// Adds an edited plan, or asks again with its problems.
     async fn edited(
         &self,
@@ -293,9 +315,7 @@ impl Executor for AdoptExecutor {
             Some(confirm) => read_verdict(&input.parent_as::<Value>(confirm)?),
         };
         let adopted = match verdict {
-            Verdict::Approve => Adopted::Approved {
-                tasks: self.add(cx, &params, &plan, &plan.plan_file).await?,
-            },
+            Verdict::Approve => self.approved(cx, &params, &plan).await?,
             Verdict::Edit(file) => self.edited(cx, &params, &plan, &file).await?,
             Verdict::Reject(why) => self.rejected(cx, &params, &plan.plan_file, &why).await?,
             Verdict::Unclear(why) => self.ask_again(cx, &params, why).await?,

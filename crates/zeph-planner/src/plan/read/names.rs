@@ -28,7 +28,7 @@ pub(super) struct Names {
     parted: BTreeMap<String, BTreeSet<usize>>,
     compact: BTreeMap<String, BTreeSet<usize>>,
     /// The tasks of the plan that is extended, by the closest form of their names.
-    earlier: BTreeMap<String, EarlierName>,
+    earlier: BTreeMap<String, Vec<EarlierName>>,
 }
 
 /// A task of the plan that is extended.
@@ -54,13 +54,15 @@ impl Names {
     /// Repairs and checks the names of all tasks. Names that are valid keep their text; of two others that
     /// become the same the later one gets a number.
     pub(super) fn new(tasks: &[TaskDraft], earlier: &[EarlierTask], found: &mut Findings) -> Self {
-        let earlier = earlier.iter().map(|task| {
+        let mut by_form: BTreeMap<String, Vec<EarlierName>> = BTreeMap::new();
+        for task in earlier {
             let (name, has_result) = (task.name.clone(), task.has_result);
-            (Forms::of(&name).parted, EarlierName { name, has_result })
-        });
+            let all = by_form.entry(Forms::of(&name).parted).or_default();
+            all.push(EarlierName { name, has_result });
+        }
         let mut names = Self {
             names: vec![None; tasks.len()],
-            earlier: earlier.collect(),
+            earlier: by_form,
             ..Self::default()
         };
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -80,7 +82,7 @@ impl Names {
                 continue;
             }
             seen.insert(folded, position);
-            let is_used = is_reserved(&name) || names.earlier(&name).is_some();
+            let is_used = is_reserved(&name) || names.was_used(&name);
             if *name == *written.trim() && !is_used {
                 names.take(position, &name);
             } else {
@@ -121,7 +123,7 @@ impl Names {
         let mut unique = reserved.clone();
         let number = numbers.entry(reserved.to_ascii_lowercase()).or_insert(1);
         let is_taken = |name: &str| {
-            self.folded.contains_key(&name.to_ascii_lowercase()) || self.earlier(name).is_some()
+            self.folded.contains_key(&name.to_ascii_lowercase()) || self.was_used(name)
         };
         while is_taken(&unique) {
             *number += 1;
@@ -133,7 +135,7 @@ impl Names {
             let message = format!("{} became {}", quote(written), quote(&unique));
             found.repair(repair::SLUGGED_NAME, &at, message);
         }
-        if reserved != name || self.earlier(name).is_some() {
+        if reserved != name || self.was_used(name) {
             let message = format!(
                 "{} became {}, because the run uses that name",
                 quote(name),
@@ -219,14 +221,22 @@ impl Names {
         self.folded.get(&name.to_ascii_lowercase()).copied()
     }
 
-    /// The task of the plan that is extended with that name, without regard to case and separators.
+    /// Whether the plan that is extended has such a name, without regard to case and separators.
+    fn was_used(&self, name: &str) -> bool {
+        self.earlier.contains_key(&Forms::of(name).parted)
+    }
+
+    /// The task of the plan that is extended with that name: exactly, or else the only one without regard to case
+    /// and separators.
     pub(super) fn earlier(&self, name: &str) -> Option<&EarlierName> {
-        self.earlier.get(&Forms::of(name).parted)
+        let all = self.earlier.get(&Forms::of(name).parted)?;
+        let exact = all.iter().find(|one| one.name == name.trim());
+        exact.or_else(|| all.first().filter(|_| all.len() == 1))
     }
 
     /// The known names, for a help.
     pub(super) fn known(&self) -> impl Iterator<Item = &str> + Clone {
-        let earlier = self.earlier.values().filter(|one| one.has_result);
+        let earlier = self.earlier.values().flatten().filter(|one| one.has_result);
         let earlier = earlier.map(|one| one.name.as_str());
         self.names
             .iter()

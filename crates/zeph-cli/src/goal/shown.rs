@@ -81,16 +81,20 @@ impl Proposal {
     /// The plan for programs: the tasks as a graph, the plan file, and the findings.
     pub(crate) fn to_json(&self, goal: &str) -> Value {
         let graph = self.graph().map(|graph| GraphSpec::from(&graph));
-        json!({
+        let mut json = json!({
             "goal": goal,
             "plan": graph,
             "plan_file": self.0.plan_file,
-            "after": self.0.after,
             "reasoning": self.0.reasoning,
             "estimate": self.0.estimate,
             "findings": self.0.findings,
             "cached": self.0.cached,
-        })
+        });
+        // Only further tasks need results of before.
+        if !self.0.after.is_empty() {
+            json["after"] = json!(self.0.after);
+        }
+        json
     }
 }
 

@@ -373,7 +373,7 @@ fn of_orchestrator(error: &OrchestratorError) -> CliError {
         E::CommandTemplates(_) => usage("bad_configuration"),
         E::NoModel => usage("no_model"),
         E::UnknownPrice { .. } => usage("unknown_price").help(
-            "set llm.input_usd and llm.output_usd in zeph.toml, dollars for a million tokens; or limit tokens instead",
+            "set llm.input_usd and llm.output_usd in zeph.toml, dollars for a million tokens, for a fallback model llm.fallback_input_usd and llm.fallback_output_usd; or limit tokens instead",
         ),
         E::NoPlan { .. } => CliError::new(Exit::Failed, text),
         E::Action(_) | E::NoRandomness | E::Goal(_) => CliError::new(Exit::Internal, text),

@@ -164,6 +164,10 @@ pub struct LlmConfig {
     pub input_usd: Option<u64>,
     /// The price of a million output tokens. Both prices are set, or neither.
     pub output_usd: Option<u64>,
+    /// As `input_usd`, of the fallback model.
+    pub fallback_input_usd: Option<u64>,
+    /// As `output_usd`, of the fallback model.
+    pub fallback_output_usd: Option<u64>,
 }
 
 /// The budget of a run.
@@ -264,6 +268,8 @@ impl Default for LlmConfig {
             timeout: Duration::from_secs(300),
             calls: 4,
             input_usd: None,
+            fallback_input_usd: None,
+            fallback_output_usd: None,
             output_usd: None,
         }
     }

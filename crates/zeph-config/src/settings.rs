@@ -87,6 +87,8 @@ settings! {
     "llm.timeout": Time(llm.timeout), Limit, Kind::Time(MILLI, DAY);
     "llm.calls": U32(llm.calls), Limit, Kind::Count(1, 100);
     "llm.input_usd": Limit(llm.input_usd), Trusted, Kind::Money;
+    "llm.fallback_input_usd": Limit(llm.fallback_input_usd), Trusted, Kind::Money;
+    "llm.fallback_output_usd": Limit(llm.fallback_output_usd), Trusted, Kind::Money;
     "llm.output_usd": Limit(llm.output_usd), Trusted, Kind::Money;
     "budget.tokens": Limit(budget.tokens), Limit, Kind::Limit(0, MAX_TOKENS);
     "budget.usd": Limit(budget.usd), Limit, Kind::Money;
@@ -217,11 +219,23 @@ pub(crate) fn problems(config: &Config) -> Vec<Diagnostic> {
         found.push(one.help("lower it, or raise `retry.cap`"));
     }
     // With only one price, a budget would not count half of each call.
-    let alone = match (config.llm.input_usd, config.llm.output_usd) {
-        (Some(_), None) => Some(("llm.input_usd", "llm.output_usd")),
-        (None, Some(_)) => Some(("llm.output_usd", "llm.input_usd")),
-        (Some(_), Some(_)) | (None, None) => None,
-    };
+    let llm = &config.llm;
+    let own = (
+        "llm.input_usd",
+        llm.input_usd,
+        "llm.output_usd",
+        llm.output_usd,
+    );
+    let fallback = (
+        "llm.fallback_input_usd",
+        llm.fallback_input_usd,
+        "llm.fallback_output_usd",
+        llm.fallback_output_usd,
+    );
+    let alone = [own, fallback].into_iter().filter_map(|pair| match pair {
+        (one, Some(_), other, None) | (other, None, one, Some(_)) => Some((one, other)),
+        (_, Some(_), _, Some(_)) | (_, None, _, None) => None,
+    });
     found.extend(alone.map(|(key, other)| {
         let message = format!("`{key}` is given without `{other}`");
         let one = Diagnostic::new(code::CONFLICT, message).path(key);

@@ -69,6 +69,8 @@ key_in_clear = true
 timeout = "2m"
 calls = 2
 input_usd = 0.25
+fallback_input_usd = 1.0
+fallback_output_usd = 4.0
 output_usd = 2
 
 [budget]
@@ -202,6 +204,8 @@ fn every_setting_can_be_read_from_a_file() {
             timeout: Duration::from_secs(120),
             calls: 2,
             input_usd: Some(250_000),
+            fallback_input_usd: Some(1_000_000),
+            fallback_output_usd: Some(4_000_000),
             output_usd: Some(2_000_000),
         },
         hooks: HooksConfig {

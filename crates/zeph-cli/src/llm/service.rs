@@ -31,8 +31,13 @@ impl ModelConfig {
             return Ok(Arc::new(scripted::provider()));
         }
         let llm = &cx.config().llm;
-        let set = llm.input_usd.zip(llm.output_usd);
-        let set = set.filter(|_| name == self.model);
+        let set = if name == self.model {
+            llm.input_usd.zip(llm.output_usd)
+        } else if self.fallback.as_deref() == Some(name) {
+            llm.fallback_input_usd.zip(llm.fallback_output_usd)
+        } else {
+            None
+        };
         let prices = set.map(|(input, output)| Prices {
             input,
             output,

@@ -284,7 +284,8 @@ fn every_setting_has_a_variable_and_a_flag() {
         _ => "9",
     };
     // Both prices are required together.
-    let prices = "llm.input_usd = 1\nllm.output_usd = 1\n";
+    let prices = "llm.input_usd = 1\nllm.output_usd = 1\n\
+                  llm.fallback_input_usd = 1\nllm.fallback_output_usd = 1\n";
     for key in keys() {
         let by_flag = Layers::new()
             .user_file(prices, "u.toml")

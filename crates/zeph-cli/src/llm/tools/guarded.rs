@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
+use zeph_config::McpTransport;
 use zeph_executor::TaskError;
 use zeph_orchestration::planfile::Format;
+use zeph_subagent::AgentCatalog;
 
 use super::folder::{Folder, text_of};
 use super::write::there;
@@ -35,14 +37,26 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    /// The agents, prompts, cached plans and database of the settings.
-    pub(super) fn of(cx: &AppContext) -> Self {
+    /// The agents, prompts, cached plans and database of the settings, and the files that the programs of settings
+    /// and agents are made of: what a command line names, from the folder in which it runs.
+    pub(super) fn of(cx: &AppContext, agents: &AgentCatalog, folder: &Path) -> Self {
         let config = cx.config();
         let folders = [&config.agents, &config.prompts, &config.plan_cache];
         let folders = folders.into_iter().flatten().cloned();
         let paths = folders.chain(cx.db().ok()).map(|path| real(&path));
+        let hooks = &config.hooks;
+        let hooks = [&hooks.failed, &hooks.question, &hooks.ended];
+        let servers = config.mcp.values().map(|server| match &server.transport {
+            McpTransport::Command(command) => command.as_slice(),
+            McpTransport::Url(_) => &[],
+        });
+        let programs = agents.iter().filter_map(|agent| agent.program.as_ref());
+        let words = (config.commands.values().flat_map(|command| &command.run))
+            .chain(servers.flatten())
+            .chain(hooks.into_iter().flatten())
+            .chain(programs.flat_map(|program| &program.command));
         Self {
-            paths: paths.collect(),
+            paths: paths.chain(files_of(words, folder)).collect(),
         }
     }
 
@@ -72,7 +86,9 @@ impl Guarded {
         let whole = real(&root.join(known)).join(rest);
         let is_guarded = |path: &PathBuf| whole.starts_with(path) && !root.starts_with(path);
         if self.paths.iter().any(is_guarded) {
-            return refused("is among the agents, prompts, plans or runs of your settings");
+            return refused(
+                "is one of the agents, prompts, plans, runs or programs of your settings",
+            );
         }
         let format = Format::of_name(&name);
         let old = text_of(dir, inside).unwrap_or_default();
@@ -81,6 +97,15 @@ impl Guarded {
         }
         Ok(())
     }
+}
+
+/// The files that command lines name, which run in that folder.
+fn files_of<'a>(
+    words: impl Iterator<Item = &'a String>,
+    folder: &Path,
+) -> impl Iterator<Item = PathBuf> {
+    let files = words.map(|word| real(&folder.join(word)));
+    files.filter(|path| path.is_file())
 }
 
 /// A path without links, as far as it is there.
@@ -156,6 +181,15 @@ mod tests {
         ] {
             write(&folder, &guarded, file, text).unwrap();
         }
+        // What a command line names.
+        fs::write(path("coder.sh"), "true").unwrap();
+        let line = ["sh", "./coder.sh", "--print", "src"].map(str::to_owned);
+        let guarded_too = Guarded {
+            paths: super::files_of(line.iter(), root.path()).collect(),
+        };
+        let error = write(&folder, &guarded_too, "coder.sh", "false").unwrap_err();
+        assert_eq!(error.code(), "guarded_file");
+        write(&folder, &guarded_too, "src/other.sh", "true").unwrap();
         // The right names the folder itself.
         let agents = Folder::new(&path("agents"));
         write(&agents, &guarded, "new.md", "x").unwrap();

@@ -12,7 +12,7 @@ use zeph_orchestration::OrchestratorError;
 use zeph_orchestration::command::CommandExecutor;
 use zeph_planner::agent::Tools;
 use zeph_planner::plan::Commands;
-use zeph_subagent::{Effect, Tool, ToolOutput, tool_fn, with_effect};
+use zeph_subagent::{AgentCatalog, Effect, Tool, ToolOutput, tool_fn, with_effect};
 
 use super::folder::Folder;
 use super::guarded::Guarded;
@@ -99,11 +99,16 @@ pub(crate) fn missing(cx: &AppContext) -> impl Iterator<Item = (&'static str, &'
 }
 
 /// Adds the tools for which the settings have a right. Commands run in `folder`.
-pub(crate) fn add(cx: &AppContext, folder: &Path, tools: &mut Tools) -> Result<(), CliError> {
+pub(crate) fn add(
+    cx: &AppContext,
+    agents: &AgentCatalog,
+    folder: &Path,
+    tools: &mut Tools,
+) -> Result<(), CliError> {
     let rights = &cx.config().tools;
     let mut all: Vec<Arc<dyn Tool>> = Vec::new();
     if let Some(below) = &rights.write {
-        all.extend(writing(below, &Guarded::of(cx)));
+        all.extend(writing(below, &Guarded::of(cx, agents, folder)));
     }
     if !rights.run.is_empty() {
         all.push(running(cx, folder)?);

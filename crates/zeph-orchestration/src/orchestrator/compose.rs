@@ -163,13 +163,16 @@ impl Components {
     /// The host's own executors, and commands. The checker decides about results by a schema or a model.
     fn host_registry(
         &self,
-        #[cfg_attr(not(feature = "command"), expect(unused_variables))] run: &RunParts<'_>,
+        run: &RunParts<'_>,
         #[cfg_attr(not(feature = "command"), expect(unused_variables))] checker: Option<
             Arc<dyn Executor>,
         >,
     ) -> Result<Registry, OrchestratorError> {
-        #[cfg_attr(not(feature = "command"), expect(unused_mut))]
-        let mut registry = self.actions.clone();
+        let registry = self.actions.clone();
+        #[cfg(not(any(feature = "command", feature = "planfile")))]
+        let _ = run;
+        #[cfg(any(feature = "command", feature = "planfile"))]
+        let mut registry = registry;
         #[cfg(feature = "command")]
         if let Some(configure) = &self.command {
             let mut command = zeph_command::CommandExecutor::builder()
@@ -177,6 +180,7 @@ impl Components {
             if let Some(folder) = run.folder() {
                 command = command.cwd(folder);
             }
+            #[cfg_attr(not(feature = "planfile"), expect(unused_mut))]
             let mut command = configure(command)
                 .deny_env(self.withheld.iter())
                 .pass_env(self.settings.config.pass_env.iter());

@@ -175,7 +175,8 @@ fn until_gone(scene: &Scene) {
 #[test]
 fn killed_by_force_zeph_leaves_no_program_behind() {
     let service = Service::new(honest);
-    let script = "echo $$ > new; mv new pid; sleep 600 & wait";
+    // The process that watches over the program starts right after it.
+    let script = "sleep 1; echo $$ > new; mv new pid; sleep 600 & wait";
     let plan = "[tasks.a]\nagent = 'coder'\nprompt = 'Do it.'\n";
     let scene = scene(AGENT, script, plan);
     let args = args(&service, &["run", "plan.toml", "--name", "r"]);

@@ -33,11 +33,8 @@ impl WithFallback {
     /// Whether the second one is asked after this error. Not if the budget or the run has ended the call, or if
     /// the journal has failed.
     fn falls_back(&self, error: &LlmError) -> bool {
-        if is_of_the_run(error) {
-            return false;
-        }
-        // The caller asks again with the schema in the prompt.
-        if error.kind() == ErrorKind::SchemaRejected {
+        // After a rejected schema the caller asks again with the schema in the prompt.
+        if is_of_the_run(error) || error.kind() == ErrorKind::SchemaRejected {
             return false;
         }
         let (first, second) = (self.first.name(), self.second.name());

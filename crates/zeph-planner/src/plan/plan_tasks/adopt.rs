@@ -147,9 +147,8 @@ impl AdoptExecutor {
         why: String,
     ) -> Result<Adopted, TaskError> {
         let round = match (self.next(params, &why), &params.extends) {
-            (Ok(round), _) => round,
             (Err(_), Some(extends)) => return not_extended(cx, params, extends).await,
-            (Err(error), None) => return Err(error),
+            (next, _) => next?,
         };
         let patch = round::ask_again(params, round, &why);
         cx.journal().propose(patch).await?;
@@ -251,12 +250,10 @@ impl AdoptExecutor {
         let next = self.next(params, "the last plan was rejected");
         let round = match (next, &params.extends) {
             // Without a reason the person wants no further tasks.
-            (Ok(_), Some(extends)) if why.is_empty() => {
+            (next, Some(extends)) if next.is_err() || why.is_empty() => {
                 return not_extended(cx, params, extends).await;
             }
-            (Ok(round), _) => round,
-            (Err(_), Some(extends)) => return not_extended(cx, params, extends).await,
-            (Err(error), None) => return Err(error),
+            (next, _) => next?,
         };
         // Plans of an older run may be missing; each belongs to the feedback at its place.
         let mut rejected = params.rejected.clone();
@@ -301,6 +298,7 @@ impl fmt::Debug for AdoptExecutor {
         f.debug_struct("AdoptExecutor")
             .field("max_rounds", &self.max_rounds)
             .field("answer_tokens", &self.answer_tokens)
+            .field("max_replans", &self.max_replans)
             .finish_non_exhaustive()
     }
 }

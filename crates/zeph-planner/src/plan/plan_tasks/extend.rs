@@ -1,7 +1,7 @@
 //! Extension of a plan: further tasks after one that failed.
 //!
-//! If a task has failed that no extension has seen yet when `answer` starts, `answer` adds another round of planning and is
-//! skipped. The planner sees the plan, the results and the reasons, and proposes further tasks, which take the
+//! If a task has failed since the last extension when `answer` starts, `answer` adds another round of planning and
+//! is skipped. The planner sees the plan, the results and the reasons, and proposes further tasks, which take the
 //! way of any plan: its checks, the confirmation, the budget. Another `answer` follows, with or without them.
 
 use std::collections::BTreeMap;

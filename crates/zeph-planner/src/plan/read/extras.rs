@@ -12,7 +12,7 @@ use super::keys::Extra;
 use super::names::{Found, Names};
 use super::senses::{Sense, is_credit, is_structure, sense};
 use super::unwrap::Beside;
-use super::words::{self, PLAN, TASK, field_of, fold};
+use super::words::{self, PLAN, TASK, field_of, fold, is_one_of};
 use crate::plan::accepted::{FAILURE_RULES, TRIGGERS};
 use crate::plan::finding::{Findings, code, repair};
 use crate::plan::matching::{Noun, find};
@@ -37,10 +37,6 @@ const ENVELOPE: [(&str, &str); 7] = [
     ("format", "json"),
     ("content_type", "json application_json"),
 ];
-
-fn is_one_of(words: &str, word: &str) -> bool {
-    words.split_ascii_whitespace().any(|one| one == word)
-}
 
 /// Reports the keys of a plan and of its tasks that are no fields.
 pub(super) fn check(draft: &Draft, names: &Names, request: &PlanRequest, found: &mut Findings) {

@@ -1,5 +1,7 @@
 //! Senses of the keys that are no fields: each is in one of these lists, or it is not understood.
 
+use super::words::is_one_of;
+
 /// What a key says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sense {
@@ -75,10 +77,6 @@ const OFF: &str = "disabled disable skip skipped manual optional offline dry_run
 /// Without a value they say nothing; with one they are not understood.
 const STRUCTURE: &str = "subtasks sub_tasks children input inputs conditions condition next dependents blocks attachments \
      files links edges retries";
-
-fn is_one_of(words: &str, word: &str) -> bool {
-    words.split_ascii_whitespace().any(|one| one == word)
-}
 
 /// What a key in folded form says, in a task, or in a plan and around it.
 pub(super) fn sense(folded: &str, in_task: bool) -> Sense {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 use zeph_llm::{Tolerated, read_json};
 
-use super::words::{self, PLAN, TASK, field_of, fold};
+use super::words::{self, PLAN, TASK, field_of, fold, is_one_of};
 
 /// How deep a plan may be wrapped.
 const MAX_DEPTH: usize = 6;
@@ -179,10 +179,6 @@ fn unpacked<'a>(value: Cow<'a, Value>, at: &str, found: &mut Vec<Beside>) -> Cow
         }
     }
     value
-}
-
-fn is_one_of(words: &str, word: &str) -> bool {
-    words.split_ascii_whitespace().any(|one| one == word)
 }
 
 /// Whether there is a plan in a value.

@@ -267,6 +267,11 @@ pub(super) fn fold(key: &str) -> String {
     folded
 }
 
+/// Whether a word is in a list of words with blanks between them.
+pub(super) fn is_one_of(words: &str, word: &str) -> bool {
+    words.split_ascii_whitespace().any(|one| one == word)
+}
+
 /// The field of a key, and its rank among the words for it; 0 is the field's own name.
 pub(super) fn field_of(table: &Table, key: &str) -> Option<(&'static str, usize)> {
     // Most keys are written as they should be.

@@ -1,5 +1,7 @@
 //! A program that runs beside tasks and is spoken to over its pipes, such as a server of tools.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,7 +27,7 @@ pub struct ServiceProcess {
     // Dropped first: the group is killed before its leader is waited for.
     group: Group,
     child: Child,
-    _watchdog: Option<Watchdog>,
+    _watchdog: Watchdog,
     stderr: Arc<Mutex<Vec<u8>>>,
     /// Reads standard error.
     reader: Option<JoinHandle<()>>,
@@ -35,6 +37,25 @@ pub struct ServiceProcess {
 #[derive(Debug)]
 struct Watchdog {
     child: Child,
+    /// Its standard input, once it has a group.
+    held: Option<File>,
+}
+
+impl Watchdog {
+    /// It starts before the program, so that only one write is between the program and its watcher.
+    fn start() -> std::io::Result<Self> {
+        let child = spawn::watchdog()?;
+        Ok(Self { child, held: None })
+    }
+
+    fn watch(&mut self, group: i32) -> std::io::Result<()> {
+        if let Some(stdin) = self.child.stdin.take() {
+            let mut stdin = File::from(stdin.into_owned_fd()?);
+            writeln!(stdin, "{group}")?;
+            self.held = Some(stdin);
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Watchdog {
@@ -67,14 +88,12 @@ impl CommandExecutor {
         &self,
         params: &CommandParams,
     ) -> Result<(ServiceProcess, ChildStdin, ChildStdout), TaskError> {
+        let mut watchdog = Watchdog::start()?;
         let mut child = spawn::service(self.config(), params)?;
         let group = Group::led_by(&child);
-        let watchdog = match group.trace() {
-            Some(group) => Some(Watchdog {
-                child: spawn::watchdog(group.id)?,
-            }),
-            None => None,
-        };
+        if let Some(group) = group.trace() {
+            watchdog.watch(group.id)?;
+        }
         let stderr = Arc::default();
         let pipe = child.stderr.take();
         let reader = pipe.map(|pipe| tokio::spawn(keep_tail(pipe, Arc::clone(&stderr))));
@@ -278,12 +297,17 @@ mod tests {
         let (process, _stdin, mut stdout) = commands.start_service(&shell(script)).unwrap();
         let mut ready = [0; 6];
         stdout.read_exact(&mut ready).await.unwrap();
-        let mut another = crate::spawn::watchdog(process.group().unwrap().id).unwrap();
+        let mut another = super::Watchdog::start().unwrap();
+        another.watch(process.group().unwrap().id).unwrap();
         // The system closes this pipe when this process ends in any way.
-        drop(another.stdin.take());
+        drop(another.held.take());
         let mut rest = Vec::new();
         stdout.read_to_end(&mut rest).await.unwrap();
-        assert!(another.wait().await.unwrap().success());
+        assert!(another.child.wait().await.unwrap().success());
+        // Without a group there is nothing to kill.
+        let mut idle = super::Watchdog::start().unwrap();
+        drop(idle.child.stdin.take());
+        assert!(!idle.child.wait().await.unwrap().success());
     }
 
     #[tokio::test]

@@ -128,16 +128,14 @@ pub(crate) fn service(config: &CommandConfig, params: &CommandParams) -> Result<
     spawn(config, None, params, true, None)?
 }
 
-/// Spawns a process that kills a group when this process ends, also by SIGKILL: it waits for the end of its standard
-/// input, which only this process holds.
-pub(crate) fn watchdog(group: i32) -> io::Result<Child> {
+/// Spawns a process that kills a group when this process ends, also by SIGKILL: it reads the group from its standard
+/// input, which only this process holds, and waits for the end of that.
+pub(crate) fn watchdog() -> io::Result<Child> {
     let mut command = Command::new("sh");
     command
         .args([
             "-c",
-            "read -r _; kill -KILL \"-$1\"",
-            "sh",
-            &group.to_string(),
+            "read -r group && { read -r _; kill -KILL \"-$group\"; }",
         ])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -76,6 +76,30 @@ fn a_goal_becomes_an_answer_on_stdout_and_nothing_else() {
     assert_eq!(service.asked().len(), 3, "a replay calls no service");
 }
 
+/// Plans, and does nothing else.
+fn idle(asked: &Asked) -> Value {
+    if has_prompt(&asked.text(), PromptName::Plan) {
+        return honest(asked);
+    }
+    json!({ "error": { "message": "no agents today" } })
+}
+
+#[test]
+fn a_goal_without_any_result_fails_with_the_reason_of_its_task_first() {
+    let service = Service::new(idle);
+    let scene = Scene::new("");
+    let model = ["--model", "openai::tiny", "--base-url", &service.url];
+    let args = [&["do", "Look around", "--yes", "--name", "g"][..], &model].concat();
+    let done = scene.start_with(&args, &[("OPENAI_API_KEY", KEY)]).wait();
+    assert_eq!(code(&done), 3, "{done:?}");
+    assert_eq!(done.out, "");
+    let at = |text: &str| done.err.rfind(text).unwrap_or_else(|| panic!("{done:?}"));
+    let task = at("FAILED look (attempt 1): ");
+    assert!(done.err[task..].contains("no agents today"), "{done:?}");
+    assert!(task < at("FAILED answer"), "{done:?}");
+    assert!(at("FAILED answer") < at("no task has a result"), "{done:?}");
+}
+
 #[test]
 fn a_goal_is_resumed_without_saying_the_model_again() {
     let service = Service::new(honest);

@@ -222,17 +222,12 @@ impl Aggregator for LlmAggregator {
             why: Some(why),
             ..self.fallback.write(input)
         };
-        let answer = if input.results.iter().all(|one| one.output.is_none()) {
-            // A model has nothing to summarise.
-            simple("no task has a result".to_owned())
-        } else {
-            match self.ask(cx, input).await {
-                Ok(answer) => answer,
-                Err(error) if error.class() == ErrorClass::Cancelled => return Err(error),
-                Err(error) => {
-                    let why = escape_terminal(error.message());
-                    simple(format!("{why} ({})", error.code()))
-                }
+        let answer = match self.ask(cx, input).await {
+            Ok(answer) => answer,
+            Err(error) if error.class() == ErrorClass::Cancelled => return Err(error),
+            Err(error) => {
+                let why = escape_terminal(error.message());
+                simple(format!("{why} ({})", error.code()))
             }
         };
         answer.noted(cx).await

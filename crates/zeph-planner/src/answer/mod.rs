@@ -39,7 +39,7 @@ use crate::plan::extension;
 /// [`DeterministicAggregator`] needs no model; [`LlmAggregator`] asks one and falls back to it.
 #[async_trait]
 pub trait Aggregator: Send + Sync {
-    /// Writes the answer.
+    /// Writes the answer. At least one task has a result.
     ///
     /// # Errors
     /// `Cancelled` if the attempt is stopped; the journal's errors. Every other failure leads to a
@@ -140,7 +140,8 @@ impl Answer {
 /// Executes the action `answer`; its parameters are [`AnswerParams`], its output an [`Answer`].
 ///
 /// The task needs all others and starts when they have ended, with any result. If one of them failed and the
-/// plan may be [extended](AnswerParams::extend), it adds a round of planning instead, and is skipped.
+/// plan may be [extended](AnswerParams::extend), it adds a round of planning instead, and is skipped. If no task
+/// has a result, it fails with the code `no_results`.
 ///
 /// The text of every answer is cleaned as for a prompt, without delimiters: see
 /// [`StandardSanitizer::clean`](zeph_sanitizer::StandardSanitizer::clean). So no image can send results
@@ -193,6 +194,9 @@ impl Executor for AnswerExecutor {
             }
         }
         let input = AnswerInput::new(&params, &input);
+        if input.results.iter().all(|one| one.output.is_none()) {
+            return Err(without_results(&input));
+        }
         let answer = until_stopped(cx, self.aggregator.aggregate(cx, &input)).await?;
         let answer = Answer {
             text: remote_content::disarm(&answer.text, &input.names()),
@@ -200,4 +204,17 @@ impl Executor for AnswerExecutor {
         };
         TaskOutput::from_serialize(&answer)
     }
+}
+
+/// The error if there is nothing to answer from.
+fn without_results(input: &AnswerInput) -> TaskError {
+    let missing = input.missing();
+    let first = missing.first();
+    let first = first.map(|one| format!("; {}: {}", one.task, one.why));
+    let more = match missing.len() {
+        0 | 1 => String::new(),
+        many => format!("; and {} more", many - 1),
+    };
+    let first = first.unwrap_or_default();
+    TaskError::permanent(format!("no task has a result{first}{more}")).with_code("no_results")
 }

@@ -42,8 +42,7 @@ pub struct PlannedTask {
     /// The condition under which it starts.
     pub trigger: Trigger,
     /// The effect of its failure. Unless the model says otherwise it is [`OnFailure::Skip`], so that one
-    /// failed task does not cost the results of the others, and [`OnFailure::Abort`] for the only task of
-    /// a plan. For a question it has no meaning.
+    /// failed task does not cost the results of the others. For a question it has no meaning.
     pub on_failure: OnFailure,
     /// The length of the answer that the model expects, in tokens.
     pub expected_tokens: Option<u32>,
@@ -138,15 +137,6 @@ pub(super) const TRIGGERS: [(&str, Trigger); 2] = [
     (Trigger::AllSuccess.word(), Trigger::AllSuccess),
     (Trigger::AllDone.word(), Trigger::AllDone),
 ];
-
-/// The failure rule of a task whose model states none, in a plan with that many tasks. Without the only
-/// task there is nothing to answer from, so its failure is that of the run, as by default in a plan file.
-pub(super) fn default_rule(tasks: usize) -> OnFailure {
-    match tasks {
-        0 | 1 => OnFailure::default(),
-        2.. => OnFailure::Skip,
-    }
-}
 
 /// The failure rules that a model may choose, with their words.
 pub(super) const FAILURE_RULES: [(&str, OnFailure); 3] = [

@@ -27,6 +27,7 @@ impl Plan {
     /// [tasks.write]
     /// agent = "writer"
     /// prompt = "Say $${{ params.x }}"
+    /// on_failure = "skip"
     /// "#));
     /// # Ok::<(), zeph_subagent::Diagnostics>(())
     /// ```

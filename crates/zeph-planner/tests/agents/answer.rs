@@ -6,7 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use zeph_executor::{
-    Budget, ErrorClass, Executor, NoteKind, Parent, ParentState, TaskError, TaskInput, TaskOutput,
+    Budget, EndReason, ErrorClass, Executor, NoteKind, Parent, ParentState, TaskError, TaskInput,
+    TaskOutput,
 };
 use zeph_llm::{
     Capabilities, ErrorKind, EstimatingCounter, LlmRequest, Message, Prices, Reply,
@@ -145,14 +146,19 @@ async fn whatever_goes_wrong_the_results_are_written_down_and_the_reason_reporte
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_any_result_no_model_is_asked() {
-    let mut input = after(params(&[("log", &[])]), &[]);
-    input
-        .parents
-        .insert("log".into(), ended(ParentState::Canceled));
+async fn without_any_result_there_is_no_answer_and_no_model_is_asked() {
+    let mut input = after(params(&[("log", &[]), ("count", &["log"])]), &[]);
+    let why = EndReason::new("unauthorized", "no key");
+    let log = Parent::ended(ParentState::Failed, Some(why));
+    input.parents.insert("log".into(), log);
+    let count = ended(ParentState::Skipped);
+    input.parents.insert("count".into(), count);
     let model = ScriptedProvider::new("script");
-    let answer = by(&Bench::new(), model_of(llm_context(&model)), input).await;
-    assert_eq!(answer.text, "## Missing\n\n- log: it was canceled\n");
+    let aggregator = model_of(llm_context(&model));
+    let error = try_by(&Bench::new(), aggregator, input).await.unwrap_err();
+    assert_eq!(error.code(), "no_results");
+    let wanted = "no task has a result; log: it failed: no key [unauthorized]; and 1 more";
+    assert_eq!(error.message(), wanted);
     assert!(model.requests().is_empty());
 }
 

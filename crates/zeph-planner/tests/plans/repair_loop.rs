@@ -248,7 +248,7 @@ async fn the_fallback_plan_has_one_task() {
     let planner = planner(&script).fallback_plan(FallbackPlan::Agent("writer".to_owned()));
     let plan = plan(&planner).await.unwrap();
     assert_eq!(plan.tasks[0].work.about(), "A weekly report");
-    assert_eq!(plan.tasks[0].on_failure, zeph_graph::OnFailure::Abort);
+    assert_eq!(plan.tasks[0].on_failure, zeph_graph::OnFailure::Skip);
     let warnings = plan.findings.iter();
     let warnings = warnings.filter(|one| one.kind == FindingKind::Warning);
     let codes: Vec<&str> = warnings.map(|one| one.code.as_str()).collect();

@@ -297,9 +297,8 @@ fn one_task(plan: &FallbackPlan, request: &PlanRequest, error: &PlanError) -> Op
         FallbackPlan::Routed => None,
         FallbackPlan::Agent(agent) => Some(agent),
     };
-    // Without the only task there is nothing to answer from, so its failure is that of the run.
     let task = json!({
-        "name": "work", "kind": "agent", "prompt": request.goal, "agent": agent, "on_failure": "abort",
+        "name": "work", "kind": "agent", "prompt": request.goal, "agent": agent,
     });
     let text = json!({ "reasoning": "", "tasks": [task] }).to_string();
     let mut plan = read_plan(&text, request).outcome.ok()?;

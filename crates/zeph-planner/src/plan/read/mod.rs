@@ -22,7 +22,6 @@ use zeph_diagnostics::Diagnostics;
 use zeph_graph::{OnFailure, Topology};
 use zeph_llm::StopReason;
 
-use super::accepted::default_rule;
 use super::finding::{Findings, stored};
 use super::{Plan, PlanRequest, PlannedTask, PlannedWork, TaskKind};
 
@@ -139,10 +138,9 @@ fn read(text: &str, ending: Ending, request: &PlanRequest, found: &mut Findings)
         // A question cannot fail, so its failure rule has no effect.
         let on_failure = match work.kind() {
             TaskKind::Question => OnFailure::default(),
-            TaskKind::Agent | TaskKind::Command => task
-                .on_failure
-                .clone()
-                .unwrap_or_else(|| default_rule(draft.tasks.len() + request.earlier.len())),
+            TaskKind::Agent | TaskKind::Command => {
+                task.on_failure.clone().unwrap_or(OnFailure::Skip)
+            }
         };
         Some(PlannedTask {
             name,

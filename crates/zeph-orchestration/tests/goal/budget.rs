@@ -6,7 +6,7 @@ use zeph_orchestration::llm::{LlmRequest, LlmResponse, Purpose, Reply, ScriptedP
 use zeph_orchestration::planner::answer::WrittenBy;
 use zeph_orchestration::{OrchestratorBuilder, RunEnd, RunState, TaskState};
 
-use crate::script::{ANSWER, GOAL, asked, asks_for_a_plan, builder, planning_leaves};
+use crate::script::{ANSWER, asked, asks_for_a_plan, builder, planning_leaves, run, run_on};
 
 /// Planning leaves enough to reserve one of two tasks at a time, and too little for the others.
 const BUDGET: u32 = 20_000;
@@ -45,8 +45,7 @@ fn a_policy_keeps_the_budget_of_an_earlier_or_later_call() {
 #[tokio::test]
 async fn at_the_limit_there_is_a_partial_answer_that_says_so() {
     let model = planning_leaves(LEFT, BUDGET);
-    let orchestrator = limited(&model, OverBudget::Partial).build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    let report = run(limited(&model, OverBudget::Partial)).await;
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     assert!(
         report.spent.tokens <= u64::from(BUDGET),
@@ -79,7 +78,7 @@ async fn at_the_limit_there_is_a_partial_answer_that_says_so() {
 async fn a_higher_budget_and_a_word_let_the_run_go_on() {
     let model = planning_leaves(LEFT, BUDGET);
     let orchestrator = limited(&model, OverBudget::Ask).build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    let report = run_on(&orchestrator).await;
     assert_eq!(report.state, RunState::Suspended);
     let [question] = &report.questions[..] else {
         panic!("{:?}", report.questions);
@@ -131,12 +130,10 @@ fn wide() -> ScriptedProvider {
 async fn a_budget_of_little_more_than_the_run_costs_is_enough() {
     for budget in [10_000, 5_000] {
         let model = wide();
-        let orchestrator = builder(&model)
+        let report = run(builder(&model)
             .budget(tokens(budget))
-            .over_budget(OverBudget::Partial)
-            .build()
-            .unwrap();
-        let report = orchestrator.run(GOAL).await.unwrap().into_results();
+            .over_budget(OverBudget::Partial))
+        .await;
         assert_eq!(
             report.end(),
             Some(RunEnd::Completed),

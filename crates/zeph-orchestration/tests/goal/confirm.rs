@@ -9,7 +9,9 @@ use zeph_orchestration::{
     Work,
 };
 
-use crate::script::{ANSWER, GOAL, PLAN, asked, asks_for_a_plan, builder, model, planning, says};
+use crate::script::{
+    ANSWER, GOAL, PLAN, asked, asks_for_a_plan, builder, model, planning, run, says,
+};
 
 /// Returns the scripted decisions in order, and records the texts of the questions.
 fn scripted(verdicts: Vec<Decision>) -> (Confirm, Arc<Mutex<Vec<String>>>) {
@@ -28,8 +30,7 @@ fn scripted(verdicts: Vec<Decision>) -> (Confirm, Arc<Mutex<Vec<String>>>) {
 async fn an_approved_plan_runs_to_an_answer() {
     let model = planning();
     let (confirm, questions) = scripted(vec![Decision::Approve]);
-    let orchestrator = builder(&model).confirm(confirm).build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    let report = run(builder(&model).confirm(confirm)).await;
 
     assert_eq!(report.end(), Some(RunEnd::Completed));
     let names: Vec<&str> = report.tasks.iter().map(|task| &*task.name).collect();
@@ -66,8 +67,7 @@ async fn an_edited_plan_runs_in_its_place() {
         Decision::Edit(broken.to_owned()),
         Decision::Edit(edited.to_owned()),
     ]);
-    let report = builder(&model).confirm(confirm).build().unwrap();
-    let report = report.run(GOAL).await.unwrap().into_results();
+    let report = run(builder(&model).confirm(confirm)).await;
 
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert!(report.task("wind").is_none());
@@ -89,8 +89,7 @@ async fn a_plan_is_rejected_twice_and_the_model_is_reported_why() {
         reject("and fog"),
         Decision::Approve,
     ]);
-    let report = builder(&model).confirm(confirm).build().unwrap();
-    let report = report.run(GOAL).await.unwrap().into_results();
+    let report = run(builder(&model).confirm(confirm)).await;
 
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert!(report.task("plan-3").is_some() && report.task("plan-4").is_none());

@@ -8,7 +8,7 @@ use zeph_orchestration::{
     Confirm, Decision, OrchestratorError, RunEnd, RunOutcome, RunState, Task, TaskGraph,
 };
 
-use crate::script::{GOAL, asks_for_a_plan, builder, model, planning};
+use crate::script::{GOAL, asks_for_a_plan, builder, model, planning, run, run_on};
 
 async fn code(reply: Reply) -> String {
     let model = model().rule(|_| true, None, reply);
@@ -80,8 +80,7 @@ async fn a_failed_task_of_a_plan_costs_only_what_needs_it() {
         Reply::error(ErrorKind::Unauthorized, "no key"),
     );
     let builder = builder(&model).retry(RetryPolicy::once()).max_replans(0);
-    let orchestrator = builder.build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    let report = run(builder).await;
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     let rain = report.output("rain").await.unwrap();
     assert_eq!(rain.unwrap().value, "It rains.");
@@ -107,7 +106,7 @@ async fn a_run_in_which_no_task_has_a_result_fails_and_says_why() {
             );
         let builder = builder(&model).retry(RetryPolicy::once());
         let orchestrator = builder.max_replans(replans).build().unwrap();
-        let report = orchestrator.run(GOAL).await.unwrap().into_results();
+        let report = run_on(&orchestrator).await;
         assert_eq!(report.end(), Some(RunEnd::Failed));
         let failures: Vec<_> = report.failures().collect();
         assert_eq!(failures.len(), 2 + replans as usize);
@@ -131,8 +130,7 @@ async fn the_only_task_of_a_plan_is_replanned() {
         .rule(asks_for_a_plan, Some(1), Reply::text(ONE_STEP))
         .rule(asks_for_a_plan, None, Reply::text(other))
         .when("Tell of the snow.", Reply::refusal("No snow."));
-    let orchestrator = builder(&model).build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    let report = run(builder(&model)).await;
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     assert!(report.answer.is_some());
 }
@@ -145,26 +143,14 @@ async fn questions_of_a_plan_are_answered_by_the_host_or_left_open() {
         let model = model().rule(asks_for_a_plan, None, Reply::text(plan));
         model.rule(|_| true, None, Reply::text("Norway [where]."))
     };
-    let open = builder(&model())
-        .build()
-        .unwrap()
-        .run(GOAL)
-        .await
-        .unwrap()
-        .into_results();
+    let open = run(builder(&model())).await;
     assert_eq!(open.state, RunState::Suspended);
     assert_eq!(open.questions[0].text, "Which Oslo?");
 
     let answering = builder(&model()).questions(|question| async move {
         (question.task == "where").then(|| "the one in Norway".to_owned())
     });
-    let report = answering
-        .build()
-        .unwrap()
-        .run(GOAL)
-        .await
-        .unwrap()
-        .into_results();
+    let report = run(answering).await;
     assert_eq!(report.end(), Some(RunEnd::Completed));
     let answer = report.output("where").await.unwrap();
     assert_eq!(answer.unwrap().value, "the one in Norway");
@@ -176,15 +162,9 @@ async fn commands_of_an_edited_plan_run_where_the_host_allows_it() {
     let edited = "[tasks.list]\nrun = ['printf', 'wet']\n[tasks.report]\nneeds = ['list']\nprompt = 'Write it up: ${{ tasks.list.stdout }}'";
     let confirm = Confirm::with(move |_| async move { Decision::Edit(edited.to_owned()) });
     let model = planning();
-    let orchestrator = builder(&model).confirm(confirm).commands(|command| command);
+    let builder = builder(&model).confirm(confirm).commands(|command| command);
     let model_saw = |text: &str| crate::script::asked(&model, text);
-    let report = orchestrator
-        .build()
-        .unwrap()
-        .run(GOAL)
-        .await
-        .unwrap()
-        .into_results();
+    let report = run(builder).await;
     assert_eq!(report.end(), Some(RunEnd::Completed));
     // The output of a command is untrusted text in a prompt.
     assert!(model_saw("Write it up: <untrusted source=\"list\"") > 0);

@@ -9,7 +9,7 @@ use zeph_orchestration::llm::{
 use zeph_orchestration::planner::plan::FallbackPlan;
 use zeph_orchestration::{OrchestratorBuilder, OrchestratorError, RunEnd};
 
-use crate::script::{ANSWER, GOAL, PLAN, asks_for_a_plan, builder, plays};
+use crate::script::{ANSWER, GOAL, PLAN, asks_for_a_plan, builder, plays, run, run_on};
 
 fn second() -> ScriptedProvider {
     plays(ScriptedProvider::new("second")).rule(asks_for_a_plan, None, Reply::text(PLAN))
@@ -31,7 +31,7 @@ async fn a_model_that_is_down_is_replaced_for_every_call() {
         let first = ScriptedProvider::new("script").rule(|_| true, None, Reply::error(kind, "no"));
         let second = second();
         let orchestrator = both(&first, &second).build().unwrap();
-        let report = orchestrator.run(GOAL).await.unwrap().into_results();
+        let report = run_on(&orchestrator).await;
         assert_eq!(report.end(), Some(RunEnd::Completed), "{kind:?}");
         assert_eq!(report.answer.as_ref().unwrap().text, ANSWER);
         // Plan, three tasks, answer: each was asked of the first model once.
@@ -49,8 +49,7 @@ async fn only_what_the_first_model_cannot_answer_goes_to_the_second() {
         Reply::error(ErrorKind::Network, "reset"),
     );
     let second = second();
-    let orchestrator = both(&first, &second).build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    let report = run(both(&first, &second)).await;
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert_eq!((first.requests().len(), second.requests().len()), (5, 1));
 }
@@ -92,13 +91,7 @@ async fn a_model_that_writes_no_plan_does_the_goal_as_one_task() {
         .for_purpose(Purpose::Work, Reply::text("It rains."))
         .for_purpose(Purpose::Answer, Reply::text("Oslo is wet [work]."));
     let builder = || builder(&model).fallback_plan(FallbackPlan::Routed);
-    let report = builder()
-        .build()
-        .unwrap()
-        .run(GOAL)
-        .await
-        .unwrap()
-        .into_results();
+    let report = run(builder()).await;
     assert_eq!(report.end(), Some(RunEnd::Completed));
     assert_eq!(report.answer.unwrap().sources, ["work"]);
     let findings = report.plan.unwrap().findings;

@@ -3,7 +3,7 @@
 use zeph_orchestration::RunEnd;
 use zeph_orchestration::llm::{Capabilities, Reply, ScriptedProvider};
 
-use crate::script::{GOAL, asks_for_a_plan, builder, says};
+use crate::script::{asks_for_a_plan, builder, run, says};
 
 #[tokio::test]
 async fn a_citation_of_a_summary_becomes_its_tasks_in_the_answer() {
@@ -37,13 +37,7 @@ async fn a_citation_of_a_summary_becomes_its_tasks_in_the_answer() {
             None,
             Reply::text("rain ".repeat(1_400)),
         );
-    let results = builder(&model)
-        .build()
-        .unwrap()
-        .run(GOAL)
-        .await
-        .unwrap()
-        .into_results();
+    let results = run(builder(&model)).await;
     assert_eq!(results.end(), Some(RunEnd::Completed));
     let answer = results.answer.as_ref().unwrap();
     assert_eq!(answer.rounds, 2, "{answer:?}");

@@ -12,7 +12,7 @@ use zeph_orchestration::planner::answer::WrittenBy;
 use zeph_orchestration::planner::plan::FallbackPlan;
 use zeph_orchestration::{OrchestratorBuilder, OrchestratorError, RunEnd, RunResults};
 
-use crate::script::{GOAL, asks_for_a_plan, builder, says};
+use crate::script::{GOAL, asks_for_a_plan, builder, run, says};
 
 /// Three independent tasks and a join: 1,015 tokens for the plan, 300 for each task, 405 for the answer.
 const PLAN: &str = r#"{"reasoning": "Look, then write.", "tasks": [
@@ -72,9 +72,9 @@ fn asked(model: &ScriptedProvider) -> (usize, usize, usize) {
     (count(&asks_for_a_plan), work, count(&is_answer))
 }
 
-async fn run(builder: OrchestratorBuilder) -> RunResults {
-    let orchestrator = builder.max_replans(0).build().unwrap();
-    orchestrator.run(GOAL).await.unwrap().into_results()
+/// Runs the goal with one plan.
+async fn first_plan(builder: OrchestratorBuilder) -> RunResults {
+    run(builder.max_replans(0)).await
 }
 
 /// What went wrong, and how it ends for a patient person.
@@ -231,7 +231,7 @@ async fn one_failed_task_never_costs_the_answer() {
             call_timeout: Some(Duration::from_secs(60)),
             ..RetryPolicy::default()
         };
-        let report = run(builder(&model).retry(policy)).await;
+        let report = first_plan(builder(&model).retry(policy)).await;
         let answer = report
             .answer
             .as_ref()
@@ -271,7 +271,7 @@ async fn one_failed_task_never_costs_the_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_of_an_hour_is_named() {
     let model = healthy(script().rule(is_beta, None, busy(3_600)));
-    let report = run(builder(&model)).await;
+    let report = first_plan(builder(&model)).await;
     let beta = report.task("beta").unwrap();
     let message = &beta.error.as_ref().unwrap().message;
     assert!(message.contains("1h"), "{message}");
@@ -290,7 +290,7 @@ async fn without_an_answer_of_the_model_the_results_are_the_answer() {
         ("cut", cut("It is done [join]. And then"), WrittenBy::Llm),
     ] {
         let model = healthy(script().rule(is_answer, None, reply));
-        let report = run(builder(&model)).await;
+        let report = first_plan(builder(&model)).await;
         assert_eq!(
             report.end(),
             Some(RunEnd::Completed),
@@ -355,7 +355,7 @@ async fn a_service_that_claims_more_than_was_reserved_ends_softly() {
     let limited = builder(&model)
         .budget(Budget::of_tokens(60_000))
         .over_budget(OverBudget::Partial);
-    let report = run(limited).await;
+    let report = first_plan(limited).await;
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     let answer = report.answer.unwrap();
     assert_eq!(answer.by, WrittenBy::Deterministic);

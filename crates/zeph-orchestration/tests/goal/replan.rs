@@ -11,7 +11,7 @@ use zeph_orchestration::{
     Confirm, Decision, OrchestratorBuilder, RetryPlan, RunEnd, RunResults, TaskState,
 };
 
-use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, says};
+use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, run, run_on, says};
 
 /// The further tasks: another way to the wind, and a report with the name of the one that was skipped.
 const FURTHER: &str = r#"{"reasoning": "The map shows the wind.", "tasks": [
@@ -63,9 +63,9 @@ fn tasks(report: &RunResults) -> Vec<&str> {
     report.tasks.iter().map(|task| &*task.name).collect()
 }
 
-async fn run(builder: OrchestratorBuilder) -> RunResults {
+async fn replayed(builder: OrchestratorBuilder) -> RunResults {
     let orchestrator = builder.build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    let report = run_on(&orchestrator).await;
     let replay = orchestrator.replay(&report.run).await.unwrap();
     assert!(replay.is_same(), "{replay:?}");
     report
@@ -74,7 +74,7 @@ async fn run(builder: OrchestratorBuilder) -> RunResults {
 #[tokio::test]
 async fn after_a_failure_the_planner_finds_another_way_to_the_answer() {
     let model = model(&[FURTHER]);
-    let report = run(builder(&model)).await;
+    let report = replayed(builder(&model)).await;
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     assert_eq!(
         tasks(&report),
@@ -116,13 +116,7 @@ async fn a_goal_whose_plan_was_extended_is_retried_with_its_first_plan() {
     for further in [FURTHER, NOTHING] {
         let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
         let failing = builder(&model(&[further])).store(Arc::clone(&store));
-        let failed = failing
-            .build()
-            .unwrap()
-            .run(GOAL)
-            .await
-            .unwrap()
-            .into_results();
+        let failed = run(failing).await;
         let plan = RetryPlan::new(failed.view(), None, &[], |_, _| false).unwrap();
         // What the extension added is left out, and the rest keeps its results.
         let again: Vec<&str> = plan
@@ -152,7 +146,7 @@ async fn without_further_tasks_the_answer_is_made_from_what_there_is() {
     for reply in [NOTHING, "I do not know."] {
         // An answer that is no plan is corrected twice.
         let model = model(&[reply; 3]);
-        let report = run(builder(&model)).await;
+        let report = replayed(builder(&model)).await;
         let names = tasks(&report);
         assert_eq!(names[names.len() - 2..], ["plan-2", "answer-2"]);
         assert_eq!(report.answer.unwrap().sources, ["rain"]);
@@ -171,7 +165,7 @@ async fn a_plan_is_extended_twice_at_most() {
             Some(times) => builder(&model).max_replans(times),
             None => builder(&model),
         };
-        let report = run(builder).await;
+        let report = replayed(builder).await;
         let asked = model.requests().iter().filter(|one| extends(one)).count();
         assert_eq!(asked, wanted);
         let last = format!("answer-{}", wanted + 1);
@@ -194,18 +188,18 @@ async fn further_tasks_are_confirmed_as_the_plan_was() {
             }
         })
     };
-    let approved = run(builder(&model(&[FURTHER])).confirm(decided(Decision::Approve))).await;
+    let approved = replayed(builder(&model(&[FURTHER])).confirm(decided(Decision::Approve))).await;
     assert_eq!(approved.answer.unwrap().sources, ["report-2"]);
     // Without a reason the person wants no further tasks.
     let declined = decided(Decision::Reject(String::new()));
-    let declined = run(builder(&model(&[FURTHER])).confirm(declined)).await;
+    let declined = replayed(builder(&model(&[FURTHER])).confirm(declined)).await;
     assert_eq!(declined.adopted, Some(Adopted::NotExtended {}));
     assert_eq!(tasks(&declined).last(), Some(&"answer-2"));
     assert_eq!(declined.answer.unwrap().sources, ["rain"]);
     // With one the planner is asked for others.
     let model = model(&[FURTHER, NOTHING]);
     let other = decided(Decision::Reject("Ask the harbour.".to_owned()));
-    let report = run(builder(&model).confirm(other)).await;
+    let report = replayed(builder(&model).confirm(other)).await;
     let requests = model.requests();
     assert!(
         requests
@@ -225,8 +219,7 @@ async fn a_run_that_takes_no_further_tasks_answers_from_what_there_is() {
         [tasks.plan-2]\nneeds = ['rain']\nprompt = 'Tell of the rain.'\n";
     let confirm = Confirm::with(move |_| async move { Decision::Edit(edited.to_owned()) });
     let model = model(&[FURTHER]);
-    let orchestrator = builder(&model).confirm(confirm).build().unwrap();
-    let report = orchestrator.run(GOAL).await.unwrap().into_results();
+    let report = run(builder(&model).confirm(confirm)).await;
     assert_eq!(report.end(), Some(RunEnd::Degraded));
     assert_eq!(tasks(&report).last(), Some(&"answer"));
     assert_eq!(report.answer.unwrap().sources, ["rain"]);

@@ -17,7 +17,9 @@ use zeph_orchestration::store::{MemoryStore, RawGraphStore};
 use zeph_orchestration::subagent::{AgentCatalog, SubAgentDef, Tool, ToolOutput};
 use zeph_orchestration::{Confirm, Decision, OrchestratorBuilder, OrchestratorError};
 
-use crate::script::{GOAL, PLAN, asks_for_a_plan, builder, planning, planning_leaves, plays, says};
+use crate::script::{
+    GOAL, PLAN, asks_for_a_plan, builder, planning, planning_leaves, plays, run_on, says,
+};
 
 /// Runs the goal, and replays it with a model that has no replies.
 async fn replayed(
@@ -154,7 +156,7 @@ async fn a_changed_prompt_is_found_and_named() {
     let store: Arc<dyn RawGraphStore> = Arc::new(MemoryStore::new());
     let model = planning();
     let recorded = builder(&model).store(Arc::clone(&store)).build().unwrap();
-    let run = recorded.run(GOAL).await.unwrap().into_results().run.clone();
+    let run = run_on(&recorded).await.run.clone();
 
     let changed = builder(&model).store(store).llm_context(|llm_context| {
         let prompts = Prompts::with([(

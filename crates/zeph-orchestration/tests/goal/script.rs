@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use zeph_orchestration::OrchestratorBuilder;
 use zeph_orchestration::llm::{LlmRequest, LlmResponse, Purpose, Reply, ScriptedProvider};
-use zeph_orchestration::{Confirm, Orchestrator};
+use zeph_orchestration::{Confirm, Orchestrator, OrchestratorBuilder, RunResults};
 
 pub(crate) const GOAL: &str = "A report on the weather of Oslo";
 
@@ -63,6 +62,16 @@ pub(crate) fn builder(model: &ScriptedProvider) -> OrchestratorBuilder {
     Orchestrator::builder()
         .model(Arc::new(model.clone()))
         .confirm(Confirm::Never)
+}
+
+/// Runs the goal as far as it goes.
+pub(crate) async fn run(builder: OrchestratorBuilder) -> RunResults {
+    run_on(&builder.build().unwrap()).await
+}
+
+/// Runs the goal as far as it goes, with an orchestrator that is used further.
+pub(crate) async fn run_on(orchestrator: &Orchestrator) -> RunResults {
+    orchestrator.run(GOAL).await.unwrap().into_results()
 }
 
 /// The number of requests that contain a text.

@@ -286,8 +286,15 @@ impl BoundPlan {
     ///
     /// # Errors
     /// Problems of the graph that depend on the values, such as a default answer that its question does
-    /// not accept.
+    /// not accept; a plan that needs tasks of another run.
     pub fn graph(&self) -> Result<TaskGraph, Diagnostics> {
+        let mut problems = self.plan.0.problems();
+        self.plan.0.check_is_whole(&mut problems);
+        self.plan.0.finish(problems)?;
+        self.checked_graph()
+    }
+
+    pub(crate) fn checked_graph(&self) -> Result<TaskGraph, Diagnostics> {
         let plan = &self.plan.0;
         let mut problems = plan.problems();
         match lower::graph(self.spec.clone(), &plan.tasks, &mut problems) {

@@ -10,6 +10,8 @@ zeph_diagnostics::codes! {
     MISPLACED_KEY = "misplaced_key",
     /// The plan has no task.
     NO_TASKS = "no_tasks",
+    /// `earlier` names a task of this plan, or the plan is a run of its own.
+    EARLIER_TASK = "earlier_task",
     /// A task has two of `run`, `shell`, `prompt` and `ask`.
     TWO_KINDS_OF_WORK = "two_kinds_of_work",
     /// An expression is not closed or cannot be parsed.

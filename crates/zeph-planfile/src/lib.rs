@@ -37,6 +37,7 @@ mod template;
 
 mod bounds;
 mod budget;
+mod earlier;
 mod env_files;
 mod files;
 mod group;

@@ -13,6 +13,7 @@ use zeph_graph::{Retry, RunLimits};
 
 use crate::budget;
 use crate::code;
+use crate::earlier::{self, Earlier};
 use crate::env_files;
 use crate::fields::{check_name, micros};
 use crate::files::Files;
@@ -32,10 +33,11 @@ use crate::values::keys;
 /// The key for editors of JSON, which has no comments.
 pub(crate) const SCHEMA: &str = "$schema";
 
-pub(crate) const KEYS: [&str; 15] = [
+pub(crate) const KEYS: [&str; 16] = [
     SCHEMA,
     include::KEY,
     "goal",
+    earlier::KEY,
     group::KEY,
     group::ON_CONFLICT,
     "max_parallel",
@@ -64,6 +66,8 @@ pub(crate) struct Inner {
     crlf: bool,
     root: Node,
     pub(crate) goal: Option<Use>,
+    /// The tasks of the run that it is added to.
+    pub(crate) earlier: Option<Earlier>,
     pub(crate) group: Option<PlanGroup>,
     pub(crate) folder: Option<String>,
     pub(crate) limits: RunLimits,
@@ -297,6 +301,7 @@ impl Inner {
             let text = node.string(what, problems)?.to_owned();
             Some(Use::new(text, node, Mode::Early))
         });
+        plan.earlier = earlier::read(&fields, problems);
         plan.group = group::read(&fields, problems);
         let parallel = fields.read("max_parallel", |node, what| {
             node.integer(what, 1..=u32::MAX, problems)
@@ -362,6 +367,7 @@ impl Inner {
                 ),
             );
         }
+        earlier::add_tasks(&mut plan, problems);
         // The texts of `defaults` are checked once, and not again for each task that gets them.
         let scope = Scope::new(&plan.params, &plan.tasks);
         let group = plan.group.iter().map(|group| &group.name);

@@ -6,7 +6,7 @@ use zeph_graph::{Effect, FailureAnswer, ItemFailure, OnConflict, OverBudget, Tri
 use crate::param::ParamKind;
 use crate::task::{FALLBACK, keys as task_keys};
 use crate::templated::{CHECK, CONDITION, JUDGE, LIST, SCHEMA, THAT};
-use crate::{group, include, matrix, param, plan, subplan};
+use crate::{earlier, group, include, matrix, param, plan, subplan};
 
 /// The JSON Schema (draft 2020-12) of a plan file, in every format.
 ///
@@ -116,6 +116,10 @@ fn top(key: &str) -> Option<(&'static str, Value)> {
             text(),
         ),
         "goal" => ("The purpose of the plan. May use `params`.", text()),
+        earlier::KEY => (
+            "The tasks of the run that the plan is added to, which its tasks may need.",
+            of("names"),
+        ),
         group::KEY => (
             "The group of its runs: at most one run of a group works at a time. May use `params`.",
             text(),

@@ -10,6 +10,7 @@ use zeph_graph::MAX_NAME_BYTES;
 use zeph_graph::wire::{Limits, code as graph_code};
 
 use crate::code;
+use crate::earlier;
 use crate::files::Files;
 use crate::include::{add_missing, place};
 use crate::matrix::{Member, Origin, for_each_text, too_many_tasks};
@@ -169,6 +170,7 @@ impl<'p> Sub<'p> {
             ("over_budget", limits.over_budget.is_some()),
             ("env_file", !self.inner.env_files.is_empty()),
             ("group", self.inner.group.is_some()),
+            (earlier::KEY, self.inner.earlier.is_some()),
         ];
         for (key, _) in there.into_iter().filter(|(_, there)| *there) {
             let message = format!(

@@ -1,5 +1,7 @@
 //! A plan as it is shown before it runs, and the question about it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{TaskGraph, Usd, picture};
@@ -19,7 +21,13 @@ impl Proposal {
     /// The graph of its tasks; `None` if this version of the tool cannot read its file.
     pub(crate) fn graph(&self) -> Option<TaskGraph> {
         let spec = PlanFiles::default().compile(&self.0.plan_file).ok()?;
-        TaskGraph::try_from(spec).ok()
+        TaskGraph::try_from(without_earlier(spec).0).ok()
+    }
+
+    /// The tasks of the run that its tasks need, by task.
+    fn earlier(&self) -> Vec<(String, Vec<String>)> {
+        let spec = PlanFiles::default().compile(&self.0.plan_file);
+        spec.map_or_else(|_| Vec::new(), |spec| without_earlier(spec).1)
     }
 
     pub(crate) fn render(&self, page: &mut Page) {
@@ -47,7 +55,7 @@ impl Proposal {
                 }
             }
         }
-        for (task, needs) in &self.0.after {
+        for (task, needs) in self.earlier() {
             let needs = needs.join(", ");
             page.line(format!(
                 "  {task} also gets the results of {needs}, which ended before"
@@ -81,7 +89,7 @@ impl Proposal {
     /// The plan for programs: the tasks as a graph, the plan file, and the findings.
     pub(crate) fn to_json(&self, goal: &str) -> Value {
         let graph = self.graph().map(|graph| GraphSpec::from(&graph));
-        let mut json = json!({
+        json!({
             "goal": goal,
             "plan": graph,
             "plan_file": self.0.plan_file,
@@ -89,13 +97,19 @@ impl Proposal {
             "estimate": self.0.estimate,
             "findings": self.0.findings,
             "cached": self.0.cached,
-        });
-        // Only further tasks need results of before.
-        if !self.0.after.is_empty() {
-            json["after"] = json!(self.0.after);
-        }
-        json
+        })
     }
+}
+
+/// The tasks without what they need of the run that they are added to, and these needs by task.
+fn without_earlier(mut spec: GraphSpec) -> (GraphSpec, Vec<(String, Vec<String>)>) {
+    let own: BTreeSet<String> = spec.tasks.iter().map(|task| task.name.clone()).collect();
+    let taken = spec.tasks.iter_mut().map(|task| {
+        let earlier = task.needs.extract_if(.., |need| !own.contains(need));
+        (task.name.clone(), earlier.collect::<Vec<_>>())
+    });
+    let earlier = taken.filter(|(_, needs)| !needs.is_empty()).collect();
+    (spec, earlier)
 }
 
 /// A plan as it is shown before it runs.
@@ -129,13 +143,14 @@ mod tests {
         let long = format!("{}the end of the prompt", "word ".repeat(2_000));
         let plan_file = format!(
             r#"
+            earlier = ["before"]
             [tasks.read]
             agent = "analyst"
             prompt = "{long}"
             tools = ["read_file"]
             on_failure = "skip"
             [tasks.check]
-            needs = ["read"]
+            needs = ["read", "before"]
             run = ["sh", "-c", "env | sort", "two words"]
             "#
         );
@@ -146,7 +161,6 @@ mod tests {
                 "tokens": 1, "micro_usd": 0, "tasks": 2, "depth": 2, "width": 1
             }))
             .expect("an estimate"),
-            after: [("check".to_owned(), vec!["before".to_owned()])].into(),
             findings: Vec::new(),
             cached: false,
         };
@@ -159,6 +173,8 @@ mod tests {
             "skip",
             "'env | sort'",
             "'two words'",
+            "check also gets the results of before, which ended before",
+            "2 tasks, 1 dependency",
         ] {
             assert!(shown.contains(wanted), "{wanted}: {shown}");
         }

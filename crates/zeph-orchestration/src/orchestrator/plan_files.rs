@@ -267,7 +267,7 @@ impl PlanFiles {
     /// Compiles the tasks of a plan that a model made or a person edited.
     ///
     /// A text that begins with `{` is JSON, any other is TOML. Commands become the action `command`,
-    /// prompts the action `agent`, questions stay questions.
+    /// prompts the action `agent`, questions stay questions. The tasks may need those of the run that `earlier` names.
     ///
     /// # Errors
     /// The problems of the file. What belongs to a whole run (`params`, `env_file`, `budget`,
@@ -281,16 +281,14 @@ impl PlanFiles {
         };
         let plan = Plan::load(plan_file, format, "plan")?;
         misplaced(&plan).into_result()?;
-        let bound = self.bind(plan, &BTreeMap::new())?;
-        let spec = bound.spec();
+        // Problems that are only visible in the whole graph are found as well.
+        let spec = self.bind(plan, &BTreeMap::new())?.added_tasks()?;
         if spec.tasks.len() > self.max_tasks {
             let (tasks, limit) = (spec.tasks.len(), self.max_tasks);
             let message = PlanFileError::TooManyTasks { tasks, limit }.to_string();
             return Err(Diagnostic::new(Code::new("too_many_tasks"), message).into());
         }
-        // Problems that are only visible in the whole graph.
-        bound.graph()?;
-        Ok(spec.clone())
+        Ok(spec)
     }
 }
 

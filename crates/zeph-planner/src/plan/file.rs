@@ -41,6 +41,15 @@ impl Plan {
             }
         }
         line(&mut file, "goal", &text(&self.goal));
+        let mut earlier: Vec<String> = Vec::new();
+        for name in self.tasks.iter().flat_map(|task| &task.after) {
+            if !earlier.contains(name) {
+                earlier.push(name.clone());
+            }
+        }
+        if !earlier.is_empty() {
+            line(&mut file, "earlier", &list(&earlier, plain));
+        }
         for task in &self.tasks {
             write_task(&mut file, task);
         }
@@ -51,11 +60,9 @@ impl Plan {
 fn write_task(file: &mut String, task: &PlannedTask) {
     // A task name needs no quotes: it has the form of a bare key.
     let _ = writeln!(file, "\n[tasks.{}]", task.name);
-    if !task.needs.is_empty() {
-        line(file, "needs", &list(&task.needs, plain));
-    }
-    if !task.after.is_empty() {
-        comment(file, "also needs, from before: ", &task.after.join(", "));
+    let needs = [&task.needs[..], &task.after].concat();
+    if !needs.is_empty() {
+        line(file, "needs", &list(&needs, plain));
     }
     if task.trigger != Trigger::default() {
         line(file, "after", &plain(word_of(&TRIGGERS, &task.trigger)));

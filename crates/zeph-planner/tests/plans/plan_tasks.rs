@@ -437,10 +437,12 @@ fn extended(text: &str) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
             let needs =
                 |task: &PlannedTask| format!("{}: {:?} {:?}", task.name, task.needs, task.after);
             let file = plan.to_plan_file();
-            let comments = file.lines().filter(|line| line.starts_with("# also"));
+            let lines = file.lines();
+            let lines =
+                lines.filter(|line| line.starts_with("earlier") || line.starts_with("needs"));
             Ok((
                 plan.tasks.iter().map(needs).collect(),
-                comments.map(str::to_owned).collect(),
+                lines.map(str::to_owned).collect(),
             ))
         }
         Err(problems) => Err(problems
@@ -452,7 +454,7 @@ fn extended(text: &str) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
 
 #[test]
 fn further_tasks_need_results_of_before_and_have_names_of_their_own() {
-    let (tasks, comments) = extended(
+    let (tasks, lines) = extended(
         r#"{"tasks": [
         {"name": "check", "needs": ["Read Log"], "prompt": "Check it."},
         {"name": "tell", "needs": ["check", "read_log"], "prompt": "Tell it."}]}"#,
@@ -465,7 +467,12 @@ fn further_tasks_need_results_of_before_and_have_names_of_their_own() {
             r#"tell: ["check-2"] ["read-log"]"#
         ]
     );
-    assert_eq!(comments, ["# also needs, from before: read-log"; 2]);
+    let wanted = [
+        "earlier = [\"read-log\"]",
+        "needs = [\"read-log\"]",
+        "needs = [\"check-2\", \"read-log\"]",
+    ];
+    assert_eq!(lines, wanted);
     assert_eq!(
         extended(r#"{"reasoning": "Enough.", "tasks": []}"#)
             .unwrap()

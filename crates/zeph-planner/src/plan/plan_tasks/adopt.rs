@@ -160,12 +160,9 @@ impl AdoptExecutor {
         &self,
         cx: &TaskContext,
         params: &AdoptParams,
-        plan: &PlanOutput,
+        file: &str,
     ) -> Result<Adopted, TaskError> {
-        match (
-            self.add(cx, params, plan, &plan.plan_file).await,
-            &params.extends,
-        ) {
+        match (self.add(cx, params, file).await, &params.extends) {
             (Ok(tasks), _) => Ok(Adopted::Approved { tasks }),
             (Err(error), Some(extends))
                 if [NOT_COMPILED, "proposal_refused"].contains(&error.code()) =>
@@ -182,10 +179,9 @@ impl AdoptExecutor {
         &self,
         cx: &TaskContext,
         params: &AdoptParams,
-        plan: &PlanOutput,
         file: &str,
     ) -> Result<Adopted, TaskError> {
-        match self.add(cx, params, plan, file).await {
+        match self.add(cx, params, file).await {
             Ok(tasks) => Ok(Adopted::Edited { tasks }),
             Err(error) if [NOT_COMPILED, "proposal_refused"].contains(&error.code()) => {
                 let detail = error.detail().map(|detail| format!(": {detail}"));
@@ -202,10 +198,9 @@ impl AdoptExecutor {
         &self,
         cx: &TaskContext,
         params: &AdoptParams,
-        plan: &PlanOutput,
         file: &str,
     ) -> Result<Vec<String>, TaskError> {
-        let mut graph = (self.compile)(file).map_err(|problems| {
+        let graph = (self.compile)(file).map_err(|problems| {
             let message = format!("the plan file cannot be compiled:\n{problems}");
             TaskError::permanent(message).with_code(NOT_COMPILED)
         })?;
@@ -227,7 +222,6 @@ impl AdoptExecutor {
                 round::with_answer(graph, 1, answer)
             }
             Some(extends) => {
-                extend::add_needs(&mut graph.tasks, &plan.after);
                 let left = extends.extend.map_or(0, |extend| extend.left);
                 let answer = AnswerParams {
                     extend: (left > 1).then(|| extend(left - 1, extends.tasks.len())),
@@ -313,8 +307,8 @@ impl Executor for AdoptExecutor {
             Some(confirm) => read_verdict(&input.parent_as::<Value>(confirm)?),
         };
         let adopted = match verdict {
-            Verdict::Approve => self.approved(cx, &params, &plan).await?,
-            Verdict::Edit(file) => self.edited(cx, &params, &plan, &file).await?,
+            Verdict::Approve => self.approved(cx, &params, &plan.plan_file).await?,
+            Verdict::Edit(file) => self.edited(cx, &params, &file).await?,
             Verdict::Reject(why) => self.rejected(cx, &params, &plan.plan_file, &why).await?,
             Verdict::Unclear(why) => self.ask_again(cx, &params, why).await?,
         };

@@ -4,12 +4,8 @@
 //! is skipped. The planner sees the plan, the results and the reasons, and proposes further tasks, which take the
 //! way of any plan: its checks, the confirmation, the budget. Another `answer` follows, with or without them.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
 use zeph_common::{Boundary, head_tail};
 use zeph_executor::{GraphSpec, Parent, ParentState, TaskInput};
-use zeph_graph::wire::{TaskSpec, WorkSpec};
 
 use super::round::{self, Round};
 use crate::answer::AnswerParams;
@@ -87,23 +83,4 @@ pub(super) fn earlier(params: &AnswerParams, input: &TaskInput) -> Vec<EarlierTa
         text: head_tail(&text, share, Boundary::Word).to_string(),
     });
     tasks.collect()
-}
-
-/// Adds the completed tasks of before that the tasks of an extension need.
-pub(super) fn add_needs(tasks: &mut [TaskSpec], after: &BTreeMap<String, Vec<String>>) {
-    for task in tasks {
-        let needs = after.get(&task.name).into_iter().flatten();
-        for need in needs {
-            if task.needs.contains(need) {
-                continue;
-            }
-            task.needs.push(need.clone());
-            // A list of the results that an agent sees.
-            if let WorkSpec::Action { params, .. } = &mut task.work
-                && let Some(Value::Array(context)) = params.get_mut("context")
-            {
-                context.push(need.clone().into());
-            }
-        }
-    }
 }

@@ -1,6 +1,5 @@
 //! The action `plan`: makes a plan for a goal, and returns its plan file.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -62,9 +61,6 @@ pub(super) const fn is_first(round: &u32) -> bool {
 pub struct PlanOutput {
     /// The plan, as a plan file that can be shown, edited and run. Empty if no further task extends a plan.
     pub plan_file: String,
-    /// The tasks of before that the tasks of an extension need, by task.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub after: BTreeMap<String, Vec<String>>,
     /// The model's explanation. Untrusted; may be empty.
     pub reasoning: String,
     /// The estimated cost.
@@ -79,14 +75,11 @@ impl PlanOutput {
     /// The output for an accepted plan.
     #[must_use]
     pub fn new(plan: Plan, cached: bool) -> Self {
-        let after = plan.tasks.iter().filter(|task| !task.after.is_empty());
-        let after = after.map(|task| (task.name.clone(), task.after.clone()));
         Self {
             plan_file: match plan.tasks.is_empty() {
                 true => String::new(),
                 false => plan.to_plan_file(),
             },
-            after: after.collect(),
             reasoning: plan.reasoning,
             estimate: plan.estimate,
             findings: plan.findings,
@@ -98,7 +91,6 @@ impl PlanOutput {
     fn without_tasks(why: String) -> Self {
         Self {
             plan_file: String::new(),
-            after: BTreeMap::new(),
             reasoning: why,
             estimate: Estimate::default(),
             findings: Vec::new(),

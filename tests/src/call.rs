@@ -2,7 +2,7 @@
 
 use zeph_graph::wire::{Diagnostics, GraphSpec};
 use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, TaskGraph, TaskId, Timestamp};
-use zeph_scheduler::{Amendment, ByHand, Input, InputOutcome, Refusal, Scheduler};
+use zeph_scheduler::{Amendment, ByHand, Input, InputOutcome, Proposer, Refusal, Scheduler};
 
 /// A call of the scheduler.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub enum Call {
         task: TaskId,
         /// The attempt.
         attempt: Attempt,
+        /// The number of patches of the task that it follows.
+        after: u32,
         /// The content of the patch.
         content: ContentId,
         /// The patch.
@@ -153,9 +155,17 @@ impl Call {
             Self::Amend {
                 task,
                 attempt,
+                after,
                 content,
                 ref patch,
-            } => amended(&machine.amend(now, task, attempt, content, &patch.spec)),
+            } => {
+                let proposer = Proposer {
+                    task,
+                    attempt,
+                    after,
+                };
+                amended(&machine.amend(now, proposer, content, &patch.spec))
+            }
         }
     }
 }

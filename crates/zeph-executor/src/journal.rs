@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use zeph_graph::wire::GraphSpec;
+use zeph_graph::wire::{GraphSpec, TaskSpec};
 use zeph_graph::{Budget, ReservationId, Spend};
 
 use crate::TaskError;
@@ -82,7 +82,7 @@ pub trait Journal: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Adds tasks to the run's graph, atomically.
+    /// Adds tasks to the run's graph, atomically: the only proposal of its task.
     ///
     /// A new task can depend on tasks of the patch and of the current graph; existing tasks do not
     /// change. Only the first valid proposal of a task takes effect; a further one, for example from a
@@ -91,7 +91,47 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// Permanent, with the code `proposal_refused` and all problems as detail, if the patch is invalid
     /// or names an action without a registered executor.
-    async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError>;
+    async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {
+        self.propose_after(0, patch).await
+    }
+
+    /// Adds tasks as [`propose`](Self::propose) does, for a task with several proposals.
+    ///
+    /// Of the proposals that follow the same number of valid ones only the first valid one takes effect. An
+    /// attempt learns that number from [`proposed`](Self::proposed), and counts on.
+    ///
+    /// # Errors
+    /// As [`propose`](Self::propose).
+    async fn propose_after(&self, earlier: u32, patch: GraphSpec) -> Result<Proposal, TaskError>;
+
+    /// The valid proposals of the task so far, of this and of earlier attempts. Default: none.
+    ///
+    /// # Errors
+    /// If the attempt has ended.
+    async fn proposed(&self) -> Result<Proposed, TaskError> {
+        Ok(Proposed::default())
+    }
+
+    /// Withdraws tasks that this task has proposed: each ends as skipped, for that reason, unless it has
+    /// ended; a running attempt is stopped. Other names have no effect. Default: nothing happens.
+    ///
+    /// A dependent of a withdrawn task follows its trigger, so it is skipped by default.
+    ///
+    /// # Errors
+    /// If the attempt has ended.
+    async fn withdraw(&self, tasks: &[String], why: &str) -> Result<(), TaskError> {
+        let _ = (tasks, why);
+        Ok(())
+    }
+}
+
+/// The valid proposals of a task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Proposed {
+    /// Their number.
+    pub count: u32,
+    /// The tasks that they added, in order, as the graph has them.
+    pub tasks: Vec<TaskSpec>,
 }
 
 /// What a call asks of the budgets.
@@ -284,7 +324,7 @@ impl Journal for NoJournal {
         note.check_size()
     }
 
-    async fn propose(&self, _: GraphSpec) -> Result<Proposal, TaskError> {
+    async fn propose_after(&self, _: u32, _: GraphSpec) -> Result<Proposal, TaskError> {
         Err(
             TaskError::permanent("there is no run with a graph to add tasks to")
                 .with_code("proposal_refused"),

@@ -41,7 +41,7 @@ pub use context::{TaskContext, TaskContextBuilder};
 pub use error::{ErrorClass, TaskError};
 pub use executor::{EndReason, Executor, Item, Parent, ParentState, Prepared, TaskInput};
 pub use journal::{
-    Journal, NoJournal, Note, NoteKind, Proposal, Redact, Reservation, ReservationRequest,
+    Journal, NoJournal, Note, NoteKind, Proposal, Proposed, Redact, Reservation, ReservationRequest,
 };
 pub use logs::{DEFAULT_LOG_BYTES, LogStream, Logs, NoProgress, Progress};
 pub use output::{MAX_BLOB_BYTES, MAX_VALUE_BYTES, ResultKey, TaskOutput, check_value_size};
@@ -54,5 +54,5 @@ pub use verdict::{REJECTED, Verdict};
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
 pub use tokio_util::sync::CancellationToken;
-pub use zeph_graph::wire::GraphSpec;
+pub use zeph_graph::wire::{GraphSpec, TaskSpec};
 pub use zeph_graph::{Attempt, Budget, ReservationId, RunId, Spend, TaskId};

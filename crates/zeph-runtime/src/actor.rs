@@ -13,7 +13,8 @@ use crate::request::Request;
 /// The most ancestors of a process that are looked at.
 const MAX_ANCESTORS: usize = 1_000;
 
-/// A process that sends a request, as it is noted with the answer or the end of a task that it gives.
+/// A process that sends a request, as it is noted with the answer or the end of a task that it gives; or a task
+/// of the run that withdraws what it has proposed.
 ///
 /// What is not known is absent: a system without `/proc` tells neither user nor terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Actor {
     /// When the request was put into the inbox of a run without an owner; it counted later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posted_at: Option<Timestamp>,
+    /// The task of the run, in place of a process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Box<str>>,
     /// Why a task was ended by hand, or tasks were added. Untrusted text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -55,7 +59,17 @@ impl Actor {
                 .and_then(ProcessStat::read)
                 .and_then(|stat| terminal(stat.terminal)),
             posted_at: None,
+            task: None,
             reason: None,
+        }
+    }
+
+    /// A task of the run.
+    pub(crate) fn of_task(name: &str, reason: String) -> Self {
+        Self {
+            task: Some(name.into()),
+            reason: Some(reason),
+            ..Self::default()
         }
     }
 }
@@ -63,6 +77,9 @@ impl Actor {
 impl fmt::Display for Actor {
     /// `anna (process 4711, pts/3)`. The name is untrusted.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(task) = &self.task {
+            return write!(f, "task {task}");
+        }
         match (&self.user, self.uid) {
             (Some(user), _) => f.write_str(user)?,
             (None, Some(uid)) => write!(f, "user {uid}")?,
@@ -183,9 +200,12 @@ mod tests {
             pid: Some(7),
             terminal: Some("pts/3".into()),
             posted_at: None,
+            task: None,
             reason: None,
         };
         assert_eq!(actor.to_string(), "anna (process 7, pts/3)");
+        let task = Actor::of_task("plan", String::new());
+        assert_eq!(task.to_string(), "task plan");
         assert_eq!(Actor::default().to_string(), "an unknown user");
     }
 

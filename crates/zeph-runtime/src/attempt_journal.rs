@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use tokio::sync::{mpsc, oneshot};
 use zeph_executor::{
-    Journal, Note, Proposal, Reservation, ReservationRequest, TaskError, async_trait,
+    Journal, Note, Proposal, Proposed, Reservation, ReservationRequest, TaskError, async_trait,
 };
-use zeph_graph::wire::{Diagnostics, GraphSpec, WorkSpec};
-use zeph_graph::{Budget, ReservationId, Spend};
-use zeph_scheduler::{Amendment, InputOutcome};
+use zeph_graph::wire::{Diagnostics, GraphSpec, TaskSpec, WorkSpec};
+use zeph_graph::{Budget, ManualEnd, ReservationId, Spend, TaskId};
+use zeph_scheduler::{Amendment, Input, InputOutcome, Proposer};
 
+use crate::actor::Actor;
 use crate::content::ContentParts;
 use crate::core::Core;
 use crate::driver;
@@ -82,8 +83,17 @@ impl Journal for AttemptJournal {
         }
     }
 
-    async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {
-        self.request(|reply| JournalRequest::Propose(Box::new(patch), reply))
+    async fn propose_after(&self, earlier: u32, patch: GraphSpec) -> Result<Proposal, TaskError> {
+        self.request(|reply| JournalRequest::Propose(earlier, Box::new(patch), reply))
+            .await
+    }
+
+    async fn proposed(&self) -> Result<Proposed, TaskError> {
+        self.request(JournalRequest::Proposed).await
+    }
+
+    async fn withdraw(&self, tasks: &[String], why: &str) -> Result<(), TaskError> {
+        self.request(|reply| JournalRequest::Withdraw(tasks.to_vec(), why.to_owned(), reply))
             .await
     }
 }
@@ -110,7 +120,13 @@ impl Core {
                 drop(reply.send(left.map(|left| (left, None)).ok_or_else(attempt_over)));
             }
             JournalRequest::Note(note, reply) => drop(reply.send(self.note(from, &note))),
-            JournalRequest::Propose(patch, reply) => drop(reply.send(self.propose(from, *patch))),
+            JournalRequest::Propose(earlier, patch, reply) => {
+                drop(reply.send(self.propose(from, earlier, *patch)));
+            }
+            JournalRequest::Proposed(reply) => drop(reply.send(self.proposed(from))),
+            JournalRequest::Withdraw(tasks, why, reply) => {
+                drop(reply.send(self.withdraw(from, &tasks, why)));
+            }
         }
     }
 
@@ -151,7 +167,12 @@ impl Core {
         }
     }
 
-    fn propose(&mut self, from: AttemptRef, patch: GraphSpec) -> JournalReply<Proposal> {
+    fn propose(
+        &mut self,
+        from: AttemptRef,
+        after: u32,
+        patch: GraphSpec,
+    ) -> JournalReply<Proposal> {
         let AttemptRef { key, task, attempt } = from;
         let missing = self.missing_executors(&patch);
         if !missing.is_empty() && self.runs.contains_key(&key) {
@@ -161,8 +182,13 @@ impl Core {
             return Err(error.with_detail(serde_json::json!({ "missing_executors": missing })));
         }
         let amended = self.update(key, |active, now| {
+            let proposer = Proposer {
+                task,
+                attempt,
+                after,
+            };
             active.amend(patch, |scheduler, content, patch| {
-                scheduler.amend(now, task, attempt, content, patch)
+                scheduler.amend(now, proposer, content, patch)
             })
         });
         match amended.ok_or_else(attempt_over)? {
@@ -171,6 +197,48 @@ impl Core {
             Ok(Amendment::Stale | Amendment::Outdated { .. }) => Err(attempt_over()),
             Err(problems) => Err(patch_refused(&problems)),
         }
+    }
+
+    fn proposed(&self, from: AttemptRef) -> JournalReply<Proposed> {
+        let active = self.runs.get(&from.key);
+        let active = active.filter(|_| self.is_current(from));
+        let scheduler = &active.ok_or_else(attempt_over)?.scheduler;
+        let tasks = scheduler.proposed(from.task);
+        let proposed = Proposed {
+            count: scheduler.proposals(from.task),
+            tasks: tasks
+                .map(|id| TaskSpec::of(scheduler.graph(), id))
+                .collect(),
+        };
+        Ok((proposed, None))
+    }
+
+    /// Skips tasks that the attempt's task has proposed.
+    fn withdraw(&mut self, from: AttemptRef, tasks: &[String], why: String) -> JournalReply<()> {
+        if !self.is_current(from) {
+            return Err(attempt_over());
+        }
+        let withdrawn = self.update(from.key, |active, now| {
+            let graph = active.scheduler.graph();
+            let is_named =
+                |task: &TaskId| tasks.iter().any(|name| name == graph.task(*task).name());
+            let own = active.scheduler.proposed(from.task).filter(is_named);
+            let by = Actor::of_task(graph.task(from.task).name(), why);
+            let own: Vec<TaskId> = own.collect();
+            // A dependent ends before what it depends on, whose end is then not the reason for its own.
+            for task in own.into_iter().rev() {
+                if !active.scheduler.can_be_given_end(task) {
+                    continue;
+                }
+                let by = Some(active.contents.intern(ContentParts::of_actor(&by)));
+                let end = ManualEnd::Skip;
+                active
+                    .scheduler
+                    .handle(now, Input::Override { task, end, by });
+            }
+        });
+        withdrawn.ok_or_else(attempt_over)?;
+        Ok(((), self.saving(from.key)))
     }
 
     /// The actions of a patch that no executor is registered for, each once.

@@ -1,7 +1,7 @@
 //! Messages: everything that the engine's task is sent.
 
 use tokio::sync::{mpsc, oneshot};
-use zeph_executor::{Note, Proposal, ReservationRequest, TaskError};
+use zeph_executor::{Note, Proposal, Proposed, ReservationRequest, TaskError};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Attempt, Budget, ReservationId, RunId, Spend, TaskId};
 use zeph_memory::RequestId;
@@ -113,5 +113,9 @@ pub(crate) enum JournalRequest {
     Settle(ReservationId, Spend, oneshot::Sender<JournalReply<()>>),
     BudgetLeft(oneshot::Sender<JournalReply<Budget>>),
     Note(Note, oneshot::Sender<JournalReply<()>>),
-    Propose(Box<GraphSpec>, oneshot::Sender<JournalReply<Proposal>>),
+    /// After that many proposals of the task.
+    Propose(u32, Box<GraphSpec>, oneshot::Sender<JournalReply<Proposal>>),
+    Proposed(oneshot::Sender<JournalReply<Proposed>>),
+    /// Tasks that the task has proposed, and the reason.
+    Withdraw(Vec<String>, String, oneshot::Sender<JournalReply<()>>),
 }

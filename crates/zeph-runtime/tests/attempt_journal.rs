@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use zeph_executor::double::Gate;
 use zeph_executor::{
-    ErrorClass, Executor, Note, NoteKind, Proposal, Registry, TaskContext, TaskError, TaskInput,
-    TaskOutput, closure,
+    ErrorClass, Executor, Note, NoteKind, Proposal, Proposed, Registry, TaskContext, TaskError,
+    TaskInput, TaskOutput, closure,
 };
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{
-    Budget, Fault, OverBudget, Policy, RunEnd, RunId, RunState, Spend, Spent, Task, TaskGraph,
-    TaskState,
+    Budget, Fault, OverBudget, Policy, RunEnd, RunId, RunState, SkipWhy, Spend, Spent, Task,
+    TaskGraph, TaskState,
 };
 use zeph_memory::MemoryStore;
 use zeph_runtime::{Engine, RunView, Submission};
@@ -319,6 +319,70 @@ async fn a_suspended_run_with_a_patch_is_resumed_in_another_engine() {
     let run = second.resume(&named("grown")).await.expect("goes on");
     let report = run.wait().await.expect("ends");
     assert_eq!(report.counts.completed, 3);
+}
+
+#[tokio::test]
+async fn a_task_proposes_in_parts_and_withdraws_what_it_proposed() {
+    let store = MemoryStore::new();
+    let started = Gate::new();
+    let wait = started.clone();
+    let held = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
+        wait.open();
+        async move {
+            cx.cancelled().await;
+            Err(TaskError::cancelled("stopped"))
+        }
+    });
+    let grow = closure::from_fn(move |cx: TaskContext, _: TaskInput| {
+        let started = started.clone();
+        async move {
+            let part = |name: &str, needs: &str, action: &str| {
+                GraphSpec::from_json(&format!(
+                    r#"{{"version":1,"tasks":[{{"name":"{name}","needs":[{needs}],"work":{{"kind":"action","name":"{action}"}}}}]}}"#
+                ))
+            };
+            let journal = cx.journal();
+            let before = journal.proposed().await?;
+            if cx.attempt().get() == 1 {
+                assert_eq!(before, Proposed::default());
+                journal.propose_after(0, part("quick", "", "ok")?).await?;
+                journal.propose_after(1, part("slow", "", "held")?).await?;
+                started.opened().await;
+                return Err(TaskError::retryable("once more"));
+            }
+            let names: Vec<_> = before.tasks.iter().map(|task| &*task.name).collect();
+            assert_eq!((before.count, &names[..]), (2, &["quick", "slow"][..]));
+            let again = journal.propose_after(1, part("other", "", "ok")?).await?;
+            assert_eq!(again, Proposal::Already);
+            let dependent = part("dependent", r#""slow""#, "ok")?;
+            assert_eq!(journal.propose_after(2, dependent).await?, Proposal::Added);
+            let last = part("last", r#""quick""#, "ok")?;
+            assert_eq!(journal.propose_after(3, last).await?, Proposal::Added);
+            // The name of another task has no effect.
+            let names = ["slow", "dependent", "grow", "x"].map(str::to_owned);
+            journal
+                .withdraw(&names, "the plan has no such task")
+                .await?;
+            Ok(TaskOutput::null())
+        }
+    });
+    let engine = engine(&store, &[("grow", grow), ("ok", ok()), ("held", held)]).await;
+    let retry = zeph_graph::Retry::times(1).backoff(Default::default(), Default::default());
+    let graph = graph_of([Task::new("grow").action("grow").retry(retry)]);
+    let submission = Submission::new(graph).name(named("parts"));
+    let run = engine.submit(submission).await.expect("is saved");
+    let report = run.wait().await.expect("ends");
+    assert_eq!(report.end(), Some(RunEnd::Completed));
+    assert_eq!((report.counts.completed, report.counts.skipped), (3, 2));
+    let view = RunView::load(&store, run.id()).await.expect("readable");
+    for name in ["slow", "dependent"] {
+        let task = view.task(name).expect("is there");
+        let why = SkipWhy::Override;
+        assert_eq!(
+            view.scheduler.task(task).state(),
+            TaskState::Skipped { why }
+        );
+    }
 }
 
 #[tokio::test]

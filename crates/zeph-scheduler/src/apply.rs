@@ -1,6 +1,8 @@
 //! Apply: the only mutator of task and run state. It obeys records and decides nothing; recovery is a
 //! fold of it.
 
+use std::ops::Range;
+
 use zeph_graph::{
     Answer, AskWhy, Attempt, CutHow, CutWhy, Entry, FailureAnswer, Fault, ManualEnd, Output,
     QuestionId, Record, SuppliedWhy, TaskId, TaskState, Timestamp,
@@ -86,9 +88,11 @@ impl Machine {
             } => self.ledger.settle(task, reservation, spent),
             Record::Noted { .. } => {}
             Record::Amended { task, .. } => {
-                self.proposers.extend(task);
                 self.amendments += 1;
-                self.extend();
+                let added = self.extend();
+                if let Some(task) = task {
+                    self.proposers.entry(task).or_default().push(added);
+                }
             }
             Record::Expanded {
                 task, list, count, ..
@@ -172,8 +176,8 @@ impl Machine {
         self.enter(task, TaskState::Pending, at);
     }
 
-    /// Extends every array to the tasks that were added. Parents that have ended count at once.
-    pub(crate) fn extend(&mut self) {
+    /// Extends every array to the tasks that were added, and returns their numbers. Parents that have ended count at once.
+    pub(crate) fn extend(&mut self) -> Range<u32> {
         let first = self.state.len();
         self.links.grow(&self.graph);
         let weight = zeph_graph::bottom_levels(&self.graph, &self.links, first, |id| {
@@ -201,6 +205,7 @@ impl Machine {
             }
             self.waiting.push(waiting);
         }
+        first as u32..self.state.len() as u32
     }
 
     fn apply_answered(&mut self, task: TaskId, answer: Answer, at: Timestamp) {

@@ -19,7 +19,7 @@ pub enum Amendment {
         /// The number of new tasks.
         tasks: u32,
     },
-    /// A patch of this task was accepted before. Nothing has changed.
+    /// The task has had that patch accepted before, or another one in its place. Nothing has changed.
     AlreadyAmended,
     /// The patch was made for the run after another number of amendments. Nothing has changed.
     Outdated {
@@ -28,6 +28,17 @@ pub enum Amendment {
     },
     /// The attempt is not running, the run is ending, or only finalizers are left. Nothing has changed.
     Stale,
+}
+
+/// An attempt that proposes a patch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proposer {
+    /// Its task.
+    pub task: TaskId,
+    /// Its number.
+    pub attempt: Attempt,
+    /// The number of [patches](Scheduler::proposals) of the task that the new one follows.
+    pub after: u32,
 }
 
 /// A patch of a person.
@@ -49,9 +60,9 @@ impl Scheduler {
     /// A task that the patch removes must not have started, and no task that can still start may be left that
     /// depends on it. It is skipped, and a question that it asks is withdrawn.
     ///
-    /// `content` is where the driver stores the patch; [`recover`](Self::recover) needs it. Each task can
-    /// have one patch accepted, by any of its attempts. Parents that have ended count at once, so a new
-    /// task may start or be skipped in the same batch.
+    /// `content` is where the driver stores the patch; [`recover`](Self::recover) needs it. Of the patches that
+    /// follow the same number of patches of their task only the first valid one is accepted, whichever attempt
+    /// proposes it. Parents that have ended count at once, so a new task may start or be skipped in the same batch.
     ///
     /// Cost: the size of the patch and the number of lanes of the graph.
     ///
@@ -62,7 +73,7 @@ impl Scheduler {
     /// ```
     /// use zeph_graph::wire::GraphSpec;
     /// use zeph_graph::{AnsweredBy, Attempt, ContentId, Policy, Task, TaskGraph, Timestamp};
-    /// use zeph_scheduler::{Amendment, Input, Scheduler};
+    /// use zeph_scheduler::{Amendment, Input, Proposer, Scheduler};
     /// let mut graph = TaskGraph::new();
     /// let plan = graph.add_task(Task::new("plan").action("model"), []);
     /// let mut scheduler = Scheduler::new(graph, Policy::default());
@@ -74,23 +85,35 @@ impl Scheduler {
     ///     r#"{"version":1,"tasks":[{"name":"look","needs":["plan"]}]}"#,
     /// )?;
     /// let (now, content) = (Timestamp::ZERO, ContentId::FIRST);
-    /// let grown = scheduler.amend(now, plan, Attempt::FIRST, content, &patch)?;
+    /// let proposer = Proposer { task: plan, attempt: Attempt::FIRST, after: 0 };
+    /// let grown = scheduler.amend(now, proposer, content, &patch)?;
     /// assert!(matches!(grown, Amendment::Added { tasks: 1, .. }));
-    /// let again = scheduler.amend(now, plan, Attempt::FIRST, content.next(), &patch)?;
+    /// let again = scheduler.amend(now, proposer, content.next(), &patch)?;
     /// assert_eq!(again, Amendment::AlreadyAmended);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn amend(
         &mut self,
         now: Timestamp,
-        task: TaskId,
-        attempt: Attempt,
+        proposer: Proposer,
         content: ContentId,
         patch: &GraphSpec,
     ) -> Result<Amendment, Diagnostics> {
         self.handle_with(now, false, |machine| {
-            machine.on_amend(task, attempt, content, patch)
+            machine.on_amend(proposer, content, patch)
         })
+    }
+
+    /// The number of patches of a task that were accepted. Cost: a logarithm.
+    #[must_use]
+    pub fn proposals(&self, task: TaskId) -> u32 {
+        self.machine.proposals(task)
+    }
+
+    /// The tasks that the patches of a task added, in order.
+    pub fn proposed(&self, task: TaskId) -> impl Iterator<Item = TaskId> {
+        let patches = self.machine.proposers.get(&task).into_iter().flatten();
+        patches.cloned().flatten().map(TaskId::from_index)
     }
 
     /// Applies the patch of a person, as [`amend`](Self::amend) applies that of an attempt.
@@ -169,21 +192,29 @@ impl Scheduler {
 impl Machine {
     fn on_amend(
         &mut self,
-        task: TaskId,
-        attempt: Attempt,
+        proposer: Proposer,
         content: ContentId,
         patch: &GraphSpec,
     ) -> Result<Amendment, Diagnostics> {
+        let Proposer {
+            task,
+            attempt,
+            after,
+        } = proposer;
         let state = self.state.get(task.index()).copied();
         let running = matches!(state, Some(TaskState::Running { attempt: a, .. }) if a == attempt);
         if !running || self.awaiting_resume || !self.is_growing() {
             return Ok(Amendment::Stale);
         }
-        if self.proposers.contains(&task) {
+        if self.proposals(task) != after {
             return Ok(Amendment::AlreadyAmended);
         }
         let by = AnsweredBy::UNKNOWN;
         self.grow(Some(task), content, by, patch)
+    }
+
+    pub(crate) fn proposals(&self, task: TaskId) -> u32 {
+        self.proposers.get(&task).map_or(0, Vec::len) as u32
     }
 
     fn takes_amendments(&self) -> bool {

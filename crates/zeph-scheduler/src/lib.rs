@@ -48,7 +48,7 @@ pub use batch::{Action, Batch};
 pub use budget_ledger::{Account, BudgetFit};
 pub use event::{Event, EventLog};
 pub use explain::{Explanation, Held};
-pub use growth::{Amendment, ByHand, Patches};
+pub use growth::{Amendment, ByHand, Patches, Proposer};
 pub use input::{Input, InputOutcome, Prepared, Scope};
 pub use items::Items;
 pub use machine::{AttemptCounts, Counts, OpenQuestion};

@@ -1,6 +1,7 @@
 //! State of the scheduler: one array per hot field, ordered maps for fields that few tasks have.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 
 use zeph_graph::{
     AskWhy, Attempt, ContentId, Effect, EndingWhy, Entry, Links, ManualEnd, Output, Policy,
@@ -88,8 +89,8 @@ pub(crate) struct Machine {
     pub(crate) reused: BTreeMap<TaskId, Reused>,
     // The ends that persons gave, also of tasks that have ended.
     pub(crate) overrides: BTreeMap<TaskId, ManualEnd>,
-    // The tasks with an accepted patch.
-    pub(crate) proposers: BTreeSet<TaskId>,
+    // The tasks with accepted patches, and the numbers of the tasks that each patch added.
+    pub(crate) proposers: BTreeMap<TaskId, Vec<Range<u32>>>,
     // The accepted patches, also those of persons.
     pub(crate) amendments: u32,
     // The items of each expanded task.
@@ -326,7 +327,7 @@ impl Machine {
             unprepared: BTreeSet::new(),
             reused: BTreeMap::new(),
             overrides: BTreeMap::new(),
-            proposers: BTreeSet::new(),
+            proposers: BTreeMap::new(),
             amendments: 0,
             items: BTreeMap::new(),
             ready: Ready::new(&graph, weight),

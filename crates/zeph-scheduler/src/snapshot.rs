@@ -57,8 +57,8 @@ pub struct Snapshot {
     pub overrides: Vec<(TaskId, ManualEnd)>,
     /// The expanded tasks with the ends of their items.
     pub items: Vec<(TaskId, Items)>,
-    /// The tasks with an accepted patch.
-    pub proposers: Vec<TaskId>,
+    /// The tasks with accepted patches, and how many.
+    pub proposers: Vec<(TaskId, u32)>,
     /// The number of accepted patches, also of those of persons.
     pub amendments: u32,
 }
@@ -69,7 +69,7 @@ impl Scheduler {
     pub fn snapshot(&self) -> Snapshot {
         let machine = &self.machine;
         Snapshot {
-            version: 6,
+            version: 7,
             run: self.state(),
             next_seq: machine.run.next_seq,
             states: machine.state.clone(),
@@ -106,7 +106,9 @@ impl Scheduler {
             items: (machine.items.iter())
                 .map(|(&task, &items)| (task, items))
                 .collect(),
-            proposers: machine.proposers.iter().copied().collect(),
+            proposers: (machine.proposers.iter())
+                .map(|(&task, patches)| (task, patches.len() as u32))
+                .collect(),
             amendments: machine.amendments,
         }
     }

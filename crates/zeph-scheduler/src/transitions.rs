@@ -94,7 +94,7 @@ impl Machine {
             Record::Amended { task, by, .. } => {
                 !by.is_default()
                     && self.is_growing()
-                    && task.is_none_or(|task| self.may_propose(task))
+                    && task.is_none_or(|task| matches!(self.state(task), TaskState::Running { .. }))
             }
             Record::Expanded {
                 task,
@@ -179,10 +179,6 @@ impl Machine {
     /// Whether tasks may be added. The graph checks the patch itself.
     pub(crate) fn is_growing(&self) -> bool {
         self.run.ending.is_none() && self.open_work > 0
-    }
-
-    fn may_propose(&self, task: TaskId) -> bool {
-        matches!(self.state(task), TaskState::Running { .. }) && !self.proposers.contains(&task)
     }
 
     /// An attempt was made, by this run or, of an expanded task, by an earlier one.

@@ -7,11 +7,17 @@ use zeph_graph::{
     Spend, Task, TaskGraph, TaskId, Timestamp,
 };
 use zeph_scheduler::{
-    Action, Amendment, Corrupt, Explanation, Input, InputOutcome, Patches, Refusal, Scheduler,
+    Action, Amendment, Corrupt, Explanation, Input, InputOutcome, Patches, Proposer, Refusal,
+    Scheduler,
 };
 
 const FIRST: Attempt = Attempt::FIRST;
 const PLAN: TaskId = TaskId::from_index(0);
+const PROPOSER: Proposer = Proposer {
+    task: PLAN,
+    attempt: FIRST,
+    after: 0,
+};
 
 fn header() -> Header {
     let mut graph = TaskGraph::new();
@@ -73,7 +79,7 @@ fn busy() -> (Scheduler, Vec<Entry>, Patches) {
     assert_eq!(settled, InputOutcome::Accepted);
     assert_eq!(machine.note(now, PLAN, FIRST, note), InputOutcome::Accepted);
     let content = note.next();
-    let grown = machine.amend(now, PLAN, FIRST, content, &patch());
+    let grown = machine.amend(now, PROPOSER, content, &patch());
     let first = TaskId::from_index(1);
     assert_eq!(grown, Ok(Amendment::Added { first, tasks: 2 }));
     let budget = Budget::of_tokens(2_000);
@@ -147,7 +153,7 @@ fn a_refused_patch_says_why_and_changes_nothing() {
     spec.tasks[0].name = "plan".into();
     let now = Timestamp::ZERO;
     let found = machine
-        .amend(now, PLAN, FIRST, ContentId::FIRST, &spec)
+        .amend(now, PROPOSER, ContentId::FIRST, &spec)
         .unwrap_err();
     let codes: Vec<_> = found.iter().map(|one| one.code).collect();
     assert_eq!(
@@ -178,7 +184,16 @@ fn tasks_and_attempts_that_never_were_are_stale() {
             machine.note(now, task, attempt, content),
             InputOutcome::Stale
         );
-        let amended = machine.amend(now, task, attempt, content, &patch());
+        let amended = machine.amend(
+            now,
+            Proposer {
+                task,
+                attempt,
+                after: 0,
+            },
+            content,
+            &patch(),
+        );
         assert_eq!(amended, Ok(Amendment::Stale));
     }
     let Header { graph, policy } = header();
@@ -224,12 +239,7 @@ fn impossible_records_of_attempts_are_refused() {
             attempt: FIRST.next(),
             content,
         },
-        // Repeated, and of a task that does not run.
-        Record::Amended {
-            task: Some(task),
-            content,
-            by: AnsweredBy::UNKNOWN,
-        },
+        // Of a task that does not run.
         Record::Amended {
             task: Some(later),
             content,

@@ -3,7 +3,7 @@
 
 use zeph_graph::wire::{GraphSpec, TaskSpec};
 use zeph_graph::{ContentId, Entry, Header, Policy, RunEnd, Task, TaskGraph, TaskId, Timestamp};
-use zeph_scheduler::{Action, Input, Patches, Scheduler, Scope};
+use zeph_scheduler::{Action, Input, Patches, Proposer, Scheduler, Scope};
 
 /// A stack size that a recursion over a graph overflows.
 const STACK: usize = 64 * 1024;
@@ -217,7 +217,16 @@ fn a_chain_grows_to_a_million_tasks_while_it_runs_and_recovers() {
                 let known = machine.graph().len();
                 if task.index() + 1 == known && known < 1_000_000 {
                     let patch = next_piece(known, PIECE);
-                    let grown = machine.amend(now, task, attempt, content, &patch);
+                    let grown = machine.amend(
+                        now,
+                        Proposer {
+                            task,
+                            attempt,
+                            after: 0,
+                        },
+                        content,
+                        &patch,
+                    );
                     assert!(grown.is_ok());
                     patches.insert(content, patch);
                     content = content.next();

@@ -1,6 +1,6 @@
 //! Budget: reservations, spending and accepted patches according to the records.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use zeph_graph::{Attempt, Budget, ContentId, ReservationId, Spend, Spent, TaskId};
 use zeph_scheduler::Account;
@@ -17,7 +17,6 @@ pub(super) struct BudgetLog {
     open: BTreeMap<ReservationId, (TaskId, Spend)>,
     run: Sums,
     tasks: BTreeMap<TaskId, Sums>,
-    proposers: BTreeSet<TaskId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +96,6 @@ impl BudgetLog {
             open: BTreeMap::new(),
             run: Sums::default(),
             tasks: BTreeMap::new(),
-            proposers: BTreeSet::new(),
         }
     }
 }
@@ -208,13 +206,12 @@ impl Audit {
         let fine = matches!(state, None | Some(LogState::Running(_, None)))
             && self.ending.is_none()
             && !self.is_work_over();
-        let first = task.is_none_or(|task| self.budget_log.proposers.insert(task));
         let size = self.facts.sizes.get(&content).copied();
         hold!(
-            fine && first && size.is_some_and(|size| size >= self.known),
+            fine && size.is_some_and(|size| size >= self.known),
             23,
             "patches_append",
-            "{task:?} adds patch {content} from {state:?}; its first: {first}; tasks: {size:?} after {}",
+            "{task:?} adds patch {content} from {state:?}; tasks: {size:?} after {}",
             self.known
         );
         self.known = size.unwrap_or(self.known);

@@ -153,7 +153,7 @@ impl Model {
     pub(super) fn amend(
         &mut self,
         task: TaskId,
-        attempt: Attempt,
+        (attempt, after): (Attempt, u32),
         grown: Option<Arc<Facts>>,
     ) -> CallReply {
         let stage = self.lives.get(task.index()).map(|life| life.stage);
@@ -161,12 +161,12 @@ impl Model {
         if !works || self.awaiting_resume || self.ending.is_some() || self.is_work_over() {
             return CallReply::Stale;
         }
-        if self.life(task).has_proposed {
+        if self.life(task).proposals != after {
             return CallReply::Already;
         }
         let reply = self.grow(grown);
         if let CallReply::Added(..) = reply {
-            self.lives[task.index()].has_proposed = true;
+            self.lives[task.index()].proposals += 1;
         }
         reply
     }
@@ -251,8 +251,10 @@ impl Model {
         if snapshot.reservations != held {
             return differ("the reservations", &snapshot.reservations, &held);
         }
-        let proposers = all().filter(|(_, life)| life.has_proposed);
-        let proposers: Vec<TaskId> = proposers.map(|(task, _)| task).collect();
+        let proposers = all().filter(|(_, life)| life.proposals > 0);
+        let proposers: Vec<_> = proposers
+            .map(|(task, life)| (task, life.proposals))
+            .collect();
         let amendments = self.facts.patches.len();
         if snapshot.amendments as usize != amendments {
             return differ("the amendments", &snapshot.amendments, &amendments);

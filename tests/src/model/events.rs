@@ -40,7 +40,12 @@ impl Model {
                 spent,
             } => self.settle(task, attempt, reservation, spent),
             Call::Note { task, attempt, .. } => self.note(task, attempt),
-            Call::Amend { task, attempt, .. } => self.amend(task, attempt, grown),
+            Call::Amend {
+                task,
+                attempt,
+                after,
+                ..
+            } => self.amend(task, (attempt, after), grown),
             Call::AmendByHand { by_hand, .. } => self.amend_by_hand(by_hand.after, grown),
         };
         self.follow();

@@ -58,8 +58,8 @@ pub struct Life {
     pub by_fallback: bool,
     /// The end that a person gave.
     pub manual_end: Option<ManualEnd>,
-    /// Whether a patch of it was accepted.
-    pub has_proposed: bool,
+    /// The number of its patches that were accepted.
+    pub proposals: u32,
     pub(super) queued_at: u64,
     pub(super) clock: Stretches,
     pub(super) budget: TaskBudget,

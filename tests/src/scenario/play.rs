@@ -221,12 +221,17 @@ impl Play {
                 attempt,
                 content,
             },
-            ("proposes", [patch, ..]) => {
+            ("proposes", [patch, rest @ ..]) => {
+                let after = match rest {
+                    ["after", number, ..] => number.parse().map_err(|_| "not a number")?,
+                    _ => 0,
+                };
                 let lines = self.patches.get(*patch).ok_or("no such patch")?;
                 let patch = graph::patch(self.lockstep.facts().graph(), lines)?;
                 Call::Amend {
                     task,
                     attempt,
+                    after,
                     content,
                     patch: Box::new(patch),
                 }

@@ -161,9 +161,16 @@ impl World {
         let facts = std::sync::Arc::clone(self.lockstep.facts());
         let patch = Box::new(graphs::patch(&mut self.rng, facts.graph()));
         let content = self.next_content();
+        // Mostly the next patch of the task; also one that it has proposed, or one too far.
+        let accepted = self.lockstep.machine().proposals(task);
+        let after = match self.rng.percent(75) {
+            true => accepted,
+            false => u32::from(accepted == 0),
+        };
         self.tell_of(&Call::Amend {
             task,
             attempt,
+            after,
             content,
             patch,
         })?;

@@ -78,12 +78,13 @@ pub fn happening(what: &Call) -> String {
         Call::Amend {
             task,
             attempt,
+            after,
             content,
             patch,
         } => {
             let fine = if patch.grown.is_some() { "" } else { "bad " };
             let patch = patch.spec.to_json();
-            format!("{task} {attempt:?} proposes {fine}{content:?}: {patch}")
+            format!("{task} {attempt:?} proposes {fine}{content:?} after {after}: {patch}")
         }
         Call::AmendByHand {
             by_hand,

@@ -9,7 +9,9 @@ use tokio::sync::Notify;
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Budget, ReservationId, Spend, Spent, Task, TaskGraph};
 
-use crate::{Journal, Note, NoteKind, Proposal, Reservation, ReservationRequest, TaskError};
+use crate::{
+    Journal, Note, NoteKind, Proposal, Proposed, Reservation, ReservationRequest, TaskError,
+};
 
 /// A journal in memory with a budget, for one attempt.
 ///
@@ -49,6 +51,7 @@ struct State {
     notes: Vec<Note>,
     interrupted: Vec<Note>,
     patches: Vec<GraphSpec>,
+    withdrawn: Vec<String>,
 }
 
 impl State {
@@ -195,14 +198,34 @@ impl Journal for JournalDouble {
         Ok(self.lock().interrupted.clone())
     }
 
-    async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {
+    async fn propose_after(&self, earlier: u32, patch: GraphSpec) -> Result<Proposal, TaskError> {
         let mut state = self.lock();
-        if !state.patches.is_empty() {
+        if state.patches.len() != earlier as usize {
             return Ok(Proposal::Already);
         }
         check(&patch)?;
         state.patches.push(patch);
         Ok(Proposal::Added)
+    }
+
+    async fn proposed(&self) -> Result<Proposed, TaskError> {
+        let state = self.lock();
+        let tasks = state.patches.iter().flat_map(|patch| &patch.tasks);
+        Ok(Proposed {
+            count: u32::try_from(state.patches.len()).unwrap_or(u32::MAX),
+            tasks: tasks.cloned().collect(),
+        })
+    }
+
+    async fn withdraw(&self, tasks: &[String], _: &str) -> Result<(), TaskError> {
+        let mut state = self.lock();
+        let is_own = |name: &&String| {
+            let mut own = state.patches.iter().flat_map(|patch| &patch.tasks);
+            own.any(|task| task.name == **name) && !state.withdrawn.contains(name)
+        };
+        let names: Vec<String> = tasks.iter().filter(is_own).cloned().collect();
+        state.withdrawn.extend(names);
+        Ok(())
     }
 }
 

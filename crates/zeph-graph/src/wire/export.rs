@@ -28,9 +28,20 @@ impl From<&TaskGraph> for GraphSpec {
                     shared: lane.shared,
                 })
                 .collect(),
-            tasks: graph.ids().map(|id| task_spec(graph, id)).collect(),
+            tasks: graph.ids().map(|id| TaskSpec::of(graph, id)).collect(),
             removes: Vec::new(),
         }
+    }
+}
+
+impl TaskSpec {
+    /// A task of a graph.
+    ///
+    /// # Panics
+    /// If the id is not one of the graph.
+    #[must_use]
+    pub fn of(graph: &TaskGraph, id: TaskId) -> Self {
+        task_spec(graph, id)
     }
 }
 

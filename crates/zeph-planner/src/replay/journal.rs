@@ -219,7 +219,7 @@ impl Journal for ReplayJournal {
         Ok(notes.collect())
     }
 
-    async fn propose(&self, patch: GraphSpec) -> Result<Proposal, TaskError> {
+    async fn propose_after(&self, _: u32, patch: GraphSpec) -> Result<Proposal, TaskError> {
         let mut seen = self.seen();
         let Some((then, is_own)) = &self.recorded.patch else {
             seen.refused = true;

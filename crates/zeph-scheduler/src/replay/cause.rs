@@ -8,7 +8,7 @@ use zeph_graph::{
 };
 
 use crate::input::{Input, Prepared, Scope};
-use crate::{ByHand, Patches, Scheduler};
+use crate::{ByHand, Patches, Proposer, Scheduler};
 
 /// The input that leads to a record.
 pub(super) struct Cause<'a> {
@@ -175,7 +175,13 @@ impl Cause<'_> {
         if let Record::Amended { content, .. } = self.entry.record
             && let Some(patch) = self.patches.get(&content)
         {
-            let _ = machine.amend(now, task, attempt, content, patch);
+            let after = machine.proposals(task);
+            let proposer = Proposer {
+                task,
+                attempt,
+                after,
+            };
+            let _ = machine.amend(now, proposer, content, patch);
         }
     }
 

@@ -207,6 +207,8 @@ pub struct PlanConfig {
     pub max_width: u32,
     /// How many times a plan of a model may be extended after a task that failed. Default 2, from 0 to 10.
     pub max_replans: u32,
+    /// Whether tasks of a plan that no person confirms start while the rest of it is still being received. Default true.
+    pub start_early: bool,
 }
 
 /// When a failed attempt is repeated.
@@ -293,6 +295,7 @@ impl Default for PlanConfig {
             max_depth: 10,
             max_width: 10,
             max_replans: 2,
+            start_early: true,
         }
     }
 }

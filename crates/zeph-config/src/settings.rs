@@ -97,6 +97,7 @@ settings! {
     "plan.max_depth": U32(plan.max_depth), Limit, Kind::Count(1, 1_000);
     "plan.max_width": U32(plan.max_width), Limit, Kind::Count(1, 1_000);
     "plan.max_replans": U32(plan.max_replans), Limit, Kind::Count(0, 10);
+    "plan.start_early": Flag(plan.start_early), Trusted, Kind::Flag;
     "agents": Path(agents), Trusted, Kind::Path;
     "prompts": Path(prompts), Trusted, Kind::Path;
     "plan_cache": Path(plan_cache), Trusted, Kind::Path;

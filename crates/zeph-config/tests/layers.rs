@@ -83,6 +83,7 @@ max_tasks = 12
 max_depth = 4
 max_width = 6
 max_replans = 1
+start_early = false
 
 [commands.git_log]
 about = "Lists commits"
@@ -226,6 +227,7 @@ fn every_setting_can_be_read_from_a_file() {
             max_depth: 4,
             max_width: 6,
             max_replans: 1,
+            start_early: false,
         },
         agents: Some("/etc/zeph/agents".into()),
         prompts: Some("/etc/zeph/prompts".into()),
@@ -280,7 +282,7 @@ fn every_setting_has_a_variable_and_a_flag() {
         key if key.ends_with("timeout") || key.ends_with("grace") => "2s",
         "retry.base" | "retry.cap" => "2s",
         "budget.over" => "partial",
-        "llm.stream" | "llm.system_role" | "llm.key_in_clear" => "true",
+        "llm.stream" | "llm.system_role" | "llm.key_in_clear" | "plan.start_early" => "true",
         _ => "9",
     };
     // Both prices are required together.

@@ -14,6 +14,9 @@ mod crash;
 #[path = "goal/budget.rs"]
 mod budget;
 
+#[path = "goal/early.rs"]
+mod early;
+
 #[path = "goal/long.rs"]
 mod long;
 #[path = "goal/replay.rs"]

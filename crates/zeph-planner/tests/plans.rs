@@ -13,6 +13,8 @@ mod cache;
 mod commands;
 #[path = "plans/defects.rs"]
 mod defects;
+#[path = "plans/early.rs"]
+mod early;
 #[path = "plans/file.rs"]
 mod file;
 #[path = "plans/large.rs"]

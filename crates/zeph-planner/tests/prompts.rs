@@ -66,7 +66,12 @@ fn the_planner_is_asked_and_asked_again() {
     check(
         "plan_correction",
         PromptName::PlanCorrection,
-        json!({ "problems": [problem, whole], "more": 2, "last": "<<data>>{}<<end>>" }),
+        json!({ "problems": [problem, whole], "more": 2, "last": "<<data>>{}<<end>>", "begun": [] }),
+    );
+    check(
+        "plan_correction-begun",
+        PromptName::PlanCorrection,
+        json!({ "problems": [problem], "more": 0, "last": null, "begun": ["log", "mail"] }),
     );
 }
 

@@ -114,7 +114,7 @@ async fn recorded_of(executor: &dyn Executor, input: TaskInput, budget: Budget) 
         parents: input.parents,
         notes: journal.notes(),
         left: budget,
-        patch: None,
+        patches: Vec::new(),
         end,
     }
 }

@@ -77,7 +77,8 @@ async fn make(
                 render(format!("asking {provider} for a plan (call {call})"));
             }
             PlanEvent::Proposed { name, .. } => render(format!("  {name}")),
-            PlanEvent::Repaired(_) => {}
+            // Only the request of a run starts tasks.
+            PlanEvent::Ready(_) | PlanEvent::Repaired(_) => {}
             PlanEvent::Rejected { diagnostics } => {
                 let count = diagnostics.len();
                 render(format!("the plan has {count} problems; asking again"));

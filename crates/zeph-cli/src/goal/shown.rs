@@ -161,6 +161,7 @@ mod tests {
                 "tokens": 1, "micro_usd": 0, "tasks": 2, "depth": 2, "width": 1
             }))
             .expect("an estimate"),
+            started: Vec::new(),
             findings: Vec::new(),
             cached: false,
         };

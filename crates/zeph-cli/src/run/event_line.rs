@@ -57,7 +57,6 @@ impl EventFormatter {
     /// for an event without a line. `total` is the current number of tasks.
     pub(crate) fn line(&mut self, event: &Event, about: About<'_>, total: u32) -> Option<String> {
         let name = name(event.task_name.as_ref());
-        let question = about.question;
         let error = about.error.map(|error| {
             let line = error.lines().next().unwrap_or_default();
             escape_terminal(&truncate(line, REASON_BYTES, Boundary::Char).to_string()).into_owned()
@@ -77,7 +76,7 @@ impl EventFormatter {
             } else if let Some(change) = event.record.run_change() {
                 self.run_change(change, about, total)
             } else {
-                self.attempt_or_question(event, &name, error, question, total)
+                self.attempt_or_question(event, &name, error, about, total)
             };
             lines = self.fold.join(event, words);
         }
@@ -97,7 +96,7 @@ impl EventFormatter {
         event: &Event,
         name: &str,
         error: Option<String>,
-        question: Option<&QuestionView>,
+        about: About<'_>,
         total: u32,
     ) -> Option<Words> {
         if let Record::BackedOff { until, .. } = event.record {
@@ -116,7 +115,7 @@ impl EventFormatter {
             let is_listed = how == CutHow::Lost && self.is_resumed;
             return (!is_listed).then(|| ("stopped", Tone::Warning, cut(how, name)));
         }
-        if let (Record::Asked { .. }, Some(open)) = (event.record, question) {
+        if let (Record::Asked { .. }, Some(open)) = (event.record, about.question) {
             let text = escape_terminal(&open.text);
             let text = match error.filter(|_| matches!(open.about, AskWhy::Failure(_))) {
                 Some(why) => format!("q{} {name}: {text} ({why})", open.id),
@@ -153,7 +152,12 @@ impl EventFormatter {
             return Some(("each", Tone::Plain, format!("{name}: {items}")));
         }
         if let Record::Amended { .. } = event.record {
-            let text = format!("extended: {name} added {}", self.added(total));
+            let count = self.added(total);
+            let added = match about.change.map(|change| &*change.added) {
+                Some([task]) => escape_terminal(task),
+                Some(_) | None => count.into(),
+            };
+            let text = format!("extended: {name} added {added}");
             return Some(("plan", Tone::Plain, text));
         }
         None

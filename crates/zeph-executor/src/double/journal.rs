@@ -147,6 +147,12 @@ impl JournalDouble {
         self.lock().patches.clone()
     }
 
+    /// The proposed tasks that were withdrawn, in order.
+    #[must_use]
+    pub fn withdrawn(&self) -> Vec<String> {
+        self.lock().withdrawn.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each method updates the sums before it can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

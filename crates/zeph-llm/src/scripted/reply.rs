@@ -22,6 +22,8 @@ pub struct Reply {
     /// Instead of a counted one.
     usage: Option<Usage>,
     breaks: Option<(usize, Break)>,
+    /// Before each part of a stream.
+    pace: Duration,
 }
 
 /// Makes the answer from the provider's name and the request.
@@ -102,6 +104,7 @@ impl Reply {
             delay: Duration::ZERO,
             usage: None,
             breaks: None,
+            pace: Duration::ZERO,
         }
     }
 
@@ -109,6 +112,14 @@ impl Reply {
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
+        self
+    }
+
+    /// The same reply, of which each 8 characters take that much of tokio's time. Without streaming the whole
+    /// answer takes as long.
+    #[must_use]
+    pub fn paced(mut self, pace: Duration) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -169,6 +180,12 @@ impl Reply {
     ) -> Result<LlmResponse, LlmError> {
         sleep(self.delay).await;
         let answer = self.answer(provider, request, counter)?;
+        let parts = answer.text.chars().count().div_ceil(PART_CHARS);
+        sleep(
+            self.pace
+                .saturating_mul(u32::try_from(parts).unwrap_or(u32::MAX)),
+        )
+        .await;
         match self.breaks {
             None => Ok(answer),
             Some((_, Break::Cut)) => Err(cut(provider)),
@@ -201,7 +218,14 @@ impl Reply {
                 parts.push(Ok(StreamPart::End(answer)));
             }
         }
-        Ok(stream::iter(parts).boxed())
+        let pace = self.pace;
+        let paced = stream::iter(parts).then(move |part| async move {
+            if matches!(part, Ok(StreamPart::Text(_))) {
+                sleep(pace).await;
+            }
+            part
+        });
+        Ok(paced.boxed())
     }
 }
 

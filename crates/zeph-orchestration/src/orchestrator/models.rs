@@ -10,7 +10,7 @@ use zeph_planner::agent::{AgentExecutor, Tools};
 use zeph_planner::answer::{Aggregator, AnswerExecutor, LlmAggregator};
 use zeph_planner::plan::{
     ADOPT, ANSWER, AdoptExecutor, CachedPlanner, Commands, FallbackPlan, LlmPlanner, PLAN,
-    PlanExecutor, PlanLimits, PlanRequest, PlanStream, Planner, PriceList,
+    PlanCompiler, PlanExecutor, PlanLimits, PlanRequest, PlanStream, Planner, PriceList,
 };
 use zeph_planner::prompts::Prompts;
 use zeph_planner::replay::Recording;
@@ -318,24 +318,28 @@ impl ModelSide {
         };
         let files = PlanFiles::new(&components.settings.config);
         let (agents, tools) = (self.agents.clone(), self.tools.clone());
-        let mut adopt = AdoptExecutor::new(Arc::new(move |file: &str| {
+        let compile: PlanCompiler = Arc::new(move |file: &str| {
             let mut spec = files.compile(file)?;
             let names: Vec<&str> = tools.names().collect();
             edited_plan_problems(&spec, &agents, &names).into_result()?;
             add_approvals(&mut spec, &agents, &tools);
             Ok(spec)
-        }));
-        let replans = components.settings.config.plan.max_replans;
-        adopt = adopt.max_replans(self.max_replans.unwrap_or(replans));
+        });
+        let config = &components.settings.config.plan;
+        let mut adopt = AdoptExecutor::new(Arc::clone(&compile))
+            .max_replans(self.max_replans.unwrap_or(config.max_replans));
         if let Some(rounds) = self.max_rounds {
             adopt = adopt.max_rounds(rounds);
         }
         if let Some(tokens) = self.answer_tokens {
             adopt = adopt.answer_tokens(tokens);
         }
-        let plan = PlanExecutor::new(models.planner, models.request)
+        let mut plan = PlanExecutor::new(models.planner, models.request)
             .retry(context.retry())
             .gate(context.gate());
+        if config.start_early {
+            plan = plan.start_early(compile);
+        }
         registry.register(AgentExecutor::ACTION, Arc::new(agent))?;
         registry.register(ANSWER, Arc::new(answers))?;
         registry.register(PLAN, Arc::new(plan))?;

@@ -90,8 +90,8 @@ impl<'a> StoredRun<'a> {
                 continue;
             }
             let params = params.to_value().unwrap_or_default();
-            let proposal = proposals.get(&one.task).copied();
-            let recorded = self.recorded(&one, params, proposal).await?;
+            let proposals = proposals.get(&one.task).map_or(&[][..], Vec::as_slice);
+            let recorded = self.recorded(&one, params, proposals).await?;
             collected.push(Collected {
                 task: task.name().into(),
                 action: (&**name).into(),
@@ -106,7 +106,7 @@ impl<'a> StoredRun<'a> {
         &self,
         one: &AttemptRecords,
         params: Value,
-        proposal: Option<(ContentId, Attempt)>,
+        proposals: &[(ContentId, Attempt)],
     ) -> Result<Result<RecordedAttempt, &'static str>, RuntimeError> {
         let view = &self.view;
         let Some((outcome, ended)) = one.end else {
@@ -135,9 +135,12 @@ impl<'a> StoredRun<'a> {
         let Some(notes) = notes.collect() else {
             return Ok(Err("it has a note of an unknown kind"));
         };
-        let patch = proposal.and_then(|(content, attempt)| {
-            let patch = view.patches.get(&content)?.clone();
-            Some((patch, attempt == one.attempt))
+        let until = proposals
+            .iter()
+            .filter(|(_, attempt)| *attempt <= one.attempt);
+        let patches = until.filter_map(|(content, attempt)| {
+            let patch = view.patches.get(content)?.clone();
+            Some((patch, *attempt == one.attempt))
         });
         Ok(Ok(RecordedAttempt {
             run: view.run.clone(),
@@ -152,7 +155,7 @@ impl<'a> StoredRun<'a> {
                 .and_then(|id| self.errors.get(&id).cloned()),
             notes,
             left: self.left(one.task, ended),
-            patch,
+            patches: patches.collect(),
             end,
         }))
     }
@@ -192,11 +195,14 @@ fn error_of(entry: &Entry) -> Option<ContentId> {
     }
 }
 
-/// The attempts, and the accepted proposal of each task with its attempt. One pass over the journal.
-fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, BTreeMap<TaskId, (ContentId, Attempt)>) {
+/// The accepted proposals of each task in order, each with its attempt.
+type Proposals = BTreeMap<TaskId, Vec<(ContentId, Attempt)>>;
+
+/// The attempts, and the accepted proposals. One pass over the journal.
+fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, Proposals) {
     let mut attempts: Vec<AttemptRecords> = Vec::new();
     let mut running: BTreeMap<TaskId, usize> = BTreeMap::new();
-    let mut proposals = BTreeMap::new();
+    let mut proposals = Proposals::new();
     let mut errors: BTreeMap<TaskId, ContentId> = BTreeMap::new();
     for (index, entry) in entries.iter().enumerate() {
         if let Record::Started { task, attempt } = entry.record {
@@ -220,7 +226,8 @@ fn fold(entries: &[Entry]) -> (Vec<AttemptRecords>, BTreeMap<TaskId, (ContentId,
             ..
         } = entry.record
         {
-            proposals.insert(task, (content, one.attempt));
+            let proposals = proposals.entry(task).or_default();
+            proposals.push((content, one.attempt));
         }
         if let Some(end) = entry.record.attempt_end() {
             if let AttemptOutcome::Failed { error, .. } = end.outcome {

@@ -307,14 +307,21 @@ async fn without_an_answer_of_the_model_the_results_are_the_answer() {
 async fn without_a_plan_the_end_is_typed_or_the_goal_is_one_task() {
     let unknown = PLAN.replace(r#""kind""#, r#""agent": "ghost", "kind""#);
     for (what, reply, code, calls, is_done) in [
-        ("refused", Reply::refusal("No."), "plan_refused", 1, false),
-        ("empty", Reply::text(""), "plan_empty", 3, true),
-        ("cut", cut(&PLAN[..120]), "plan_truncated", 3, true),
+        (
+            "refused",
+            Reply::refusal("No."),
+            "plan_refused",
+            (1, 0),
+            false,
+        ),
+        ("empty", Reply::text(""), "plan_empty", (3, 0), true),
+        // Its first task had started.
+        ("cut", cut(&PLAN[..120]), "plan_truncated", (3, 1), true),
         (
             "unknown agents",
             Reply::text(unknown),
             "plan_defective",
-            3,
+            (3, 0),
             true,
         ),
     ] {
@@ -330,7 +337,7 @@ async fn without_a_plan_the_end_is_typed_or_the_goal_is_one_task() {
         };
         assert_eq!(
             (&*error.code, asked(&model)),
-            (code, (calls, 0, 0)),
+            (code, (calls.0, calls.1, 0)),
             "{what}"
         );
         // As the tool does it. The whole goal is the work.

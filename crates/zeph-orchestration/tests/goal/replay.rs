@@ -75,7 +75,8 @@ async fn a_recorded_run_comes_out_the_same_without_its_model() {
         .into_iter()
         .map(|(task, _)| task)
         .collect();
-    assert_eq!(tasks, ["plan", "adopt", "rain", "wind", "report", "answer"]);
+    // In the order of their starts: those of the plan start while it is being received.
+    assert_eq!(tasks, ["plan", "rain", "wind", "report", "adopt", "answer"]);
     assert!(report.records > 30);
 }
 
@@ -130,7 +131,7 @@ async fn a_budget_at_its_limit_comes_out_the_same() {
     };
     let report = replayed(build, &planning_leaves(600, 20_000)).await;
     all_same(&report);
-    assert_eq!(outcomes(&report).len(), 5, "{:?}", outcomes(&report));
+    assert_eq!(outcomes(&report).len(), 6, "{:?}", outcomes(&report));
 }
 
 #[tokio::test]

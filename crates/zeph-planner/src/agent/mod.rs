@@ -159,11 +159,13 @@ impl AgentExecutor {
             count(&serde_json::to_string(&tools.specs()).unwrap_or_default())
         };
         let room = max_input.saturating_sub(specs + format.tokens(&count));
+        let earlier = spend.resumed(cx).await?.purpose.as_ref();
+        let purpose = earlier.unwrap_or(cx.purpose());
         let shown = prompt::Shown {
             params,
             output,
             input,
-            purpose: cx.purpose(),
+            purpose,
             has_tools: !tools.is_empty(),
         };
         let opening = prompt::open(context, agent, &shown, &count, room).await;
@@ -174,7 +176,7 @@ impl AgentExecutor {
             parents: opening
                 .as_ref()
                 .map_or(Vec::new(), |opening| opening.shown.clone()),
-            purpose: cx.purpose().clone(),
+            purpose: purpose.clone(),
         };
         note.write(cx).await?;
         let opening = opening?;

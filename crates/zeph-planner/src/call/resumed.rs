@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
-use zeph_executor::{Note, NoteKind, Spend, TaskContext};
+use zeph_executor::{Note, NoteKind, Purpose, Spend, TaskContext};
 use zeph_llm::{
     Capabilities, LlmError, LlmProvider, LlmRequest, LlmResponse, LlmStream, StopReason,
 };
@@ -13,7 +13,7 @@ use zeph_llm::{
 use super::client::AttemptSpend;
 use super::error::from_journal;
 use super::notes::{ReplyNote, reply_hash, request_hash, response_hash};
-use crate::agent::{CallKey, ENDED, ToolCallEnd, ToolCallNote, ToolNote};
+use crate::agent::{CallKey, ENDED, RouteNote, ToolCallEnd, ToolCallNote, ToolNote};
 use crate::replay::unwrapped;
 
 /// The work of the attempts that were interrupted before this one.
@@ -22,6 +22,9 @@ pub(crate) struct Resumed {
     /// The answers, by provider and hash of the request.
     replies: BTreeMap<(String, String), LlmResponse>,
     calls: Mutex<Vec<EarlierCall>>,
+    /// What the task was for, as their prompts say: tasks may have been added since, and another prompt would be
+    /// another conversation.
+    pub(crate) purpose: Option<Purpose>,
 }
 
 /// A call of a tool in an interrupted attempt.
@@ -69,8 +72,11 @@ impl Resumed {
                         None => call.begun = true,
                     }
                 }
+                NoteKind::Route => {
+                    let route = read::<RouteNote>(note).filter(|note| note.agent.is_some());
+                    resumed.purpose = route.map(|note| note.purpose).or(resumed.purpose);
+                }
                 NoteKind::Prompt
-                | NoteKind::Route
                 | NoteKind::Plan
                 | NoteKind::Answer
                 | NoteKind::Check

@@ -28,6 +28,18 @@ pub struct Plan {
     pub findings: Vec<PlanFinding>,
 }
 
+impl Plan {
+    /// Gives a task another name, which no task has.
+    pub(super) fn rename(&mut self, name: &str, new: &str) {
+        for task in &mut self.tasks {
+            let needs = task.needs.iter_mut();
+            for one in needs.chain([&mut task.name]).filter(|one| **one == name) {
+                new.clone_into(one);
+            }
+        }
+    }
+}
+
 /// A task of an accepted plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedTask {

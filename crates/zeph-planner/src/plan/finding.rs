@@ -155,6 +155,8 @@ pub mod warning {
         NEAR_DUPLICATE = "near_duplicate",
         /// The plan is the host's fallback plan of one task.
         FALLBACK_PLAN = "fallback_plan",
+        /// A name was extended, because another task of that name has started.
+        STARTED_NAME = "started_name",
         /// A price is unknown, so the cost in money is not estimated.
         NO_PRICE = "no_price",
     }

@@ -1,6 +1,7 @@
 //! The planner that asks a model.
 
 mod call;
+mod listen;
 mod preview;
 mod repair_loop;
 

@@ -5,6 +5,7 @@
 //! tasks followed by `answer`, else another round of `plan`, `confirm` and `adopt`.
 
 mod adopt;
+mod early;
 mod extend;
 mod plan;
 mod round;

@@ -17,7 +17,7 @@ use super::{Plan, PlanError, PlanFailure, PlanRequest, TaskKind};
 /// - The stream ends after its first [`Done`](PlanEvent::Done) or [`Failed`](PlanEvent::Failed), and
 ///   always has one of them.
 /// - The plan of `Done` has passed [`read_plan`](super::read_plan) for the request. Tasks that were
-///   proposed before it are for display only.
+///   `Proposed` before it are for display only. Those of a plan that was `Ready` before it may be in it or not.
 /// - Nothing of a plan is executed.
 /// - Dropping the stream stops the work.
 ///
@@ -73,11 +73,16 @@ pub enum PlanEvent {
     },
     /// The answer, which is still being received, contains this task. Untrusted and unchecked.
     Proposed {
+        /// Its number in the answer, from 1.
+        number: usize,
         /// Its name; printable, at most 80 characters.
         name: String,
         /// Its kind, if the answer states it.
         kind: Option<TaskKind>,
     },
+    /// The tasks of the answer so far, which is still being received: they pass all checks by themselves. Only if
+    /// the request [starts early](PlanRequest::start_early).
+    Ready(Box<Plan>),
     /// A repair was made.
     Repaired(Diagnostic),
     /// The answer was rejected, and the model is asked to correct it.

@@ -51,6 +51,8 @@ pub struct PlanRequest {
     pub prices: PriceList,
     /// Wraps each provider that is called for this request. Default: nothing.
     pub wrap: Option<WrapProvider>,
+    /// Whether tasks may start while the rest of the plan is still being received. Default: no.
+    pub start_early: bool,
 }
 
 impl PlanRequest {
@@ -69,6 +71,7 @@ impl PlanRequest {
             limits: PlanLimits::default(),
             prices: PriceList::default(),
             wrap: None,
+            start_early: false,
         }
     }
 

@@ -121,8 +121,8 @@ impl PromptName {
                     json!({ "code": "c", "path": "/tasks/0", "message": "m", "help": "h" });
                 let bare = json!({ "code": "c", "path": "", "message": "m", "help": null });
                 [
-                    json!({ "problems": [problem], "more": 3, "last": "l" }),
-                    json!({ "problems": [bare], "more": 0, "last": null }),
+                    json!({ "problems": [problem], "more": 3, "last": "l", "begun": ["b"] }),
+                    json!({ "problems": [bare], "more": 0, "last": null, "begun": [] }),
                 ]
             }
             Self::Agent => {

@@ -40,8 +40,8 @@ pub struct RecordedAttempt {
     pub notes: Vec<Note>,
     /// The rest of the budgets at the end of the attempt.
     pub left: Budget,
-    /// The accepted proposal of the task, and whether this attempt made it.
-    pub patch: Option<(GraphSpec, bool)>,
+    /// The accepted proposals of the task up to the end of the attempt, and whether this attempt made each.
+    pub patches: Vec<(GraphSpec, bool)>,
     /// The end.
     pub end: RecordedEnd,
 }

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use serde_json::Value;
 use zeph_executor::{
-    Budget, GraphSpec, Journal, Note, NoteKind, Proposal, Redact, Reservation, ReservationId,
-    ReservationRequest, Spend, TaskError,
+    Budget, GraphSpec, Journal, Note, NoteKind, Proposal, Proposed, Redact, Reservation,
+    ReservationId, ReservationRequest, Spend, TaskError,
 };
+
+use zeph_graph::TaskGraph;
 
 use super::attempt::{RecordedAttempt, RecordedEnd};
 use super::compare::{Difference, DifferenceIn};
@@ -31,7 +33,7 @@ struct Seen {
     reserved: usize,
     /// The number of notes of each kind, by the name of the kind.
     notes: BTreeMap<&'static str, usize>,
-    proposed: bool,
+    proposed: usize,
     /// The recorded attempt had a refused proposal, and the journal does not contain the reason.
     refused: bool,
     first: Option<Difference>,
@@ -75,8 +77,8 @@ impl ReplayJournal {
                 return Some(Difference::words(place, "there", "absent"));
             }
         }
-        let proposes = matches!(self.recorded.patch, Some((_, true)));
-        (proposes && !seen.proposed)
+        let own = self.recorded.patches.iter().filter(|(_, is_own)| *is_own);
+        (own.count() > seen.proposed)
             .then(|| Difference::words(DifferenceIn::Proposal, "there", "absent"))
     }
 
@@ -219,9 +221,26 @@ impl Journal for ReplayJournal {
         Ok(notes.collect())
     }
 
-    async fn propose_after(&self, _: u32, patch: GraphSpec) -> Result<Proposal, TaskError> {
+    async fn proposed(&self) -> Result<Proposed, TaskError> {
+        let own = self.seen().proposed;
+        let before = self.recorded.patches.iter().filter(|(_, is_own)| !*is_own);
+        let count = before.clone().count() + own;
+        let patches = self.recorded.patches.iter().take(count);
+        let graph = patches.fold(GraphSpec::default(), |mut graph, (patch, _)| {
+            graph.lanes.clone_from(&patch.lanes);
+            graph.tasks.extend(patch.tasks.iter().cloned());
+            graph
+        });
+        // As the graph of the run had them.
+        let graph = TaskGraph::try_from(graph);
+        let tasks = graph.map_or_else(|_| Vec::new(), |graph| GraphSpec::from(&graph).tasks);
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Proposed { count, tasks })
+    }
+
+    async fn propose_after(&self, earlier: u32, patch: GraphSpec) -> Result<Proposal, TaskError> {
         let mut seen = self.seen();
-        let Some((then, is_own)) = &self.recorded.patch else {
+        let Some((then, is_own)) = self.recorded.patches.get(earlier as usize) else {
             seen.refused = true;
             return Err(refused());
         };
@@ -234,7 +253,7 @@ impl Journal for ReplayJournal {
             seen.refused = true;
             return Err(refused());
         }
-        seen.proposed = true;
+        seen.proposed += usize::from(*is_own);
         if seen.first.is_none() {
             seen.first = difference;
         }

@@ -9,8 +9,8 @@ use zeph_executor::{
     Attempt, Budget, ErrorClass, Executor, Journal, NoteKind, Parent, ParentState, Stop,
     TaskContext, TaskError, TaskId, TaskInput, TaskOutput,
 };
-use zeph_graph::Trigger;
 use zeph_graph::wire::{GraphSpec, TaskSpec, WorkSpec};
+use zeph_graph::{Effect, Trigger};
 use zeph_llm::{
     Capabilities, ErrorKind, LlmProvider, Prices, Reply, RetryPolicy, Retrying, ScriptedProvider,
 };
@@ -23,11 +23,11 @@ use zeph_sanitizer::Unsanitized;
 
 use crate::support::request;
 
-const GOOD: &str = r#"{"reasoning": "r", "tasks": [
+pub(crate) const GOOD: &str = r#"{"reasoning": "r", "tasks": [
     {"name": "read", "needs": [], "kind": "agent", "prompt": "Read it.", "agent": "Writer"},
     {"name": "write", "needs": ["read"], "kind": "agent", "prompt": "Write it.", "agent": "writer"}]}"#;
 
-fn context(name: &str, journal: &Arc<JournalDouble>, stop: &Stop) -> TaskContext {
+pub(crate) fn context(name: &str, journal: &Arc<JournalDouble>, stop: &Stop) -> TaskContext {
     let journal: Arc<dyn Journal> = journal.clone();
     TaskContext::builder(
         "r".parse().unwrap(),
@@ -41,7 +41,7 @@ fn context(name: &str, journal: &Arc<JournalDouble>, stop: &Stop) -> TaskContext
 }
 
 /// Executes the action `plan` once.
-async fn plan(
+pub(crate) async fn plan(
     script: &ScriptedProvider,
     journal: &Arc<JournalDouble>,
 ) -> Result<TaskOutput, TaskError> {
@@ -217,7 +217,7 @@ async fn parameters_are_strict() {
 }
 
 /// A compiler for the few keys that these tests use.
-fn compile(file: &str) -> Result<GraphSpec, Diagnostics> {
+pub(crate) fn compile(file: &str) -> Result<GraphSpec, Diagnostics> {
     let bad = |message: &str| Diagnostic::new(Code::new("syntax"), message).path("1:1");
     let table: toml::Table = file.parse().map_err(|_| bad("it is no TOML"))?;
     let tasks = table.get("tasks").and_then(toml::Value::as_table);
@@ -226,14 +226,19 @@ fn compile(file: &str) -> Result<GraphSpec, Diagnostics> {
     let tasks = tasks.iter().map(|(name, task)| {
         let needs = task.get("needs").and_then(toml::Value::as_array);
         let needs = needs.into_iter().flatten();
+        let prompt = text(task, "prompt");
         TaskSpec {
+            effect: match prompt.as_deref() {
+                Some("at_most_once") => Effect::AtMostOnce,
+                _ => Effect::default(),
+            },
             name: name.clone(),
             needs: needs
                 .filter_map(|need| need.as_str().map(str::to_owned))
                 .collect(),
             work: WorkSpec::Action {
                 name: "agent".to_owned(),
-                params: json!({ "prompt": text(task, "prompt") }),
+                params: json!({ "prompt": prompt }),
             },
             ..TaskSpec::default()
         }

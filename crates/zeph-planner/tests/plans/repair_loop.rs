@@ -53,6 +53,7 @@ async fn a_good_answer_is_a_plan_after_one_call() {
     let word = |event: &PlanEvent| match event {
         PlanEvent::Asked { provider, call } => format!("asked {provider} {call}"),
         PlanEvent::Proposed { name, .. } => format!("proposed {name}"),
+        PlanEvent::Ready(plan) => format!("ready {}", plan.tasks.len()),
         PlanEvent::Repaired(repair) => format!("repaired {}", repair.code),
         PlanEvent::Done(plan) => format!("done {}", plan.tasks.len()),
         PlanEvent::Rejected { .. }

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt as _;
 use futures::channel::mpsc::UnboundedSender;
 use serde_json::json;
 use zeph_diagnostics::Diagnostics;
 use zeph_llm::{
     AnswerSchema, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, Message, OutputFormat,
-    Purpose, SchemaSupport, StreamPart,
+    Purpose, SchemaSupport, collect,
 };
 use zeph_sanitizer::Content;
 
 use super::LlmPlanner;
-use super::preview::Preview;
 use crate::plan::finding::stored;
 use crate::plan::schema::plan_schema;
 use crate::plan::{PlanError, PlanEvent, PlanFailure, PlanRequest};
@@ -24,18 +22,12 @@ const MAX_PROBLEMS: usize = 20;
 /// The most bytes of its own text that a model sees again.
 const MAX_EXCERPT_BYTES: usize = 8 << 10;
 
-/// The outcome of a call.
-pub(super) enum Answer {
-    Whole(Box<LlmResponse>),
-    /// The answer exceeded the size of any plan; the rest was not read.
-    TooLong(String),
-    Failed(LlmError),
-}
-
 /// The rejected answer that a model is asked to correct.
 pub(super) struct Correction<'a> {
     pub(super) diagnostics: &'a Diagnostics,
     pub(super) text: &'a str,
+    /// Its tasks that may have started.
+    pub(super) begun: Vec<String>,
 }
 
 /// The request for a plan, or for the correction of one.
@@ -66,7 +58,8 @@ pub(super) fn request(
             planner.sanitizer.sanitize(&content).text
         });
         let more = correction.diagnostics.len() - problems.len();
-        let values = json!({ "problems": problems, "more": more, "last": last });
+        let begun = &correction.begun;
+        let values = json!({ "problems": problems, "more": more, "last": last, "begun": begun });
         user.push_str("\n\n");
         user.push_str(&render(PromptName::PlanCorrection, values)?);
     }
@@ -154,64 +147,23 @@ pub(super) async fn call(
     host: &PlanRequest,
     asked: &LlmRequest,
     events: &UnboundedSender<PlanEvent>,
-) -> Answer {
-    let schema = match AnswerSchema::new("plan", plan_schema(host)) {
-        Ok(schema) => schema,
-        Err(error) => {
-            let (kind, name) = (ErrorKind::SchemaRejected, provider.name());
-            return Answer::Failed(LlmError::new(kind, name, error.to_string()));
-        }
-    };
+) -> Result<LlmResponse, LlmError> {
+    let name = provider.name();
+    let schema = AnswerSchema::new("plan", plan_schema(host))
+        .map_err(|error| LlmError::new(ErrorKind::SchemaRejected, name, error.to_string()))?;
     let support = provider.capabilities().schema;
-    let request = match schema.ask(asked, support, provider.name()) {
-        Ok(ready) => ready,
-        Err(error) => return Answer::Failed(error),
-    };
-    let answer = stream(provider, host, &request, events).await;
-    if let Answer::Failed(error) = &answer
+    let request = schema.ask(asked, support, name)?;
+    let stream = async |request| collect(name, provider.stream(request).await?).await;
+    let answer = stream(&request).await;
+    if let Err(error) = &answer
         && error.kind() == ErrorKind::SchemaRejected
         && matches!(request.output, OutputFormat::Schema(_))
-        && let Ok(request) = schema.ask(asked, SchemaSupport::Prompt, provider.name())
+        && let Ok(request) = schema.ask(asked, SchemaSupport::Prompt, name)
     {
         let why = format!("the schema goes into the prompt: {error}");
         let why = zeph_common::escape_terminal(&why).into_owned();
         events.unbounded_send(PlanEvent::FellBack { why }).ok();
-        return stream(provider, host, &request, events).await;
+        return stream(&request).await;
     }
     answer
-}
-
-/// Reads the streamed answer, sends its tasks as events, and stops at the size limit of plans.
-async fn stream(
-    provider: &Arc<dyn LlmProvider>,
-    host: &PlanRequest,
-    request: &LlmRequest,
-    events: &UnboundedSender<PlanEvent>,
-) -> Answer {
-    let mut stream = match provider.stream(request).await {
-        Ok(stream) => stream,
-        Err(error) => return Answer::Failed(error),
-    };
-    let mut preview = Preview::default();
-    let mut text = String::new();
-    while let Some(part) = stream.next().await {
-        match part {
-            Ok(StreamPart::Text(more)) => {
-                for (name, kind) in preview.feed(&more) {
-                    events
-                        .unbounded_send(PlanEvent::Proposed { name, kind })
-                        .ok();
-                }
-                text.push_str(&more);
-                if text.len() > host.limits.max_bytes {
-                    return Answer::TooLong(text);
-                }
-            }
-            Ok(StreamPart::End(response)) => return Answer::Whole(Box::new(response)),
-            Ok(_) => {}
-            Err(error) => return Answer::Failed(error),
-        }
-    }
-    let message = "the stream ended before the answer was complete";
-    Answer::Failed(LlmError::new(ErrorKind::Cut, provider.name(), message))
 }

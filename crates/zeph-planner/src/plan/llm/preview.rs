@@ -1,4 +1,4 @@
-//! Preview: the tasks of an answer that is still being received, for display only.
+//! Preview: the tasks of an answer that is still being received, as soon as their text is complete.
 
 use serde_json::Value;
 
@@ -24,10 +24,10 @@ pub(super) struct Preview {
 }
 
 impl Preview {
-    /// Adds text. Returns the name and kind of each task that it completes.
-    pub(super) fn feed(&mut self, text: &str) -> Vec<(String, Option<TaskKind>)> {
+    /// Adds text. Returns each task that it completes, and where in the text the task ends.
+    pub(super) fn feed(&mut self, text: &str) -> Vec<Seen> {
         let mut found = Vec::new();
-        for c in text.chars() {
+        for (at, c) in text.char_indices() {
             if self.stopped {
                 break;
             }
@@ -51,7 +51,7 @@ impl Preview {
                 }
                 '}' | ']' => {
                     if c == '}' && self.open.len() == 3 && self.is_in_task() {
-                        found.extend(task(&self.task));
+                        found.extend(task(&self.task, at + 1));
                     }
                     self.open.pop();
                 }
@@ -66,18 +66,33 @@ impl Preview {
     }
 }
 
-fn task(text: &str) -> Option<(String, Option<TaskKind>)> {
+/// A task whose text is complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Printable, at most 80 characters.
+    pub(super) name: String,
+    pub(super) kind: Option<TaskKind>,
+    /// The number of bytes of the added text up to the end of the task.
+    pub(super) end: usize,
+}
+
+fn task(text: &str, end: usize) -> Option<Seen> {
     let task: Value = serde_json::from_str(text).ok()?;
     let (name, kind) = shown(&task)?;
     let name = zeph_common::escape_terminal(&name);
-    Some((name.chars().take(80).collect(), kind))
+    let name = name.chars().take(80).collect();
+    Some(Seen { name, kind, end })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Preview;
+    use super::{Preview, Seen};
     use crate::plan::TaskKind;
     use proptest::prelude::*;
+
+    fn names(seen: Vec<Seen>) -> Vec<(String, Option<TaskKind>)> {
+        seen.into_iter().map(|one| (one.name, one.kind)).collect()
+    }
 
     const PLAN: &str = r#"Sure: {"reasoning": "a [b] {c} \"d\"", "tasks": [
         {"name": "one", "needs": [], "kind": "agent"}, {"name": "tw]o", "arguments": [{"name": "x"}]}
@@ -87,6 +102,12 @@ mod tests {
     fn tasks_are_found_while_text_arrives() {
         let mut preview = Preview::default();
         let seen = preview.feed(PLAN);
+        let ends = seen.iter().map(|one| &PLAN[..one.end]);
+        assert!(ends.eq([
+            &PLAN[..PLAN.find(", {\"name\": \"tw").expect("is there")],
+            PLAN[..PLAN.rfind(']').expect("is there")].trim_end(),
+        ]));
+        let seen = names(seen);
         let wanted = [
             ("one".to_owned(), Some(TaskKind::Agent)),
             ("tw]o".to_owned(), None),
@@ -101,7 +122,7 @@ mod tests {
             ("1".to_owned(), Some(TaskKind::Question)),
             ("two".to_owned(), None),
         ];
-        assert_eq!(Preview::default().feed(plan), wanted);
+        assert_eq!(names(Preview::default().feed(plan)), wanted);
     }
 
     proptest! {
@@ -112,7 +133,7 @@ mod tests {
             let pieces = chars.chunks(size).map(|piece| piece.iter().collect::<String>());
             let seen: Vec<_> = pieces.flat_map(|piece| preview.feed(&piece)).collect();
             let whole = Preview::default().feed(PLAN);
-            prop_assert_eq!(seen, whole);
+            prop_assert_eq!(names(seen), names(whole));
         }
 
         #[test]
@@ -122,7 +143,7 @@ mod tests {
             let whole = Preview::default().feed(&pieces.concat());
             let mut preview = Preview::default();
             let seen: Vec<_> = pieces.iter().flat_map(|piece| preview.feed(piece)).collect();
-            prop_assert_eq!(seen, whole);
+            prop_assert_eq!(names(seen), names(whole));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Repair loop: asks for a plan, asks again with the problems of the answer, and falls back.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use futures::channel::mpsc::UnboundedSender;
 use serde_json::json;
@@ -8,7 +8,8 @@ use zeph_common::{Boundary, head_tail};
 use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Severity};
 use zeph_llm::{ErrorKind, LlmError, LlmProvider, LlmResponse, StopReason};
 
-use super::call::{Answer, Correction, call, request as request_of};
+use super::call::{Correction, call, request as request_of};
+use super::listen::Listening;
 use super::{FallbackPlan, LlmPlanner};
 use crate::plan::finding::{FindingKind, PlanFinding, code, warning};
 use crate::plan::{
@@ -111,16 +112,21 @@ async fn ask(
     request: &PlanRequest,
     events: &Events,
 ) -> Result<Plan, PlanError> {
-    let provider = match &request.wrap {
-        Some(wrap) => wrap(Arc::clone(provider)),
-        None => Arc::clone(provider),
+    let listening = Listening::new(Arc::clone(provider), request, events);
+    let ready = listening.ready();
+    let provider: Arc<dyn LlmProvider> = match &request.wrap {
+        Some(wrap) => wrap(Arc::new(listening)),
+        None => Arc::new(listening),
     };
     let mut tries: Vec<PlanTry> = Vec::new();
     let mut last: Option<(Diagnostics, String)> = None;
     for number in 1..=planner.max_repairs + 1 {
-        let correction = last
-            .as_ref()
-            .map(|(diagnostics, text)| Correction { diagnostics, text });
+        let begun = ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let correction = (last.as_ref()).map(|(diagnostics, text)| Correction {
+            diagnostics,
+            text,
+            begun,
+        });
         let asked = request_of(planner, request, correction.as_ref())?;
         let event = PlanEvent::Asked {
             provider: provider.name().to_owned(),
@@ -131,17 +137,12 @@ async fn ask(
             provider: provider.name().to_owned(),
             ..PlanTry::default()
         };
-        let (text, stop) = match call(&provider, request, &asked, events).await {
-            Answer::Whole(response) => {
-                tried.set_response(&response);
-                (plan_text(&response, request), response.stop)
-            }
-            Answer::TooLong(text) => {
-                tried.set_excerpt(&text);
-                (text, StopReason::MaxTokens)
-            }
-            Answer::Failed(error) => return Err(call_error(&error, tried, tries)),
+        let response = match call(&provider, request, &asked, events).await {
+            Ok(response) => response,
+            Err(error) => return Err(call_error(&error, tried, tries)),
         };
+        tried.set_response(&response);
+        let (text, stop) = (plan_text(&response, request), response.stop);
         if stop == StopReason::Refusal {
             let message = "the model refused";
             return Err(error_after(PlanFailure::Refused, message, tried, tries));

@@ -160,9 +160,10 @@ impl AdoptExecutor {
         &self,
         cx: &TaskContext,
         params: &AdoptParams,
-        file: &str,
+        plan: &PlanOutput,
     ) -> Result<Adopted, TaskError> {
-        match (self.add(cx, params, file).await, &params.extends) {
+        let added = self.add(cx, params, &plan.plan_file, &plan.started).await;
+        match (added, &params.extends) {
             (Ok(tasks), _) => Ok(Adopted::Approved { tasks }),
             (Err(error), Some(extends))
                 if [NOT_COMPILED, "proposal_refused"].contains(&error.code()) =>
@@ -181,7 +182,7 @@ impl AdoptExecutor {
         params: &AdoptParams,
         file: &str,
     ) -> Result<Adopted, TaskError> {
-        match self.add(cx, params, file).await {
+        match self.add(cx, params, file, &[]).await {
             Ok(tasks) => Ok(Adopted::Edited { tasks }),
             Err(error) if [NOT_COMPILED, "proposal_refused"].contains(&error.code()) => {
                 let detail = error.detail().map(|detail| format!(": {detail}"));
@@ -193,12 +194,14 @@ impl AdoptExecutor {
         }
     }
 
-    /// Adds the tasks of a plan file to the run, and the answer after them. Returns their names.
+    /// Adds the tasks of a plan file to the run but those that have started, and the answer after all of them.
+    /// Returns their names.
     async fn add(
         &self,
         cx: &TaskContext,
         params: &AdoptParams,
         file: &str,
+        started: &[String],
     ) -> Result<Vec<String>, TaskError> {
         let graph = (self.compile)(file).map_err(|problems| {
             let message = format!("the plan file cannot be compiled:\n{problems}");
@@ -211,7 +214,7 @@ impl AdoptExecutor {
             confirm: params.confirm.is_some(),
             seen,
         };
-        let patch = match &params.extends {
+        let mut patch = match &params.extends {
             None => {
                 let answer = AnswerParams {
                     goal: params.goal.clone(),
@@ -230,6 +233,7 @@ impl AdoptExecutor {
                 round::with_answer(graph, params.round, answer)
             }
         };
+        patch.tasks.retain(|task| !started.contains(&task.name));
         cx.journal().propose(patch).await?;
         Ok(tasks)
     }
@@ -307,7 +311,7 @@ impl Executor for AdoptExecutor {
             Some(confirm) => read_verdict(&input.parent_as::<Value>(confirm)?),
         };
         let adopted = match verdict {
-            Verdict::Approve => self.approved(cx, &params, &plan.plan_file).await?,
+            Verdict::Approve => self.approved(cx, &params, &plan).await?,
             Verdict::Edit(file) => self.edited(cx, &params, &file).await?,
             Verdict::Reject(why) => self.rejected(cx, &params, &plan.plan_file, &why).await?,
             Verdict::Unclear(why) => self.ask_again(cx, &params, why).await?,

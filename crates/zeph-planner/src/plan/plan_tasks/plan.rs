@@ -12,8 +12,9 @@ use zeph_executor::{
 };
 use zeph_llm::{Gate, LlmProvider, RetryPolicy};
 
-use super::extend;
+use super::early::EarlyStart;
 use super::round::Round;
+use super::{PlanCompiler, extend};
 use crate::answer::AnswerParams;
 use crate::call::{AttemptSpend, Metered, Resuming, task_error, until_stopped};
 use crate::plan::finding::stored;
@@ -44,10 +45,18 @@ pub struct PlanParams {
     /// The answer without further tasks, if the round extends a plan: its tasks are parents of this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extends: Option<AnswerParams>,
+    /// Whether tasks may start before the plan is complete, because no person confirms it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub start_early: bool,
 }
 
 pub(super) const fn first() -> u32 {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde demands it")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde demands it")]
@@ -61,6 +70,9 @@ pub(super) const fn is_first(round: &u32) -> bool {
 pub struct PlanOutput {
     /// The plan, as a plan file that can be shown, edited and run. Empty if no further task extends a plan.
     pub plan_file: String,
+    /// The tasks that started before the plan was complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub started: Vec<String>,
     /// The model's explanation. Untrusted; may be empty.
     pub reasoning: String,
     /// The estimated cost.
@@ -80,6 +92,7 @@ impl PlanOutput {
                 true => String::new(),
                 false => plan.to_plan_file(),
             },
+            started: Vec::new(),
             reasoning: plan.reasoning,
             estimate: plan.estimate,
             findings: plan.findings,
@@ -91,6 +104,7 @@ impl PlanOutput {
     fn without_tasks(why: String) -> Self {
         Self {
             plan_file: String::new(),
+            started: Vec::new(),
             reasoning: why,
             estimate: Estimate::default(),
             findings: Vec::new(),
@@ -112,6 +126,7 @@ pub struct PlanExecutor {
     host: PlanRequest,
     retry: RetryPolicy,
     gate: Gate,
+    early: Option<PlanCompiler>,
 }
 
 impl PlanExecutor {
@@ -125,7 +140,16 @@ impl PlanExecutor {
             host,
             retry: RetryPolicy::default(),
             gate: Gate::new(),
+            early: None,
         }
+    }
+
+    /// Starts tasks of a plan that no person confirms while the rest of it is still being received. The compiler must
+    /// be that of [`AdoptExecutor`](super::AdoptExecutor). Default: no task starts before the plan is complete.
+    #[must_use]
+    pub fn start_early(mut self, compile: PlanCompiler) -> Self {
+        self.early = Some(compile);
+        self
     }
 
     /// Sets how calls are repeated and how long they may take. Default: [`RetryPolicy::default`].
@@ -155,7 +179,7 @@ impl PlanExecutor {
             earlier: extend::earlier(extends, input),
             ..self.request(params, cx)
         };
-        let output = match follow(cx, &*self.planner, request).await {
+        let output = match follow(cx, &*self.planner, request, None).await {
             Ok(output) => output,
             Err(error) => match error.class() {
                 ErrorClass::Cancelled | ErrorClass::Interrupted => return Err(error),
@@ -200,6 +224,7 @@ impl PlanExecutor {
             feedback: params.feedback.clone(),
             rejected: params.rejected.clone(),
             wrap: Some(Arc::new(wrap)),
+            start_early: params.start_early && self.early.is_some(),
             ..self.host.clone()
         }
     }
@@ -221,7 +246,8 @@ impl Executor for PlanExecutor {
             Some(extends) => until_stopped(cx, self.extend(cx, &params, extends, &input)).await?,
             None => {
                 let request = self.request(&params, cx);
-                until_stopped(cx, follow(cx, &*self.planner, request)).await?
+                let early = self.early.as_ref().filter(|_| params.start_early);
+                until_stopped(cx, follow(cx, &*self.planner, request, early)).await?
             }
         };
         TaskOutput::from_serialize(&output)
@@ -233,21 +259,21 @@ async fn follow(
     cx: &TaskContext,
     planner: &dyn Planner,
     request: PlanRequest,
+    compile: Option<&PlanCompiler>,
 ) -> Result<PlanOutput, TaskError> {
+    let mut early = EarlyStart::new(cx, compile).await?;
     let mut stream = planner.plan(request);
     let mut cached = false;
-    let mut tasks = 0_usize;
     while let Some(event) = stream.next().await {
         match event {
             PlanEvent::Asked { provider, call } => {
-                tasks = 0;
                 let provider = zeph_common::escape_terminal(&provider);
                 cx.progress(format!("asking {provider} for a plan (call {call})"));
             }
-            PlanEvent::Proposed { name, .. } => {
-                tasks += 1;
-                cx.progress(format!("task {tasks}: {name}"));
+            PlanEvent::Proposed { number, name, .. } => {
+                cx.progress(format!("task {number}: {name}"));
             }
+            PlanEvent::Ready(plan) => early.start(&plan).await?,
             PlanEvent::Repaired(_) => {}
             PlanEvent::Rejected { diagnostics } => {
                 let count = diagnostics.len();
@@ -266,10 +292,14 @@ async fn follow(
                 cx.progress(&what);
                 note(cx, &json!({ "warned": what })).await?;
             }
-            PlanEvent::Done(plan) => {
+            PlanEvent::Done(mut plan) => {
+                let started = early.settle(&mut plan).await?;
                 let accepted = json!({ "accepted": plan.tasks.len(), "findings": plan.findings });
                 note(cx, &accepted).await?;
-                return Ok(PlanOutput::new(*plan, cached));
+                return Ok(PlanOutput {
+                    started,
+                    ..PlanOutput::new(*plan, cached)
+                });
             }
             PlanEvent::Failed(error) => {
                 note(cx, &tries_of(&error)).await?;

@@ -75,6 +75,7 @@ impl Round<'_> {
             round: self.number,
             first_round: self.first_round,
             extends: self.extends.cloned(),
+            start_early: !self.confirm && self.extends.is_none(),
         });
         let Some(extends) = self.extends else {
             let mut tasks = vec![action(plan, Vec::new(), PLAN, params)];

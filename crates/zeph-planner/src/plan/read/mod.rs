@@ -1,5 +1,6 @@
 //! Reading a plan: the text of a model becomes an accepted plan, or the list of all its problems.
 
+mod begun;
 mod draft;
 mod duplicates;
 mod estimate;
@@ -17,6 +18,7 @@ mod unwrap;
 mod words;
 mod work;
 
+pub(super) use begun::read_begun;
 pub(super) use shown::shown;
 use zeph_diagnostics::Diagnostics;
 use zeph_graph::{OnFailure, Topology};

@@ -1,0 +1,158 @@
+//! Early start: tasks of a plan run while the rest of it is still being received.
+//!
+//! The attempt of `plan` adds each task to the run as soon as the text so far allows it. When the plan is complete,
+//! the tasks that it does not have are withdrawn, and `adopt` adds the others.
+
+use std::collections::BTreeMap;
+
+use zeph_executor::{GraphSpec, Proposal, TaskContext, TaskError};
+use zeph_graph::wire::TaskSpec;
+use zeph_graph::{Effect, TaskGraph};
+
+use super::PlanCompiler;
+use crate::plan::Plan;
+use crate::plan::finding::{FindingKind, PlanFinding, warning};
+
+/// The most tasks that get another name, because one of that name has started.
+const MAX_RENAMED: usize = 64;
+
+/// The tasks that the attempts of a task `plan` have started.
+pub(super) struct EarlyStart<'a> {
+    cx: &'a TaskContext,
+    compile: Option<&'a PlanCompiler>,
+    /// Whether the run has refused a task.
+    refused: bool,
+    /// The number of proposals so far.
+    proposals: u32,
+    started: BTreeMap<String, TaskSpec>,
+}
+
+impl<'a> EarlyStart<'a> {
+    /// With the tasks that earlier attempts have started. Without a compiler no task starts.
+    pub(super) async fn new(
+        cx: &'a TaskContext,
+        compile: Option<&'a PlanCompiler>,
+    ) -> Result<Self, TaskError> {
+        let proposed = match compile {
+            Some(_) => cx.journal().proposed().await?,
+            None => Default::default(),
+        };
+        let started = proposed.tasks.into_iter();
+        Ok(Self {
+            cx,
+            compile,
+            refused: false,
+            proposals: proposed.count,
+            started: started.map(|task| (task.name.clone(), task)).collect(),
+        })
+    }
+
+    /// Starts the tasks of a plan that is not complete yet, each when everything that it needs has started.
+    ///
+    /// A task with an effect that happens at most once waits for the whole plan. If the run refuses a task, no
+    /// further one starts early, and the whole plan decides.
+    pub(super) async fn start(&mut self, plan: &Plan) -> Result<(), TaskError> {
+        let Some(graph) = self.compiled(plan).filter(|_| !self.refused) else {
+            return Ok(());
+        };
+        let mut waits: Vec<&str> = Vec::new();
+        for task in &graph.tasks {
+            let is_ready = task.effect != Effect::AtMostOnce
+                && !task.needs.iter().any(|need| waits.contains(&&**need));
+            let same = self.started.get(&task.name).map(|started| started == task);
+            match (is_ready, same) {
+                (true, Some(true)) => {}
+                (true, None) => {
+                    let patch = GraphSpec {
+                        lanes: graph.lanes.clone(),
+                        tasks: vec![task.clone()],
+                        ..GraphSpec::default()
+                    };
+                    match self.cx.journal().propose_after(self.proposals, patch).await {
+                        Ok(Proposal::Added) => {
+                            self.cx.progress(format!("started {}", task.name));
+                            self.proposals += 1;
+                            self.started.insert(task.name.clone(), task.clone());
+                        }
+                        Err(error) if error.code() != "proposal_refused" => return Err(error),
+                        Ok(Proposal::Already) | Err(_) => {
+                            self.refused = true;
+                            return Ok(());
+                        }
+                    }
+                }
+                (true, Some(false)) | (false, _) => waits.push(&task.name),
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the complete plan with the tasks that have started. Those that it does not have are withdrawn; a
+    /// task that has the name of another one gets a new name. Returns the names of those that it has.
+    pub(super) async fn settle(&self, plan: &mut Plan) -> Result<Vec<String>, TaskError> {
+        let mut kept = Vec::new();
+        if !self.started.is_empty() {
+            for _ in 0..MAX_RENAMED {
+                let Some(graph) = self.compiled(plan) else {
+                    break;
+                };
+                let other = graph.tasks.iter().find(|task| {
+                    let started = self.started.get(&task.name);
+                    started.is_some_and(|started| started != *task)
+                });
+                let Some(other) = other else {
+                    let tasks = graph.tasks.into_iter().map(|task| task.name);
+                    kept = tasks
+                        .filter(|name| self.started.contains_key(name))
+                        .collect();
+                    break;
+                };
+                self.rename(plan, &other.name);
+            }
+        }
+        let left = self.started.keys().filter(|name| !kept.contains(name));
+        let left: Vec<String> = left.cloned().collect();
+        if !left.is_empty() {
+            let why = "the complete plan does not have it";
+            self.cx.journal().withdraw(&left, why).await?;
+        }
+        Ok(kept)
+    }
+
+    /// The tasks of a plan as a graph has them; `None` if the host does not accept the plan.
+    fn compiled(&self, plan: &Plan) -> Option<GraphSpec> {
+        let spec = self.compile?(&plan.to_plan_file()).ok()?;
+        let graph = TaskGraph::try_from(spec).ok()?;
+        Some(GraphSpec::from(&graph))
+    }
+
+    /// Gives a task of the plan a name that no other task has.
+    fn rename(&self, plan: &mut Plan, name: &str) {
+        let is_taken = |new: &str| {
+            let mut names = plan.tasks.iter().map(|task| &task.name);
+            let is_new = |one: &String| one.eq_ignore_ascii_case(new);
+            names.any(is_new) || self.started.keys().any(is_new)
+        };
+        let numbered = (2_u32..).map(|number| with_number(name, number));
+        let Some(new) = numbered.into_iter().find(|new| !is_taken(new)) else {
+            return;
+        };
+        plan.rename(name, &new);
+        plan.findings.push(PlanFinding {
+            code: warning::STARTED_NAME.text().to_owned(),
+            kind: FindingKind::Warning,
+            path: new,
+            message: format!(
+                "the task {name} got another name, because another task of that name has started"
+            ),
+            help: None,
+        });
+    }
+}
+
+/// The name with a number, within the length of names.
+fn with_number(name: &str, number: u32) -> String {
+    let number = format!("-{number}");
+    let most = crate::plan::name::MAX - number.len();
+    format!("{}{number}", &name[..name.len().min(most)])
+}

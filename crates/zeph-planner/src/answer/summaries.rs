@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{FutureExt as _, StreamExt as _, stream};
 use serde_json::json;
-use zeph_executor::TaskError;
+use zeph_executor::{Note, NoteKind, TaskError};
 use zeph_llm::{Purpose, StopReason};
 
 use super::citations::{self, Summaries};
 use super::pieces::Groups;
 use super::session::{AnswerSession, Item, Origin, clean};
+use crate::call::GroupsNote;
 use crate::prompt_budget::Fitted;
 use crate::prompts::PromptName;
 
@@ -28,7 +29,8 @@ pub(super) struct Summarized<'a> {
 ///
 /// Groups are filled in order, up to the size of one request, and a larger result is divided among several.
 /// If that needs more groups than the limit, or than the budget covers beside the answer, the results are cut.
-/// If the budget covers no summary, there is none.
+/// If the budget covers no summary, there is none. The most groups are decided once and noted: after an
+/// interruption the budget is smaller, and other groups would be paid again.
 ///
 /// # Errors
 /// The error of the first call that fails; no further call starts then.
@@ -41,25 +43,14 @@ pub(super) async fn summarize<'a>(
     let (texts, rest): (Vec<Item<'a>>, Vec<Item<'a>>) =
         items.into_iter().partition(|item| item.text.is_some());
     let tokens = session.limits.summary_tokens.max(1);
-    let left = session.cx.journal().left().await?;
-    let mut most = session.limits.summaries.max(1);
-    let (mut groups, prompts) = loop {
-        let groups = grouped(session, texts.clone(), most)?;
-        let prompts = prompts(session, &groups).await?;
-        // The budget must cover the answer as well: without it the summaries are of no use.
-        let fewer = session.affordable(&prompts, tokens, left).min(groups.len());
-        if fewer == groups.len() {
-            break (groups, prompts);
-        }
-        if fewer == 0 {
-            let items = texts.into_iter().chain(rest).collect();
-            return Ok(Summarized {
-                items,
-                summaries: 0,
-            });
-        }
-        most = fewer;
-    };
+    let (mut groups, prompts) = decided(session, &texts, round, tokens).await?;
+    if groups.is_empty() {
+        let items = texts.into_iter().chain(rest).collect();
+        return Ok(Summarized {
+            items,
+            summaries: 0,
+        });
+    }
     let parts = groups.len();
     // After a failure the calls in progress are completed, so that their real cost is known. Calls start in
     // order, so the error of the failed call comes before those of the calls that did not start.
@@ -112,6 +103,43 @@ pub(super) async fn summarize<'a>(
         items: summaries,
         summaries: parts,
     })
+}
+
+/// The groups that the limit and the budget allow, and their prompts; none if the budget covers no summary.
+async fn decided<'a>(
+    session: &AnswerSession<'_>,
+    texts: &[Item<'a>],
+    round: u32,
+    tokens: u32,
+) -> Result<(Vec<Vec<Item<'a>>>, Vec<Fitted>), TaskError> {
+    let journal = session.cx.journal();
+    let resumed = session.client.spend().resumed(session.cx).await?;
+    let noted = resumed.most_groups(round);
+    let left = journal.left().await?;
+    let mut most = noted.unwrap_or(session.limits.summaries.max(1));
+    let (groups, prompts) = loop {
+        if most == 0 {
+            break (Vec::new(), Vec::new());
+        }
+        let groups = grouped(session, texts.to_vec(), most)?;
+        let prompts = prompts(session, &groups).await?;
+        // The budget must cover the answer as well: without it the summaries are of no use.
+        let affordable = match noted {
+            Some(_) => groups.len(),
+            None => session.affordable(&prompts, tokens, left),
+        };
+        if affordable >= groups.len() {
+            break (groups, prompts);
+        }
+        most = affordable;
+    };
+    let note = GroupsNote {
+        round,
+        most_groups: most,
+        reused: noted.is_some(),
+    };
+    journal.note(Note::json(NoteKind::Answer, &note)?).await?;
+    Ok((groups, prompts))
 }
 
 /// The prompt for each group.

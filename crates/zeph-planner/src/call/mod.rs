@@ -19,5 +19,5 @@ pub(crate) use cost::within_window;
 pub(crate) use error::task_error;
 pub(crate) use metered::Metered;
 pub use notes::{CallError, PromptNote, ReplyNote, ReservedCost};
-pub(crate) use notes::{bounded_note, request_hash};
+pub(crate) use notes::{GroupsNote, bounded_note, request_hash};
 pub(crate) use resumed::{EarlierCall, Resumed, Resuming};

@@ -37,6 +37,19 @@ pub struct ReservedCost {
     pub micro_usd: u32,
 }
 
+/// How many groups of results a round of summaries may have; a note of kind `answer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GroupsNote {
+    /// The round, from 1.
+    pub(crate) round: u32,
+    /// With 0 the budget covers no summary.
+    pub(crate) most_groups: usize,
+    /// Whether an interrupted attempt has decided it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) reused: bool,
+}
+
 /// The reply of a call; a note of kind `reply`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReplyNote {

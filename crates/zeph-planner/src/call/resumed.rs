@@ -12,7 +12,7 @@ use zeph_llm::{
 
 use super::client::AttemptSpend;
 use super::error::from_journal;
-use super::notes::{ReplyNote, reply_hash, request_hash, response_hash};
+use super::notes::{GroupsNote, ReplyNote, reply_hash, request_hash, response_hash};
 use crate::agent::{CallKey, ENDED, RouteNote, ToolCallEnd, ToolCallNote, ToolNote};
 use crate::replay::unwrapped;
 
@@ -25,6 +25,8 @@ pub(crate) struct Resumed {
     /// What the task was for, as their prompts say: tasks may have been added since, and another prompt would be
     /// another conversation.
     pub(crate) purpose: Option<Purpose>,
+    /// The most groups of results, by round of summaries.
+    most_groups: BTreeMap<u32, usize>,
 }
 
 /// A call of a tool in an interrupted attempt.
@@ -76,15 +78,21 @@ impl Resumed {
                     let route = read::<RouteNote>(note).filter(|note| note.agent.is_some());
                     resumed.purpose = route.map(|note| note.purpose).or(resumed.purpose);
                 }
-                NoteKind::Prompt
-                | NoteKind::Plan
-                | NoteKind::Answer
-                | NoteKind::Check
-                | NoteKind::Process => {}
+                NoteKind::Answer => {
+                    if let Some(note) = read::<GroupsNote>(note) {
+                        resumed.most_groups.insert(note.round, note.most_groups);
+                    }
+                }
+                NoteKind::Prompt | NoteKind::Plan | NoteKind::Check | NoteKind::Process => {}
             }
         }
         resumed.calls = Mutex::new(calls);
         resumed
+    }
+
+    /// How many groups of results a round of summaries may have, if that is decided.
+    pub(crate) fn most_groups(&self, round: u32) -> Option<usize> {
+        self.most_groups.get(&round).copied()
     }
 
     /// The call of the same reply.

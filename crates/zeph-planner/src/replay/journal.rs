@@ -16,6 +16,7 @@ use super::attempt::{RecordedAttempt, RecordedEnd};
 use super::compare::{Difference, DifferenceIn};
 use super::recording::unwrapped;
 use crate::agent::{END_UNKNOWN, ToolCallNote, ToolNote, ToolOutcome};
+use crate::call::GroupsNote;
 use crate::plan::Adopted;
 use crate::{PromptNote, ReplyNote};
 
@@ -210,11 +211,14 @@ impl Journal for ReplayJournal {
                         && !unwrapped(&tool.text).ends_with(END_UNKNOWN);
                     is_unknown.then(|| Note::json(NoteKind::ToolCall, &begun).ok())?
                 }
+                NoteKind::Answer => {
+                    let groups: GroupsNote = serde_json::from_slice(&note.body).ok()?;
+                    groups.reused.then(|| note.clone())
+                }
                 NoteKind::ToolCall
                 | NoteKind::Prompt
                 | NoteKind::Route
                 | NoteKind::Plan
-                | NoteKind::Answer
                 | NoteKind::Check
                 | NoteKind::Process => None,
             });

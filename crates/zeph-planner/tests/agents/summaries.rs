@@ -1,9 +1,11 @@
 //! Summaries: long results in parts, citations of summaries, and summaries that fail or are cut off.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::json;
-use zeph_executor::{Budget, TaskInput};
+use zeph_executor::double::JournalDouble;
+use zeph_executor::{Budget, Note, NoteKind, TaskInput};
 use zeph_llm::{
     Capabilities, ErrorKind, EstimatingCounter, LlmResponse, Reply, ScriptedProvider, StopReason,
     TokenCounter,
@@ -310,4 +312,55 @@ async fn no_summary_is_begun_once_one_has_failed() {
     assert!(answer.why.is_some_and(|why| why.contains("bad_request")));
     assert!(model.requests().len() <= 2);
     assert_eq!(bench.journal.held(), 0);
+}
+
+/// An answer that a budget of that many tokens limits to fewer summaries.
+async fn limited(bench: &Bench, words: usize) -> (Answer, usize) {
+    let model = ScriptedProvider::new("script")
+        .when(PART, Reply::text("A part of it [big]."))
+        .when("Write the answer", Reply::text("Some of it [big]."));
+    let limits = AnswerLimits {
+        input_tokens: 4_096,
+        ..AnswerLimits::default()
+    };
+    let aggregator = model_of(llm_context(&model)).limits(limits);
+    let input = after(
+        json!({ "goal": "All" }),
+        &[("big", json!(numbered("b", words)))],
+    );
+    let answer = by(bench, aggregator, input).await;
+    (answer, model.requests().len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn summaries_that_were_paid_before_an_interruption_are_not_paid_again() {
+    const BUDGET: u64 = 90_000;
+    let bench = Bench::limited(Budget::of_tokens(BUDGET));
+    let (whole, asked) = limited(&bench, 40_000).await;
+    assert!(
+        (4..17).contains(&asked) && whole.by == WrittenBy::Llm,
+        "{asked}"
+    );
+    let notes = bench.journal.notes();
+    for replies in 0..asked {
+        // The process is killed after that many replies, and the budget has only the rest.
+        let mut kept = notes.clone();
+        let is_reply = |note: &Note| note.kind == NoteKind::Reply;
+        let ends = kept.iter().enumerate().filter(|(_, note)| is_reply(note));
+        let end = ends.map(|(index, _)| index).nth(replies);
+        kept.truncate(end.expect("there is one more reply"));
+        let spent: u64 = (kept.iter().filter(|note| is_reply(note)))
+            .map(|note| {
+                let note: serde_json::Value = serde_json::from_slice(&note.body).unwrap();
+                note["tokens"].as_u64().unwrap()
+            })
+            .sum();
+        let rest = Budget::of_tokens(BUDGET - spent);
+        let journal = JournalDouble::limited(rest).after_interruption(kept);
+        let mut again = Bench::new();
+        again.journal = Arc::new(journal);
+        let (resumed, asked_again) = limited(&again, 40_000).await;
+        assert_eq!(asked_again, asked - replies, "after {replies} replies");
+        assert_eq!(resumed, whole, "after {replies} replies");
+    }
 }

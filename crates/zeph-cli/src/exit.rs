@@ -375,6 +375,9 @@ fn of_orchestrator(error: &OrchestratorError) -> CliError {
         E::UnknownPrice { .. } => usage("unknown_price").help(
             "set llm.input_usd and llm.output_usd in zeph.toml, dollars for a million tokens, for a fallback model llm.fallback_input_usd and llm.fallback_output_usd; or limit tokens instead",
         ),
+        E::UnknownAgentPrice { agent } => usage("unknown_price").help(format!(
+            "set `price_per_call` of `program` in the definition of {agent}, dollars for a call, 0 if it is free; or limit tokens instead"
+        )),
         E::NoPlan { .. } => CliError::new(Exit::Failed, text),
         E::Action(_) | E::NoRandomness | E::Goal(_) => CliError::new(Exit::Internal, text),
     }

@@ -93,6 +93,31 @@ fn a_goal_is_reached_by_a_program_and_replayed_without_it() {
 }
 
 #[test]
+fn a_program_without_a_price_is_refused_before_anything_runs_where_money_is_limited() {
+    let service = Service::new(plans_coder);
+    let agent = AGENT.replace("  price_per_call: 0.05\n", "");
+    let plan = "[tasks.a]\nrun = ['touch', 'begun']\n\
+        [tasks.b]\nneeds = ['a']\nagent = 'coder'\nprompt = 'Do it.'\n";
+    let scene = scene(&agent, CODER, plan);
+    let limit = ["--budget-usd", "1"];
+    for first in [&["do", "Look around", "--yes"][..], &["run", "plan.toml"]] {
+        let refused = zeph(&scene, &args(&service, &[first, &limit].concat()));
+        assert_eq!(code(&refused), 2, "{refused:?}");
+        let said = "the agent coder is a program without a price";
+        assert!(refused.err.contains(said), "{refused:?}");
+        assert!(refused.err.contains("`price_per_call`"), "{refused:?}");
+    }
+    assert!(service.asked().is_empty() && !scene.path("begun").exists());
+    // Without a limit in dollars, and for tasks of others, no price is needed.
+    let run = zeph(&scene, &args(&service, &["run", "plan.toml"]));
+    assert_eq!(code(&run), 0, "{run:?}");
+    scene.file("other.toml", "[tasks.a]\nrun = ['true']\n");
+    let other = [&["run", "other.toml"][..], &limit].concat();
+    let other = zeph(&scene, &args(&service, &other));
+    assert_eq!(code(&other), 0, "{other:?}");
+}
+
+#[test]
 fn a_program_that_fails_is_not_run_again_by_itself_and_its_words_are_the_reason() {
     let service = Service::new(honest);
     let script = "echo call >> calls.txt; echo 'no licence' >&2; exit 3";

@@ -95,6 +95,13 @@ pub enum OrchestratorError {
         /// The model.
         model: String,
     },
+    /// The run's money is limited, and the price of an agent that is a program is unknown.
+    #[cfg(feature = "planner")]
+    #[error("a cost limit is set, but the agent {agent} is a program without a price")]
+    UnknownAgentPrice {
+        /// The agent.
+        agent: String,
+    },
     /// No run can be made of the goal.
     #[cfg(feature = "planner")]
     #[error("no run can be made of the goal: {0}")]

@@ -2,9 +2,10 @@
 
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{TaskGraph, TaskId, Work};
-use zeph_planfile::is_judged;
+use zeph_planfile::{inner_params, is_judged};
 use zeph_planner::agent::AgentExecutor;
 use zeph_planner::plan::{ADOPT, ANSWER, PLAN};
+use zeph_subagent::SubAgentDef;
 
 use super::OrchestratorError;
 use super::agent_check::agent_problems;
@@ -39,18 +40,51 @@ impl ModelSide {
         move |patch| add_approvals(patch, &agents, &tools)
     }
 
-    /// A run whose money is limited needs a price for its model, and for the one in its place.
-    pub(super) fn check_price(&self, run: &RunParts<'_>) -> Result<(), OrchestratorError> {
+    /// A run whose money is limited needs a price for its model, for the one in its place, and for each agent that
+    /// is a program and may do one of the tasks that `counts` accepts.
+    pub(super) fn check_prices(
+        &self,
+        run: &RunParts<'_>,
+        counts: impl Fn(TaskId) -> bool,
+    ) -> Result<(), OrchestratorError> {
+        if run.budget.micro_usd().is_none() {
+            return Ok(());
+        }
         let mut models = self.provider.iter().chain(&self.fallback);
-        match models.find(|provider| provider.capabilities().prices.is_none()) {
-            Some(provider) if run.budget.micro_usd().is_some() => {
-                Err(OrchestratorError::UnknownPrice {
-                    model: provider.name().to_owned(),
-                })
-            }
-            Some(_) | None => Ok(()),
+        if let Some(model) = models.find(|model| model.capabilities().prices.is_none()) {
+            let model = model.name().to_owned();
+            return Err(OrchestratorError::UnknownPrice { model });
+        }
+        let is_unpriced = |agent: &&SubAgentDef| {
+            let program = agent.program.as_ref();
+            program.is_some_and(|program| program.price_per_call.is_none())
+        };
+        let mut unpriced = self.agents.iter().filter(is_unpriced);
+        match unpriced.find(|agent| may_use(run.graph, &counts, &agent.name)) {
+            Some(agent) => Err(OrchestratorError::UnknownAgentPrice {
+                agent: agent.name.clone(),
+            }),
+            None => Ok(()),
         }
     }
+}
+
+/// Whether one of the tasks that `counts` accepts may be done by that agent: it names this one, leaves the choice
+/// open, or plans.
+fn may_use(graph: &TaskGraph, counts: impl Fn(TaskId) -> bool, agent: &str) -> bool {
+    graph.tasks().any(|(id, task)| match task.work() {
+        Work::Action { name, params } if counts(id) => match &**name {
+            PLAN | ADOPT => true,
+            AgentExecutor::ACTION => {
+                let params = params.to_value().map(|params| inner_params(&params));
+                let params = params.unwrap_or_default();
+                let named = params.get("agent").and_then(|name| name.as_str());
+                named.is_none_or(|name| name.eq_ignore_ascii_case(agent))
+            }
+            _ => false,
+        },
+        Work::Action { .. } | Work::Milestone | Work::Question(_) => false,
+    })
 }
 
 /// Whether one of the tasks that `counts` accepts asks a model, or may add tasks that do.

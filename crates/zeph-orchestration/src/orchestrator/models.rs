@@ -227,7 +227,7 @@ impl Orchestrator {
         };
         let models = self.0.models.assemble(&self.0, &run, None)?;
         let models = models.ok_or(OrchestratorError::NoModel)?;
-        self.0.models.check_price(&run)?;
+        self.0.models.check_prices(&run, |_| true)?;
         let (retry, gate) = (models.context.retry(), models.context.gate().clone());
         let around = move |provider: Arc<dyn LlmProvider>| {
             Arc::new(Retrying::new(provider, retry).gate(&gate)) as Arc<dyn LlmProvider>

@@ -248,7 +248,7 @@ impl Orchestrator {
         #[cfg(feature = "planner")]
         {
             if super::needs_model(parts.graph, &runs) {
-                self.0.models.check_price(parts)?;
+                self.0.models.check_prices(parts, &runs)?;
             }
             self.0.models.check_agents(parts.graph, &runs)?;
         }

@@ -17,6 +17,7 @@ pub mod plan;
 mod prompt_budget;
 pub mod prompts;
 pub mod replay;
+mod share_search;
 mod water_fill;
 
 pub use call::{

@@ -12,6 +12,7 @@ use zeph_llm::{EstimatingCounter, TokenCounter as _};
 use super::cuts::{self, CutResult};
 use super::{Aggregator, Answer, AnswerInput, MissingResult, TaskResult, WrittenBy};
 use crate::prompt_budget::bytes_within;
+use crate::share_search::{LeftOver, ReducedShare};
 use crate::water_fill::water_fill_useful;
 
 /// Writes the results as Markdown, without a model: final results first, each under its task's name, long
@@ -50,12 +51,6 @@ impl Default for DeterministicAggregator {
 
 /// The fewest tokens of an excerpt of a result; below that the result is left out.
 const MIN_TOKENS: u64 = 16;
-/// How often all shares are reduced until the answer fits.
-const FIT_TRIES: u32 = 4;
-/// How often a result gets what the others leave over.
-const FILL_TRIES: usize = 4;
-/// So many tokens may be left over.
-const LEAST_FILLED: u64 = 4;
 
 impl DeterministicAggregator {
     /// The default limit of an answer: 16,000 tokens, about 64 KiB of English.
@@ -171,21 +166,16 @@ impl Pages<'_> {
                 return page;
             }
         }
-        let mut left = self.budget.saturating_sub(self.closing_tokens());
-        let mut shares = self.shares(left);
-        let mut bodies = self.bodies(&shares);
-        let mut page = self.write(&bodies);
-        for tried in 0..FIT_TRIES {
-            let tokens = estimate(&page.text);
-            if tokens <= self.budget || left == 0 {
-                break;
+        let most = self.budget.saturating_sub(self.closing_tokens());
+        let mut search = ReducedShare::new(most, self.budget);
+        loop {
+            let shares = self.shares(search.share);
+            let bodies = self.bodies(&shares);
+            let page = self.write(&bodies);
+            if !search.reduce(estimate(&page.text)) {
+                return self.fill(page, shares, bodies);
             }
-            left = left.saturating_sub((tokens - self.budget) << tried);
-            shares = self.shares(left);
-            bodies = self.bodies(&shares);
-            page = self.write(&bodies);
         }
-        self.fill(page, shares, bodies)
     }
 
     /// Gives what is left over to the longest result that is cut.
@@ -195,27 +185,24 @@ impl Pages<'_> {
         mut shares: Vec<Option<u64>>,
         mut bodies: Vec<Body<'a>>,
     ) -> Page {
-        let mut more = self.budget.saturating_sub(estimate(&page.text));
-        for _ in 0..FILL_TRIES {
+        let mut left = LeftOver::of(self.budget, estimate(&page.text));
+        while let Some(more) = left.more() {
             let cut = self.results.iter().zip(&shares).enumerate();
             let cut = cut.filter_map(|(index, (one, share))| {
                 let share = share.unwrap_or(0);
                 (share < one.body_tokens).then_some((share, index))
             });
-            let Some((share, index)) = cut.max().filter(|_| more > LEAST_FILLED) else {
+            let Some((share, index)) = cut.max() else {
                 break;
             };
             let wider = self.results[index].within(share + more);
             let before = bodies[index].replace(wider);
             let filled = self.write(&bodies);
-            let tokens = estimate(&filled.text);
-            if tokens <= self.budget {
+            if left.fits(estimate(&filled.text)) {
                 page = filled;
                 shares[index] = Some(share + more);
-                more = self.budget - tokens;
             } else {
                 bodies[index] = before;
-                more = more.saturating_sub(tokens - self.budget);
             }
         }
         page

@@ -3,13 +3,7 @@
 use tokio::task::yield_now;
 
 use super::{FitError, Fitted, Measured, PromptBudget, SectionText};
-
-/// How often the share of all sections is reduced until the whole prompt fits.
-const FIT_TRIES: u32 = 4;
-/// How often a section gets what the others leave over.
-const FILL_TRIES: usize = 3;
-/// So many tokens may be left over.
-const LEAST_FILLED: u64 = 4;
+use crate::share_search::{LeftOver, ReducedShare};
 
 impl PromptBudget<'_> {
     /// Makes a prompt of at most `budget` tokens. `render` gets the sections' texts in their order.
@@ -50,18 +44,17 @@ impl PromptBudget<'_> {
             ..SectionText::left_out()
         };
         let (_, base) = made(vec![blank; sections.len()])?;
-        let mut share = budget.saturating_sub(base);
-        for tried in 0..FIT_TRIES {
-            let (fitted, total) = made(self.share(sections, share).await)?;
+        let mut search = ReducedShare::new(budget.saturating_sub(base), budget);
+        loop {
+            let (fitted, total) = made(self.share(sections, search.share).await)?;
             if total <= budget {
-                return self.fill(sections, fitted, total, budget, made).await;
+                let left = LeftOver::of(budget, total);
+                return self.fill(sections, fitted, left, made).await;
             }
-            if share == 0 {
-                break;
+            if !search.reduce(total) {
+                return Ok(bare);
             }
-            share = share.saturating_sub((total - budget) << tried);
         }
-        Ok(bare)
     }
 
     /// Gives what a prompt leaves of its budget to the largest section that is cut, those with priority first.
@@ -69,8 +62,7 @@ impl PromptBudget<'_> {
         &self,
         sections: &[Measured<'_>],
         mut best: Fitted,
-        mut total: u64,
-        budget: u64,
+        mut left: LeftOver,
         made: impl Fn(Vec<SectionText>) -> Result<(Fitted, u64), FitError<E>>,
     ) -> Result<Fitted, FitError<E>> {
         let cut = best.sections.iter().zip(sections).enumerate();
@@ -85,10 +77,9 @@ impl PromptBudget<'_> {
         } else {
             (self.count)(&text.text)
         };
-        let mut more = budget - total;
-        for _ in 0..FILL_TRIES {
+        while let Some(more) = left.more() {
             let wanted = share.saturating_add(more).min(self.max_section);
-            if more <= LEAST_FILLED || wanted <= share {
+            if wanted <= share {
                 break;
             }
             let filled = self.cut(&sections[index], wanted);
@@ -100,11 +91,8 @@ impl PromptBudget<'_> {
             let mut texts = best.sections.clone();
             texts[index] = filled;
             let (fitted, found) = made(texts)?;
-            if found <= budget {
-                (best, total, share) = (fitted, found, tokens);
-                more = budget - total;
-            } else {
-                more = more.saturating_sub(found - budget);
+            if left.fits(found) {
+                (best, share) = (fitted, tokens);
             }
         }
         Ok(best)

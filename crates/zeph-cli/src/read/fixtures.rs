@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zeph_executor::{TaskError, TaskErrorRecord};
+use zeph_executor::{ErrorClass, TaskError, TaskErrorRecord};
 use zeph_graph::{
     Attempt, ContentId, Fault, Header, Policy, RunId, TaskGraph, TaskId, Timestamp, wire,
 };
@@ -99,12 +99,18 @@ impl ScriptedRun {
         );
     }
 
-    /// An attempt fails.
+    /// An attempt fails, or has its task skipped.
     pub(crate) fn fail(&mut self, millis: u64, task: &str, error: &TaskError) {
         let task = self.id(task);
+        let is_skip = error.class() == ErrorClass::Skip;
+        let fault = if is_skip {
+            Fault::Skipped
+        } else {
+            Fault::Error
+        };
         let json = serde_json::to_vec(&TaskErrorRecord::from(error)).unwrap();
         let error = Some(self.keep(&ContentKind::ERROR, &[("", &json)]));
-        let (attempt, fault) = (self.attempt(task), Fault::Error);
+        let attempt = self.attempt(task);
         self.input(
             millis,
             Input::Failed {

@@ -19,7 +19,7 @@ use crate::read::{next, posted};
 
 pub(crate) use fallback::is_spare;
 pub(crate) use held::{Blocked, blocked, blocked_words};
-pub(crate) use words::{name, state};
+pub(crate) use words::{first_line, is_skipped_by_executor, name, state, state_with};
 
 /// A task and its state, for programs.
 pub(crate) fn task_json(view: &RunView, id: TaskId) -> Value {

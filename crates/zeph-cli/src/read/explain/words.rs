@@ -1,5 +1,6 @@
 //! The words for states, faults and the reasons that ends carry.
 
+use zeph_executor::TaskErrorRecord;
 use zeph_graph::{
     AskWhy, Fault, Output, Rules, SkipWhy, SuppliedWhy, Task, TaskId, TaskState, Timestamp,
 };
@@ -71,6 +72,27 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
         },
         TaskState::Canceled { why } => format!("canceled: {why}"),
     }
+}
+
+/// As [`state`], with the reason that the executor gave if it skipped the task.
+pub(crate) fn state_with(view: &RunView, task: TaskId, error: Option<&TaskErrorRecord>) -> String {
+    match error.filter(|_| is_skipped_by_executor(view, task)) {
+        Some(error) => format!("skipped: {}", first_line(error)),
+        None => state(view, task),
+    }
+}
+
+/// Whether an attempt of the task ended with the wish to skip it, and its reason.
+pub(crate) fn is_skipped_by_executor(view: &RunView, task: TaskId) -> bool {
+    const SKIPPED: TaskState = TaskState::Skipped {
+        why: SkipWhy::Executor,
+    };
+    view.scheduler.task(task).state() == SKIPPED
+}
+
+/// The first line of the message of an error.
+pub(crate) fn first_line(error: &TaskErrorRecord) -> &str {
+    error.message.lines().next().unwrap_or_default()
 }
 
 /// How far the items of a list are.

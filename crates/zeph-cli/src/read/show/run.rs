@@ -46,9 +46,12 @@ impl<'a> ShowView<'a> {
     ) -> Result<Self, CliError> {
         let ids = view.graph().ids();
         let failures: Vec<TaskId> = ids.filter(|&id| has_failed(view, id)).collect();
-        let shown = failures.iter().take(FAILURES);
-        let ids: Vec<_> = shown
-            .filter_map(|&id| time_breakdown.task(id).error)
+        let failed = failures.iter().copied().take(FAILURES);
+        let skipped = view.graph().ids();
+        let skipped = skipped.filter(|&id| explain::is_skipped_by_executor(view, id));
+        let ids: Vec<_> = failed
+            .chain(skipped.take(FAILURES))
+            .filter_map(|id| time_breakdown.task(id).error)
             .collect();
         let errors = failure::read(store, &view.run, &ids).await?;
         let spent = |id| time_breakdown.task(id).total();
@@ -159,7 +162,7 @@ impl<'a> ShowView<'a> {
             times.attempts.to_string().into(),
             took(times.queued()).into(),
             took(times.ran()).into(),
-            Cell::new(tone, explain::state(self.view, id)),
+            Cell::new(tone, explain::state_with(self.view, id, self.error(id))),
         ]
     }
 
@@ -232,7 +235,7 @@ impl<'a> ShowView<'a> {
             object["task"] = explain::name(view, id).into();
             object["spent"] = spent_json(view.scheduler.spent_by(id));
             object["state"] = view.scheduler.task(id).state().word().into();
-            object["text"] = explain::state(view, id).into();
+            object["text"] = explain::state_with(view, id, self.error(id)).into();
             let reused = view.scheduler.task(id).reused();
             object["supplied"] = json!(reused.map(|reused| reused.why.word()));
             if let Some(error) = self.error(id).filter(|_| has_failed(view, id)) {

@@ -93,10 +93,16 @@ impl<'a> ShowView<'a> {
         })
     }
 
+    fn state(&self) -> String {
+        let error = self.time_breakdown.task(self.task).error;
+        let error = error.and_then(|id| self.errors.get(&id));
+        explain::state_with(self.view, self.task, error)
+    }
+
     pub(super) fn render(&self, page: &mut Page, now: Timestamp) {
         let view = self.view;
         let definition = view.graph().task(self.task);
-        let (name, state) = (definition.name(), explain::state(view, self.task));
+        let (name, state) = (definition.name(), self.state());
         let tone = Tone::of_state(view.scheduler.task(self.task).state().word());
         page.painted_line(&[
             (Tone::Heading, &format!("{name} of run {}: ", view.run)),
@@ -386,7 +392,7 @@ impl<'a> ShowView<'a> {
             "run": view.run.as_str(),
             "task": explain::name(view, self.task),
             "state": view.scheduler.task(self.task).state().word(),
-            "text": explain::state(view, self.task),
+            "text": self.state(),
             "definition": spec,
             "input": self.input,
             "supplied": self.supplied.as_ref().map(|(why, _)| why.word()),

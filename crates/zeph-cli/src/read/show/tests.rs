@@ -67,6 +67,25 @@ async fn page_of(run: ScriptedRun, wanted: Option<&str>) -> (String, serde_json:
     (without_dates(&page.plain()), json)
 }
 
+#[tokio::test]
+async fn a_task_that_its_executor_skipped_has_the_reason() {
+    let skipped = || {
+        let mut graph = TaskGraph::new();
+        graph.add_task(Task::new("answer").action("do"), []);
+        let mut run = ScriptedRun::new(graph, Policy::default());
+        let why = "a task failed, so plan-2 first looks for another way\nsecond line";
+        run.fail(1_000, "answer", &TaskError::skip(why));
+        run
+    };
+    let state = "skipped: a task failed, so plan-2 first looks for another way";
+    let (run, json) = page_of(skipped(), None).await;
+    assert!(run.contains(state), "{run}");
+    assert_eq!(json["tasks"][0]["text"], state);
+    let (task, json) = page_of(skipped(), Some("answer")).await;
+    assert!(task.contains(state), "{task}");
+    assert_eq!(json["text"], state);
+}
+
 /// Local dates depend on where the test runs.
 fn without_dates(text: &str) -> String {
     let line = |line: &str| match line.split_once("2023-11-1") {

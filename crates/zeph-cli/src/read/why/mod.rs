@@ -73,6 +73,12 @@ impl<'a> Why<'a> {
             }
             Some(_) | None => None,
         };
+        if let Some(error) = error.as_ref().filter(|_| last == task)
+            && explain::is_skipped_by_executor(view, task)
+        {
+            let why = explain::first_line(error);
+            reason.text = format!("It was skipped: {}.", why.trim_end_matches('.'));
+        }
         Ok(Self {
             view,
             task,
@@ -89,10 +95,9 @@ impl<'a> Why<'a> {
             let (name, state) = (explain::name(self.view, id), explain::state(self.view, id));
             format!("{name}: {state}")
         };
-        let (name, state) = (
-            explain::name(self.view, self.task),
-            explain::state(self.view, self.task),
-        );
+        let name = explain::name(self.view, self.task);
+        let error = self.error.as_ref();
+        let state = explain::state_with(self.view, self.task, error);
         let tone = Tone::of_state(self.view.scheduler.task(self.task).state().word());
         page.painted_line(&[
             (Tone::Heading, &format!("{name} of run {}: ", self.view.run)),

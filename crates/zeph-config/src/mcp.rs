@@ -8,7 +8,7 @@ use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Table, quote};
 use crate::code;
 
 /// The keys of a server.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "command",
     "url",
     "tools",
@@ -19,6 +19,7 @@ const KEYS: [&str; 10] = [
     "env",
     "pass_env",
     "token_env",
+    "in_clear",
 ];
 /// The longest time-out.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3_600);
@@ -60,6 +61,8 @@ pub struct McpConfig {
     pub pass_env: Vec<String>,
     /// The variable with the token that is sent to the address. Its value is redacted.
     pub token_env: Option<String>,
+    /// Whether what is sent, also a token, may travel unencrypted to another machine.
+    pub in_clear: bool,
 }
 
 /// How a server is reached.
@@ -95,6 +98,7 @@ impl McpConfig {
             env: BTreeMap::new(),
             pass_env: Vec::new(),
             token_env: None,
+            in_clear: false,
         }
     }
 
@@ -212,6 +216,10 @@ fn server(path: &str, node: &Node, problems: &mut Diagnostics) -> Option<McpConf
         let name = node.string(&format!("`{path}.token_env`"), problems);
         server.token_env = name.map(str::to_owned);
     }
+    if let Some(node) = table.get("in_clear") {
+        let what = format!("`{path}.in_clear`");
+        server.in_clear = node.boolean(&what, problems).unwrap_or_default();
+    }
     misplaced(path, &table, &server.transport, problems);
     (problems.len() == before).then_some(server)
 }
@@ -269,7 +277,7 @@ fn transport(path: &str, table: &Table<'_>, problems: &mut Diagnostics) -> Optio
 /// Reports keys that only the other transport uses.
 fn misplaced(path: &str, table: &Table<'_>, transport: &McpTransport, problems: &mut Diagnostics) {
     let (keys, other): (&[&str], _) = match transport {
-        McpTransport::Command(_) => (&["token_env"], "url"),
+        McpTransport::Command(_) => (&["token_env", "in_clear"], "url"),
         McpTransport::Url(_) => (&["env", "pass_env"], "command"),
     };
     for key in keys {

@@ -51,6 +51,7 @@ pass_env = ["FILES_TOKEN"]
 [mcp.web]
 url = "https://mcp.example.com/mcp"
 token_env = "WEB_TOKEN"
+in_clear = true
 
 [retry]
 max_retries = 5
@@ -135,6 +136,7 @@ fn web() -> McpConfig {
     let url = "https://mcp.example.com/mcp".to_owned();
     McpConfig {
         token_env: Some("WEB_TOKEN".to_owned()),
+        in_clear: true,
         ..McpConfig::new(McpTransport::Url(url))
     }
 }
@@ -244,7 +246,7 @@ fn every_setting_can_be_read_from_a_file() {
     assert!(keys().all(|key| resolved.layer_of(key) == Some(Layer::UserFile)));
     assert_eq!(
         resolved.origin_of("retry.base").unwrap(),
-        "/etc/zeph/zeph.toml:45:8"
+        "/etc/zeph/zeph.toml:46:8"
     );
 }
 

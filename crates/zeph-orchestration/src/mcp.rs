@@ -49,8 +49,8 @@ impl Reach {
 /// Starts or reaches a server, and lists its tools.
 ///
 /// A program has a session of its own, and is killed when the server and all its tools are dropped: keep them
-/// as long as the orchestrator. An address is reached without redirects, and needs the feature `llm`; a token
-/// is sent by https, or to this machine and then without a proxy. Needs a tokio runtime.
+/// as long as the orchestrator. An address is reached without redirects, and needs the feature `llm`: by https, or
+/// on this machine and then without a proxy, unless [`in_clear`](McpConfig::in_clear) is set. Needs a tokio runtime.
 ///
 /// # Errors
 /// If the program cannot be started, or the server does not answer within its time-out.
@@ -127,9 +127,12 @@ mod http {
         })?;
         let is_https = parsed.scheme() == "https";
         let is_here = !is_https && parsed.host_str().is_some_and(is_local);
-        if reach.token.is_some() && !is_https && !is_here {
-            let text = "a token is sent by https or to this machine only; change `url`";
-            return Err(TaskError::permanent(text).with_code("token_in_clear"));
+        if !is_https && !is_here && !config.in_clear {
+            let host = parsed.host_str().unwrap_or_default();
+            let text = format!(
+                "all that is said would be sent unencrypted to {host}: use https, or set `in_clear` if you trust the network"
+            );
+            return Err(TaskError::permanent(text).with_code("in_clear"));
         }
         // A proxy would read what is sent in clear.
         let proxy = reach.proxy.as_ref().filter(|_| !is_here);
@@ -151,7 +154,7 @@ mod http {
         use super::super::{Reach, connect};
 
         #[tokio::test]
-        async fn a_token_goes_in_clear_to_this_machine_only_and_never_to_a_proxy() {
+        async fn what_is_said_goes_in_clear_to_this_machine_only_and_never_to_a_proxy() {
             let listen = || TcpListener::bind("127.0.0.1:0");
             let (server, proxy) = (listen().await.unwrap(), listen().await.unwrap());
             let port = server.local_addr().unwrap().port();
@@ -177,9 +180,17 @@ mod http {
                 "http://127.0.0.1@evil.example/",
                 "http://192.0.2.1/",
             ] {
-                let error = connect("web", &config(url.to_owned()), &reach).await;
-                let error = error.unwrap_err().to_string();
-                assert!(error.contains("to this machine only"), "{url}: {error}");
+                let mut anonymous = Reach::new(CommandExecutor::builder().build());
+                anonymous.proxy.clone_from(&reach.proxy);
+                for reach in [&reach, &anonymous] {
+                    let error = connect("web", &config(url.to_owned()), reach).await;
+                    let error = error.unwrap_err().to_string();
+                    assert!(error.contains("sent unencrypted to"), "{url}: {error}");
+                }
+                // It is a setting to say that the network is trusted.
+                let mut trusted = config(url.to_owned());
+                trusted.in_clear = true;
+                assert!(super::client(&trusted, &reach, url).is_ok(), "{url}");
             }
             let here = format!("http://127.0.0.1:{port}/mcp");
             connect("web", &config(here), &reach).await.unwrap_err();

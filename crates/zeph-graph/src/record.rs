@@ -307,7 +307,7 @@ pub enum Answer {
     Value(Output),
 }
 
-/// The end that a person gives a task in place of its own.
+/// The end that a person, or the task that added it, gives a task in place of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ManualEnd {
@@ -315,6 +315,29 @@ pub enum ManualEnd {
     Complete(Output),
     /// It is skipped.
     Skip,
+    /// It is skipped, because the task that added it has withdrawn it.
+    Withdraw,
+}
+
+impl ManualEnd {
+    /// Why the task is skipped, if it is.
+    #[must_use]
+    pub const fn skip_why(self) -> Option<SkipWhy> {
+        match self {
+            Self::Complete(_) => None,
+            Self::Skip => Some(SkipWhy::Override),
+            Self::Withdraw => Some(SkipWhy::Withdrawn),
+        }
+    }
+
+    /// The end of what works for a task with this end: its items, and what runs in its place.
+    #[must_use]
+    pub const fn of_parts(self) -> Self {
+        match self {
+            Self::Complete(_) | Self::Skip => Self::Skip,
+            Self::Withdraw => Self::Withdraw,
+        }
+    }
 }
 
 /// A record with its position and time in the journal.

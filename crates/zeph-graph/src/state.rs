@@ -41,7 +41,7 @@ use crate::{Attempt, ContentId, QuestionId, Rules, TaskId, Timestamp};
 /// | Ready, BackingOff, Mapping | FallingBack | all attempts together took too long, or an item failed; as above |
 /// | FallingBack | Completed | its fallback completed, and its result is the result of both |
 /// | FallingBack | Failed | its fallback ended otherwise |
-/// | any that is not final | Completed, Skipped | a person gives the task its end; a Running task is Canceling first |
+/// | any that is not final | Completed, Skipped | a person gives the task its end, or the task that added it withdraws it; a Running task is Canceling first |
 /// | any that is not final | Canceled | the task or the run is canceled, the run is aborted or timed out; a Running task is Canceling first |
 ///
 /// Every task begins as Pending, when its run starts or when a patch adds it; parents that have ended
@@ -345,7 +345,7 @@ impl std::fmt::Display for CutWhy {
             Self::IdleTimeout => Fault::IdleTimeout.fmt(f),
             Self::TaskTimeout => Fault::TaskTimeout.fmt(f),
             Self::Suspend => f.write_str("the run is being suspended"),
-            Self::Override => f.write_str("its end was given by hand"),
+            Self::Override => f.write_str("it was given another end"),
         }
     }
 }
@@ -366,6 +366,8 @@ pub enum SkipWhy {
     Executor,
     /// A person skipped it.
     Override,
+    /// The task that added it has withdrawn it.
+    Withdrawn,
     /// It is the fallback of a task that ended without it.
     NotNeeded,
     /// A patch took it out of the graph before it started.
@@ -382,6 +384,7 @@ impl std::fmt::Display for SkipWhy {
             Self::Condition => "its condition does not hold",
             Self::Executor => "it found nothing to do",
             Self::Override => "by hand",
+            Self::Withdrawn => "the task that added it has withdrawn it",
             Self::NotNeeded => "the task whose fallback it is did not need it",
             Self::Removed => "an amendment removed it",
         })

@@ -231,7 +231,7 @@ impl Core {
                     continue;
                 }
                 let by = Some(active.contents.intern(ContentParts::of_actor(&by)));
-                let end = ManualEnd::Skip;
+                let end = ManualEnd::Withdraw;
                 active
                     .scheduler
                     .handle(now, Input::Override { task, end, by });

@@ -147,6 +147,7 @@ const fn skip_word(why: SkipWhy) -> &'static str {
         SkipWhy::Condition => "condition",
         SkipWhy::Executor => "skipped",
         SkipWhy::Override => "by_hand",
+        SkipWhy::Withdrawn => "withdrawn",
         SkipWhy::NotNeeded => "not_needed",
         SkipWhy::Removed => "removed",
     }

@@ -51,7 +51,7 @@ impl Machine {
         }
         let fallback = self.running_fallback(task);
         self.override_alone(task, end, by);
-        self.skip_fallbacks(fallback, by);
+        self.skip_fallbacks(fallback, end, by);
         InputOutcome::Accepted
     }
 
@@ -73,7 +73,7 @@ impl Machine {
             TaskState::Mapping => {
                 self.end_by_hand(task, end);
                 for item in self.graph.items(task).unwrap_or_default() {
-                    self.on_override(TaskId::from_index(item), ManualEnd::Skip, origin);
+                    self.on_override(TaskId::from_index(item), end.of_parts(), origin);
                 }
             }
             TaskState::Pending
@@ -107,6 +107,7 @@ impl Machine {
                 self.ended.push_back(task);
             }
             ManualEnd::Skip => self.skip(task, SkipWhy::Override),
+            ManualEnd::Withdraw => self.skip(task, SkipWhy::Withdrawn),
         }
     }
 

@@ -77,11 +77,16 @@ impl Machine {
         }
     }
 
-    /// Skips what runs in place of a task that a person has ended, and in turn what runs in place of that.
-    pub(crate) fn skip_fallbacks(&mut self, mut at: Option<TaskId>, by: Option<ContentId>) {
+    /// Skips what runs in place of a task that has been given this end, and in turn what runs in place of that.
+    pub(crate) fn skip_fallbacks(
+        &mut self,
+        mut at: Option<TaskId>,
+        end: ManualEnd,
+        by: Option<ContentId>,
+    ) {
         while let Some(task) = at {
             at = self.running_fallback(task);
-            self.override_alone(task, ManualEnd::Skip, by);
+            self.override_alone(task, end.of_parts(), by);
         }
     }
 

@@ -236,7 +236,10 @@ impl Machine {
             SkipWhy::NoFailure | SkipWhy::Declined => true,
             SkipWhy::Condition => self.unprepared.contains(&task),
             SkipWhy::Executor => self.attempts[task.index()] > 0,
-            SkipWhy::Override => self.overrides.get(&task) == Some(&ManualEnd::Skip),
+            SkipWhy::Override | SkipWhy::Withdrawn => {
+                let given = self.overrides.get(&task);
+                given.is_some_and(|end| end.skip_why() == Some(why))
+            }
             SkipWhy::NotNeeded => matches!(self.turn(task), Some(Turn::NotNeeded)),
         };
         is_pending && is_valid

@@ -59,6 +59,10 @@ pub(super) fn is_given_end(task: TaskId, end: ManualEnd, record: &Record) -> boo
             task,
             why: SkipWhy::Override,
         },
+        ManualEnd::Withdraw => Record::Skipped {
+            task,
+            why: SkipWhy::Withdrawn,
+        },
     };
     *record == given
 }

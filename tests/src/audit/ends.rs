@@ -1,8 +1,8 @@
 //! Ends: of attempts, of questions and of tasks.
 
 use zeph_graph::{
-    Answer, AskWhy, Attempt, CutWhy, Entry, FailureAnswer, Fault, ManualEnd, OnFailure, Output,
-    QuestionId, Record, SkipWhy, SuppliedWhy, TaskId, Timestamp, Trigger, Work,
+    Answer, AskWhy, Attempt, CutWhy, Entry, FailureAnswer, Fault, OnFailure, Output, QuestionId,
+    Record, SkipWhy, SuppliedWhy, TaskId, Timestamp, Trigger, Work,
 };
 
 use super::{Audit, LogEnd, LogState, Required, TaskLog};
@@ -174,10 +174,12 @@ impl Audit {
             SkipWhy::Condition => {
                 state == LogState::Between && self.task_logs[task.index()].is_unprepared
             }
-            SkipWhy::Override => {
+            SkipWhy::Override | SkipWhy::Withdrawn => {
                 let given = self.task_logs[task.index()].manual_end;
                 return match (state, given) {
-                    (LogState::Between, Some(ManualEnd::Skip)) => self.ends(task, LogEnd::Skipped),
+                    (LogState::Between, Some(end)) if end.skip_why() == Some(why) => {
+                        self.ends(task, LogEnd::Skipped)
+                    }
                     (_, _) => {
                         hold!(
                             false,

@@ -187,7 +187,9 @@ pub(super) fn inv_26_given_ends_count(view: &View<'_>) -> Check {
         let state = view.after.states[task.index()];
         let fine = match (state, end) {
             (TaskState::Completed { output }, ManualEnd::Complete(given)) => output == given,
-            (TaskState::Skipped { why }, ManualEnd::Skip) => why == SkipWhy::Override,
+            (TaskState::Skipped { why }, ManualEnd::Skip | ManualEnd::Withdraw) => {
+                end.skip_why() == Some(why)
+            }
             (TaskState::Canceling { why, .. }, _) => why == CutWhy::Override,
             (_, _) => false,
         };

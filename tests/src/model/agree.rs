@@ -147,6 +147,12 @@ impl Model {
                 },
             )
             | (
+                TaskEnd::Withdrawn,
+                TaskState::Skipped {
+                    why: SkipWhy::Withdrawn,
+                },
+            )
+            | (
                 TaskEnd::Removed,
                 TaskState::Skipped {
                     why: SkipWhy::Removed,

@@ -26,11 +26,11 @@ impl Model {
             Stage::Working(no, _) => Stage::Stopping(no, CutWhy::Override, now),
             Stage::Stopping(no, _, since) => Stage::Stopping(no, CutWhy::Override, since),
             Stage::Asked(AskWhy::Failure(_), _) => {
-                life.substituted = end != ManualEnd::Skip;
+                life.substituted = end.skip_why().is_none();
                 Stage::Ended(manual(end))
             }
             Stage::FallingBack(..) => {
-                life.substituted = end != ManualEnd::Skip;
+                life.substituted = end.skip_why().is_none();
                 Stage::Ended(manual(end))
             }
             Stage::Idle
@@ -44,10 +44,10 @@ impl Model {
         life.manual_end = Some(end);
         life.stage = stage;
         for item in self.facts.items(task).filter(|_| was_mapping) {
-            self.override_end(item, ManualEnd::Skip);
+            self.override_end(item, end.of_parts());
         }
         if let Some(stand_in) = stand_in {
-            self.override_end(stand_in, ManualEnd::Skip);
+            self.override_end(stand_in, end.of_parts());
         }
         self.wind();
         InputOutcome::Accepted
@@ -59,5 +59,6 @@ pub(super) const fn manual(end: ManualEnd) -> TaskEnd {
     match end {
         ManualEnd::Complete(output) => TaskEnd::Completed(output),
         ManualEnd::Skip => TaskEnd::SkippedByHand,
+        ManualEnd::Withdraw => TaskEnd::Withdrawn,
     }
 }

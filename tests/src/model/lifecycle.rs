@@ -119,6 +119,8 @@ pub enum TaskEnd {
     Declined,
     /// Skipped by a person.
     SkippedByHand,
+    /// Withdrawn by the task that added it.
+    Withdrawn,
     /// Skipped because the task whose fallback it is ended without it.
     NotNeeded,
     /// Skipped because a patch removed it.
@@ -285,6 +287,7 @@ impl Life {
                     | TaskEnd::NothingToDo
                     | TaskEnd::Declined
                     | TaskEnd::SkippedByHand
+                    | TaskEnd::Withdrawn
                     | TaskEnd::NotNeeded
                     | TaskEnd::Removed
             )

@@ -132,6 +132,7 @@ impl Play {
             ["cancel", name] => Input::Cancel(Scope::Task(self.task(name)?)),
             ["cancel", name, "downstream"] => Input::Cancel(Scope::Downstream(self.task(name)?)),
             ["skip", name] => self.by_hand(name, ManualEnd::Skip)?,
+            ["withdraw", name] => self.by_hand(name, ManualEnd::Withdraw)?,
             ["complete", name, "definition"] => {
                 self.by_hand(name, ManualEnd::Complete(Output::Definition))?
             }

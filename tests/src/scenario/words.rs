@@ -41,6 +41,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
         Record::Overridden { end, .. } => match end {
             ManualEnd::Complete(output) => format!("is given its result{}", value(output)),
             ManualEnd::Skip => "is to be skipped".into(),
+            ManualEnd::Withdraw => "is to be withdrawn".into(),
         },
         Record::CancelRequested { attempt, why, .. } => {
             format!("#{attempt} stopping: {why}")
@@ -53,6 +54,7 @@ pub(super) fn record(graph: &TaskGraph, start: Timestamp, record: &Record) -> St
             SkipWhy::Condition => "SKIPPED: its condition".into(),
             SkipWhy::Executor => "SKIPPED: nothing to do".into(),
             SkipWhy::Override => "SKIPPED: by hand".into(),
+            SkipWhy::Withdrawn => "SKIPPED: withdrawn".into(),
             SkipWhy::NotNeeded => "SKIPPED: not needed".into(),
             SkipWhy::Removed => "SKIPPED: removed".into(),
         },

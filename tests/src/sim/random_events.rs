@@ -113,7 +113,8 @@ impl World {
         };
         let end = match self.rng.below(20) {
             0 => ManualEnd::Complete(Output::Definition),
-            1..10 => ManualEnd::Skip,
+            1..8 => ManualEnd::Skip,
+            8..11 => ManualEnd::Withdraw,
             _ => ManualEnd::Complete(self.any_content().map_or(Output::None, Output::Content)),
         };
         let by = self.any_content();

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use zeph_common::{Boundary, truncate};
-use zeph_graph::{Entry, ManualEnd, Timestamp};
+use zeph_graph::{Entry, ManualEnd, TaskId, Timestamp};
 use zeph_memory::RawGraphStore;
-use zeph_runtime::{AnswerView, ManualEndView, RunView};
+use zeph_runtime::{Actor, AnswerView, ManualEndView, RunView};
 
 use super::explain;
 use super::time::moment;
@@ -34,14 +34,7 @@ impl Answers {
             let actor = self
                 .end_of(entry)
                 .and_then(|end| Some((end, end.by.as_ref()?)));
-            return actor.map_or_else(String::new, |(end, actor)| {
-                let at = moment(actor.posted_at.unwrap_or(end.at), now);
-                let reason = actor
-                    .reason
-                    .as_deref()
-                    .map(|text| format!(": {}", short(text)));
-                format!(" by {actor}, {at}{}", reason.unwrap_or_default())
-            });
+            return actor.map_or_else(String::new, |(end, actor)| given_by(end, actor, now));
         };
         let text = short(&answer.text);
         let Some(actor) = &answer.by else {
@@ -49,6 +42,13 @@ impl Answers {
         };
         let at = moment(actor.posted_at.unwrap_or(answer.at), now);
         format!(": {text} by {actor}, {at}")
+    }
+
+    /// ` by anna (process 4711, pts/3), DATE: "the reason"`: who gave a task its end; `None` if none did, or if that
+    /// is not known.
+    pub(crate) fn end_words(&self, task: TaskId, now: Timestamp) -> Option<String> {
+        let end = self.ends.iter().find(|end| end.task == task)?;
+        Some(given_by(end, end.by.as_ref()?, now))
     }
 
     /// Who gave the answer of a record; null if that is not known.
@@ -74,6 +74,7 @@ impl Answers {
             let end = match given.end {
                 ManualEnd::Complete(_) => "complete",
                 ManualEnd::Skip => "skip",
+                ManualEnd::Withdraw => "withdraw",
             };
             json!({
                 "task": explain::name(view, given.task),
@@ -98,6 +99,12 @@ impl Answers {
         };
         self.answers.iter().map(answer).collect()
     }
+}
+
+fn given_by(end: &ManualEndView, actor: &Actor, now: Timestamp) -> String {
+    let at = moment(actor.posted_at.unwrap_or(end.at), now);
+    let reason = (actor.reason.as_deref()).map(|text| format!(": {}", short(text)));
+    format!(" by {actor}, {at}{}", reason.unwrap_or_default())
 }
 
 /// An answer in quotation marks, shortened.

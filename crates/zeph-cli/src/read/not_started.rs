@@ -64,6 +64,9 @@ pub(crate) const fn end_words(state: TaskState) -> &'static str {
         TaskState::Skipped {
             why: SkipWhy::NoFailure | SkipWhy::Executor | SkipWhy::Override | SkipWhy::Removed,
         } => "was skipped",
+        TaskState::Skipped {
+            why: SkipWhy::Withdrawn,
+        } => "was withdrawn",
         TaskState::Skipped { .. }
         | TaskState::Pending
         | TaskState::Ready

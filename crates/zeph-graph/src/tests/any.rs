@@ -282,6 +282,7 @@ fn skip_why() -> impl Strategy<Value = SkipWhy> {
         Just(SkipWhy::Declined),
         Just(SkipWhy::Executor),
         Just(SkipWhy::Override),
+        Just(SkipWhy::Withdrawn),
         Just(SkipWhy::NotNeeded),
     ]
 }
@@ -306,7 +307,7 @@ prop_compose! {
         let (error, log) = (contents.1.map(ContentId::from), contents.2.map(ContentId::from));
         let by = if by_default { AnsweredBy::DEFAULT } else { log.into() };
         let spend = Spend { tokens, micro_usd };
-        let all: [Record; 31] = [
+        let all: [Record; 32] = [
             Record::Opened,
             Record::Readied { task },
             Record::Started { task, attempt },
@@ -320,6 +321,7 @@ prop_compose! {
             Record::Answered { task, question, answer, by },
             Record::Overridden { task, end: ManualEnd::Complete(output), by },
             Record::Overridden { task, end: ManualEnd::Skip, by },
+            Record::Overridden { task, end: ManualEnd::Withdraw, by },
             Record::CancelRequested { task, attempt, why: cut },
             Record::Failed { task, why: fault },
             Record::Skipped { task, why: skip },

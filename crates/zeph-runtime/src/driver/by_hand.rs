@@ -47,7 +47,7 @@ pub fn give_end<T>(
     };
     let value = match end {
         ManualEnd::Complete(output) => output.content(),
-        ManualEnd::Skip => None,
+        ManualEnd::Skip | ManualEnd::Withdraw => None,
     };
     let input = |by| Input::Override { task, end, by };
     Ok(decide(scheduler, contents, now, value, by, input))

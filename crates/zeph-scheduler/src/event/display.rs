@@ -128,6 +128,7 @@ fn given(name: &str, end: ManualEnd) -> String {
     match end {
         ManualEnd::Complete(_) => format!("a person gives task {name:?} its result"),
         ManualEnd::Skip => format!("a person skips task {name:?}"),
+        ManualEnd::Withdraw => format!("task {name:?} is withdrawn"),
     }
 }
 

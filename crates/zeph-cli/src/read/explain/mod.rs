@@ -236,6 +236,7 @@ fn ended(view: &RunView, task: TaskId, state: TaskState, because: Vec<TaskId>) -
                 | SkipWhy::Declined
                 | SkipWhy::Condition
                 | SkipWhy::Executor
+                | SkipWhy::Withdrawn
                 | SkipWhy::Removed => format!("It was skipped: {why}."),
             };
             ("skipped", text)

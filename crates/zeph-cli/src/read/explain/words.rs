@@ -66,6 +66,7 @@ pub(crate) fn state(view: &RunView, task: TaskId) -> String {
             SkipWhy::NotNeeded => {
                 format!("skipped: {} ended without it", fallback::user(view, task))
             }
+            SkipWhy::Withdrawn => "withdrawn".into(),
             SkipWhy::NoFailure | SkipWhy::Condition | SkipWhy::Executor | SkipWhy::Removed => {
                 format!("skipped: {why}")
             }

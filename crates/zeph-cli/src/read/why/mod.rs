@@ -13,6 +13,7 @@ use crate::args::WhyArgs;
 use crate::context::{AppContext, now};
 use crate::exit::{CliError, Exit};
 use crate::out::Tone;
+use crate::read::answers::Answers;
 use crate::read::explain::{self, Reason};
 use crate::read::failure;
 use crate::read::outside::Outside;
@@ -65,6 +66,11 @@ impl<'a> Why<'a> {
             reason
                 .text
                 .push_str(&format!(" It has the result of run {run}."));
+        }
+        let answers = Answers::read(store, view).await?;
+        if let Some(words) = answers.end_words(last, now) {
+            let text = format!(" Its end was given{words}.");
+            reason.text.push_str(&text);
         }
         // A task that completed in the end has nothing to explain.
         let error = match TimeBreakdown::of(view, now).task(last).error {

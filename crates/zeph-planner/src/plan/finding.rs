@@ -159,6 +159,8 @@ pub mod warning {
         STARTED_NAME = "started_name",
         /// A price is unknown, so the cost in money is not estimated.
         NO_PRICE = "no_price",
+        /// A task is done by an agent that is a program.
+        RUNS_PROGRAM = "runs_program",
     }
 }
 

@@ -4,7 +4,8 @@
 
 use serde_json::json;
 use zeph_graph::OnFailure;
-use zeph_planner::plan::{Plan, PlannedWork, read_plan};
+use zeph_planner::plan::{Plan, PlannedWork, read_plan, warning};
+use zeph_subagent::{AgentProgram, SubAgentDef};
 
 use crate::support::{path, request};
 
@@ -96,4 +97,27 @@ fn the_only_task_of_a_plan_has_the_same_rule() {
     let text = r#"[{"name": "a", "agent": "writer", "prompt": "x"}]"#;
     let plan = read_plan(text, &request()).outcome.unwrap();
     assert_eq!(plan.tasks[0].on_failure, OnFailure::Skip);
+}
+
+#[test]
+fn who_approves_a_plan_sees_the_programs_that_it_runs() {
+    let mut request = request();
+    let program = AgentProgram::new(["coder", "--print", "two words"]);
+    let coder = SubAgentDef::new("coder", "Changes code", "You change code.").program(program);
+    std::sync::Arc::make_mut(&mut request.catalog)
+        .add(coder)
+        .unwrap();
+    let text = r#"[{"name": "named", "agent": "coder", "prompt": "Change it."},
+        {"name": "open", "agent": null, "prompt": "Do it."},
+        {"name": "other", "agent": "writer", "prompt": "Write it."}]"#;
+    let plan = read_plan(text, &request).outcome.unwrap();
+    let found = plan.findings.iter();
+    let found = found.filter(|one| one.code == warning::RUNS_PROGRAM.text());
+    let found: Vec<String> = found.map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("named"), "{found:?}");
+    assert!(found[1].contains("may run"), "{found:?}");
+    for one in found {
+        assert!(one.contains(r#""coder" "--print" "two words""#), "{one}");
+    }
 }

@@ -11,6 +11,7 @@ mod instruction;
 mod keys;
 mod names;
 mod order;
+mod programs;
 mod senses;
 mod shown;
 mod text;
@@ -158,6 +159,7 @@ fn read(text: &str, ending: Ending, request: &PlanRequest, found: &mut Findings)
     let estimate = estimate::estimate(&tasks, &Topology::of(&graph), request);
     estimate::check(estimate, &request.limits, found);
     let mut warnings = duplicates::warnings(&tasks);
+    warnings.extend(programs::warnings(&tasks, &request.catalog));
     warnings.extend(estimate::warning(estimate));
     Some(Plan {
         goal: request.goal.clone(),

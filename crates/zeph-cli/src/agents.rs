@@ -85,6 +85,7 @@ fn to_json(agent: &SubAgentDef) -> Value {
         "name": agent.name,
         "description": agent.description,
         "model": agent.model,
+        "effort": agent.effort,
         "program": agent.program,
         "tools": agent.tools,
         "tags": agent.tags,

@@ -5,6 +5,7 @@
 mod conformance;
 mod control_sequence;
 mod duration;
+mod effort;
 mod env_file;
 mod escape_terminal;
 mod file_pattern;
@@ -19,6 +20,7 @@ mod truncate;
 
 pub use conformance::{Violation, Violations};
 pub use duration::format_duration;
+pub use effort::Effort;
 pub use env_file::{BadLine, EnvFileCause, EnvFileError, env_file, read_env_file};
 pub use escape_terminal::{PlainText, Removed, escape_terminal, escape_terminal_block, plain_text};
 pub use file_pattern::{BadFilePattern, FilePattern, PatternState};

@@ -45,6 +45,7 @@
 //! | limit | `max_tokens`; `max_completion_tokens` to OpenAI itself | `max_tokens` | `generationConfig.maxOutputTokens` |
 //! | seed | `seed`; `random_seed` to Mistral | error | `generationConfig.seed` |
 //! | temperature | `temperature` | `temperature` | `generationConfig.temperature` |
+//! | effort | `reasoning_effort` | `output_config.effort` | `generationConfig.thinkingConfig.thinkingLevel` |
 //! | results of tools | messages of the role `tool` | one turn of `tool_result` | one turn of `functionResponse` |
 //!
 //! A request to Anthropic without a limit gets the one of its capabilities, else 4,096, because that service
@@ -54,7 +55,7 @@
 //! calls go back to it with their results.
 //!
 //! An optional field that a service rejects by name with HTTP 400 or 422 (`stream_options`, the name of the
-//! token limit, `response_format` without a schema, the system role, `seed`, `temperature`, `tool_choice`,
+//! token limit, `response_format` without a schema, the system role, `seed`, `temperature`, the effort, `tool_choice`,
 //! reasoning, the stream itself) is left out of a second request, and of all later ones to that model. A
 //! rejected schema is an error of kind `SchemaRejected`, so that the caller can put it into the prompt.
 //!

@@ -23,6 +23,7 @@ pub(crate) enum Optional {
     SystemRole,
     Seed,
     Temperature,
+    Effort,
     ToolChoice,
     /// The reasoning of earlier answers.
     Reasoning,
@@ -115,6 +116,17 @@ impl Optional {
                 false,
             ),
             Self::Temperature => (&["temperature"], false),
+            Self::Effort => (
+                &[
+                    "reasoning_effort",
+                    "effort",
+                    "thinkinglevel",
+                    "thinking_level",
+                    "thinkingconfig",
+                    "thinking_config",
+                ],
+                true,
+            ),
             Self::ToolChoice => (&["tool_choice", "toolconfig"], false),
         }
     }
@@ -182,6 +194,7 @@ mod tests {
         SystemRole,
         Seed,
         Temperature,
+        Optional::Effort,
         ToolChoice,
         Reasoning,
     ];
@@ -221,6 +234,10 @@ mod tests {
                 &[Temperature],
             ),
             ("temperature must be at most 1", &[]),
+            (
+                "Unrecognized request argument supplied: reasoning_effort",
+                &[Optional::Effort],
+            ),
             (
                 "response_format value `json_object` is unavailable",
                 &[JsonMode],

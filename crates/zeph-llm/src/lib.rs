@@ -41,3 +41,4 @@ pub use retry::{Gate, RetryPolicy, Retrying};
 pub use scripted::{Reply, ScriptedProvider};
 
 pub use async_trait::async_trait;
+pub use zeph_common::Effort;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zeph_common::Effort;
 
 use crate::Message;
 
@@ -38,6 +39,9 @@ pub struct LlmRequest {
     /// The most tokens of the answer. Default: the provider's own limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
+    /// How much the model thinks before it answers. Default: the provider's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
     /// The sampling temperature, from 0 (the most probable token) to 2. Default: the provider's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
@@ -104,6 +108,13 @@ impl LlmRequest {
     #[must_use]
     pub fn max_output_tokens(mut self, tokens: u32) -> Self {
         self.max_output_tokens = Some(tokens);
+        self
+    }
+
+    /// The same request with that effort; `None` is the provider's own.
+    #[must_use]
+    pub fn effort(mut self, effort: impl Into<Option<Effort>>) -> Self {
+        self.effort = effort.into();
         self
     }
 

@@ -209,8 +209,8 @@ pub mod store {
 pub mod plan {
     #[cfg(feature = "planner")]
     pub use crate::orchestrator::{
-        Confirm, Decide, Decision, ProposedPlan, agent_problems, edited_plan_problems, needs_model,
-        plan_in_view, plan_questions,
+        Confirm, Decide, Decision, ProposedPlan, agent_problems, edited_plan_problems,
+        models_of_tasks, needs_model, plan_in_view, plan_questions,
     };
     pub use crate::orchestrator::{
         LoadedPlan, PlanFileError, PlanFiles, PlanSource, command_input, reads_result,

@@ -25,6 +25,9 @@ mod replay;
 #[path = "goal/failure.rs"]
 mod failure;
 
+#[path = "goal/models.rs"]
+mod models;
+
 #[path = "goal/replan.rs"]
 mod replan;
 

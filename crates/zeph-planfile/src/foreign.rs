@@ -176,8 +176,8 @@ const TASK: &[Help] = &[
         "write `path = [\"./bin\"]`: folders that are searched before those of PATH",
     ),
     (
-        "model llm system system_prompt temperature",
-        "the model and its instructions belong to an agent: `agent = \"NAME\"`",
+        "llm system system_prompt temperature",
+        "the instructions of a model belong to an agent: `agent = \"NAME\"`; a task may have a `model`",
     ),
     (
         "question message confirm confirmation manual input_prompt",

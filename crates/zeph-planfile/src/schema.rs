@@ -1,6 +1,7 @@
 //! The JSON Schema of plan files, for editors: made of the keys that the reader knows.
 
 use serde_json::{Map, Value, json};
+use zeph_common::Effort;
 use zeph_graph::{Effect, FailureAnswer, ItemFailure, OnConflict, OverBudget, Trigger};
 
 use crate::param::ParamKind;
@@ -414,6 +415,11 @@ fn exit_codes() -> Value {
 fn agent(key: &str) -> Option<(&'static str, Value)> {
     Some(match key {
         "agent" => ("The agent that does the task.", text()),
+        "model" => ("The model, in place of the agent's.", text()),
+        "effort" => (
+            "How much the model thinks before it answers.",
+            json!({ "enum": Effort::ALL.map(Effort::word) }),
+        ),
         "tools" => ("Fewer tools than the agent has.", of("names")),
         "tags" => ("Tags that the chosen agent must have.", of("names")),
         "context" => (

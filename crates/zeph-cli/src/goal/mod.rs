@@ -45,7 +45,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DoArgs) -> Result<Exit, CliError
     if !options.is_kept && !options.is_interactive {
         plan_file::check_unattended(cx, None)?;
     }
-    let builder = llm::with_models(cx, &models, &folder)
+    let builder = llm::with_models(cx, &models, None, &folder)
         .await?
         .confirm(confirm);
     let spec = RunSpec::goal(goal).folder(folder);

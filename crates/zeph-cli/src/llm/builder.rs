@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 use zeph_config::Layer;
+use zeph_graph::TaskGraph;
 use zeph_orchestration::command::is_basic_variable;
+use zeph_orchestration::plan::models_of_tasks;
 use zeph_orchestration::{Orchestrator, OrchestratorBuilder};
 use zeph_planner::agent::{ToolError, Tools};
 use zeph_planner::plan::FallbackPlan;
@@ -39,11 +41,12 @@ pub(crate) fn base_builder(cx: &AppContext) -> OrchestratorBuilder {
     })
 }
 
-/// The builder with the models of a run. Agents read files of `folder`. Starts the servers whose tools agents
-/// list.
+/// The builder with the models of a run, and those that the tasks of its graph name. Agents read files of
+/// `folder`. Starts the servers whose tools agents list.
 pub(crate) async fn with_models(
     cx: &AppContext,
     models: &ModelConfig,
+    graph: Option<&TaskGraph>,
     folder: &Path,
 ) -> Result<OrchestratorBuilder, CliError> {
     let agents = agents(cx, models.agents.as_deref())?;
@@ -53,7 +56,15 @@ pub(crate) async fn with_models(
         return Err(CliError::new(Exit::Usage, text).code("mcp_server"));
     }
     mcp::add_tools(cx, &agents, folder, &mut tools).await?;
-    compose(cx, models, agents, tools)
+    let mut builder = compose(cx, models, agents, tools)?;
+    for name in graph.map(models_of_tasks).unwrap_or_default() {
+        let provider = models.provider(cx, &name).map_err(|error| CliError {
+            message: format!("a task asks for the model {name:?}: {}", error.message),
+            ..error
+        })?;
+        builder = builder.named_model(name, provider);
+    }
+    Ok(builder)
 }
 
 /// The builder for plans that are not run: the tools of servers have their names only.

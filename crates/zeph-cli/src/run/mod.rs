@@ -220,7 +220,7 @@ pub(crate) async fn builder(
         .map_or(".", String::as_str);
     match models {
         None => Ok(llm::base_builder(cx)),
-        Some(models) => llm::with_models(cx, models, Path::new(folder)).await,
+        Some(models) => llm::with_models(cx, models, Some(graph), Path::new(folder)).await,
     }
 }
 

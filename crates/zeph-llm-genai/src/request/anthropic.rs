@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use zeph_llm::{ErrorKind, LlmRequest, Message, OutputFormat, Reasoning, ToolCall, ToolChoice};
 
-use super::{Rejection, Target, arguments, common, split_system};
+use super::{Rejection, Target, arguments, common, effort, split_system};
 use crate::answer::BLOCKS_ECHO;
 use crate::optional::Optional;
 
@@ -33,6 +33,10 @@ pub(super) fn body(
     body.insert("max_tokens".to_owned(), json!(limit));
     common(&mut body, target, request);
     tools(&mut body, target, request);
+    let mut config = Map::new();
+    if let Some(effort) = effort(target, request) {
+        config.insert("effort".to_owned(), json!(effort));
+    }
     match &request.output {
         OutputFormat::Text => {}
         OutputFormat::Json => {
@@ -42,8 +46,11 @@ pub(super) fn body(
         OutputFormat::Schema(output) => {
             let schema = without_bounds(&output.schema);
             let format = json!({ "type": "json_schema", "schema": schema });
-            body.insert("output_config".to_owned(), json!({ "format": format }));
+            config.insert("format".to_owned(), format);
         }
+    }
+    if !config.is_empty() {
+        body.insert("output_config".to_owned(), Value::Object(config));
     }
     Ok(body)
 }

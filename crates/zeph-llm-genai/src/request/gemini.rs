@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use zeph_llm::{LlmRequest, Message, OutputFormat, Reasoning, ToolCall, ToolChoice};
 
-use super::{Target, arguments, common, extras, split_system};
+use super::{Target, arguments, common, effort, extras, split_system};
 use crate::optional::Optional;
 
 /// The start of ids that the reader of answers generated; the service does not know them.
@@ -16,6 +16,10 @@ pub(super) fn body(target: Target<'_>, request: &LlmRequest) -> Map<String, Valu
     let (system, turns) = split_system(target, request);
     let mut config = Map::new();
     common(&mut config, target, request);
+    if let Some(effort) = effort(target, request) {
+        let thinking = json!({ "thinkingLevel": effort });
+        config.insert("thinkingConfig".to_owned(), thinking);
+    }
     match &request.output {
         OutputFormat::Text => {}
         OutputFormat::Json if !target.sends(Optional::JsonMode) => {}

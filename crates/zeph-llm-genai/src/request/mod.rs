@@ -5,7 +5,7 @@ mod gemini;
 mod openai;
 
 use serde_json::{Map, Value, json};
-use zeph_llm::{ErrorKind, LlmRequest, Message, OutputFormat, ToolCall, ToolChoice};
+use zeph_llm::{Effort, ErrorKind, LlmRequest, Message, OutputFormat, ToolCall, ToolChoice};
 
 use crate::optional::{Omitted, Optional};
 use crate::wire::Wire;
@@ -91,6 +91,7 @@ fn parts(target: Target<'_>, request: &LlmRequest, stream: bool) -> Vec<Optional
         (Optional::SystemRole, request.messages.iter().any(system)),
         (Optional::Seed, request.seed.is_some()),
         (Optional::Temperature, request.temperature.is_some()),
+        (Optional::Effort, request.effort.is_some()),
         (
             Optional::ToolChoice,
             request.tool_choice != ToolChoice::Auto && !request.tools.is_empty(),
@@ -174,6 +175,12 @@ fn common(settings: &mut Map<String, Value>, target: Target<'_>, request: &LlmRe
     if let Some(seed) = request.seed.filter(|_| target.sends(Optional::Seed)) {
         settings.insert(target.seed.to_owned(), json!(seed));
     }
+}
+
+/// The word of the effort, if the service gets it.
+fn effort(target: Target<'_>, request: &LlmRequest) -> Option<&'static str> {
+    let effort = request.effort.filter(|_| target.sends(Optional::Effort));
+    effort.map(Effort::word)
 }
 
 /// The arguments of an earlier call. Services accept objects only.

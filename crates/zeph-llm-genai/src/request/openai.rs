@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use zeph_llm::{LlmRequest, Message, OutputFormat, Reasoning, ToolCall, ToolChoice};
 
-use super::{Target, arguments, common, extras, split_system};
+use super::{Target, arguments, common, effort, extras, split_system};
 use crate::answer::{DETAILS_ECHO, FIELD_ECHO};
 use crate::optional::Optional;
 
@@ -25,6 +25,9 @@ pub(super) fn body(target: Target<'_>, request: &LlmRequest, stream: bool) -> Ma
         );
     }
     common(&mut body, target, request);
+    if let Some(effort) = effort(target, request) {
+        body.insert("reasoning_effort".to_owned(), json!(effort));
+    }
     tools(&mut body, target, request);
     match &request.output {
         OutputFormat::Text => {}

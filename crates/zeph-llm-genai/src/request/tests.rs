@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use zeph_llm::{
-    LlmRequest, Message, OutputFormat, OutputSchema, Reasoning, ToolCall, ToolChoice, ToolSpec,
+    Effort, LlmRequest, Message, OutputFormat, OutputSchema, Reasoning, ToolCall, ToolChoice,
+    ToolSpec,
 };
 
 use super::anthropic::without_bounds;
@@ -28,7 +29,8 @@ fn full() -> LlmRequest {
     let mut request = LlmRequest::new("Do.")
         .system("Be brief.")
         .max_output_tokens(9)
-        .temperature(0.5);
+        .temperature(0.5)
+        .effort(Effort::Low);
     request.seed = Some(7);
     request.tool_choice = ToolChoice::None;
     request.output(OutputFormat::Json).tool(ToolSpec {
@@ -47,6 +49,7 @@ fn every_optional_part_can_be_left_out() {
         (Optional::JsonMode, "response_format"),
         (Optional::Seed, "seed"),
         (Optional::Temperature, "temperature"),
+        (Optional::Effort, "reasoning_effort"),
         (Optional::ToolChoice, "tool_choice"),
     ] {
         assert!(all.get(field).is_some(), "{field}");
@@ -167,4 +170,24 @@ fn anthropic_gets_no_bounds_and_every_property() {
         json!({ "type": "integer" }),
     );
     assert_eq!(without_bounds(&given), sent);
+}
+
+#[test]
+fn each_service_gets_the_effort_in_its_own_field() {
+    let request = LlmRequest::new("Do.").effort(Effort::High);
+    for (wire, pointer) in [
+        (Wire::OpenAi, "/reasoning_effort"),
+        (Wire::Anthropic, "/output_config/effort"),
+        (
+            Wire::Gemini,
+            "/generationConfig/thinkingConfig/thinkingLevel",
+        ),
+    ] {
+        assert_eq!(
+            sent(wire, &request, &[]).pointer(pointer),
+            Some(&json!("high"))
+        );
+        let without = sent(wire, &request, &[Optional::Effort]);
+        assert_eq!(without, sent(wire, &LlmRequest::new("Do."), &[]));
+    }
 }

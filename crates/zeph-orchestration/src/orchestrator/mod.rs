@@ -49,4 +49,4 @@ pub use agent_check::{agent_problems, edited_plan_problems};
 #[cfg(feature = "planner")]
 pub use confirm::{Confirm, Decide, Decision, ProposedPlan, plan_in_view, plan_questions};
 #[cfg(feature = "planner")]
-pub use model_checks::needs_model;
+pub use model_checks::{models_of_tasks, needs_model};

@@ -1,7 +1,10 @@
 //! What is checked before a run whose tasks ask a model.
 
+use std::collections::BTreeSet;
+
+use zeph_diagnostics::{Code, Diagnostic, quote};
 use zeph_graph::wire::GraphSpec;
-use zeph_graph::{TaskGraph, TaskId, Work};
+use zeph_graph::{Task, TaskGraph, TaskId, Work};
 use zeph_planfile::{inner_params, is_judged};
 use zeph_planner::agent::AgentExecutor;
 use zeph_planner::plan::{ADOPT, ANSWER, PLAN};
@@ -14,8 +17,8 @@ use super::compose::RunParts;
 use super::models::ModelSide;
 
 impl ModelSide {
-    /// The problems of the agent tasks that `counts` accepts: agents and tools that do not exist or may not
-    /// be used.
+    /// The problems of the agent tasks that `counts` accepts: agents, tools and models that do not exist or may
+    /// not be used.
     pub(super) fn check_agents(
         &self,
         graph: &TaskGraph,
@@ -25,7 +28,19 @@ impl ModelSide {
             return Ok(());
         }
         let tools: Vec<&str> = self.tools.names().collect();
-        let problems = agent_problems(graph, counts, &self.agents, &tools);
+        let mut problems = agent_problems(graph, &counts, &self.agents, &tools);
+        for (_, task) in graph.tasks().filter(|(id, _)| counts(*id)) {
+            let Some(model) = model_of(task) else {
+                continue;
+            };
+            // A changed context may list others.
+            if self.context.is_empty() && self.named.iter().all(|(name, _)| *name != model) {
+                let message = format!("there is no model {}", quote(&model));
+                let problem = Diagnostic::new(Code::new("unknown_model"), message);
+                let help = "add it with `OrchestratorBuilder::named_model`";
+                problems.push(problem.subject(task.name()).help(help));
+            }
+        }
         problems.into_result().map_err(OrchestratorError::Agents)
     }
 
@@ -55,6 +70,13 @@ impl ModelSide {
             let model = model.name().to_owned();
             return Err(OrchestratorError::UnknownPrice { model });
         }
+        let tasks = run.graph.tasks().filter(|(id, _)| counts(*id));
+        for model in tasks.filter_map(|(_, task)| model_of(task)) {
+            let mut named = self.named.iter().filter(|(name, _)| *name == model);
+            if named.any(|(_, provider)| provider.capabilities().prices.is_none()) {
+                return Err(OrchestratorError::UnknownPrice { model });
+            }
+        }
         let is_unpriced = |agent: &&SubAgentDef| {
             let program = agent.program.as_ref();
             program.is_some_and(|program| program.price_per_call.is_none())
@@ -67,6 +89,25 @@ impl ModelSide {
             None => Ok(()),
         }
     }
+}
+
+/// The models that tasks of a graph name, each once.
+#[must_use]
+pub fn models_of_tasks(graph: &TaskGraph) -> BTreeSet<String> {
+    graph
+        .tasks()
+        .filter_map(|(_, task)| model_of(task))
+        .collect()
+}
+
+/// The model that a task names.
+fn model_of(task: &Task) -> Option<String> {
+    let Work::Action { name, params } = task.work() else {
+        return None;
+    };
+    let is_agent = **name == *AgentExecutor::ACTION;
+    let params = is_agent.then(|| params.to_value().ok()).flatten()?;
+    Some(inner_params(&params).get("model")?.as_str()?.to_owned())
 }
 
 /// Whether one of the tasks that `counts` accepts may be done by that agent: it names this one, leaves the choice

@@ -36,11 +36,11 @@ type ChangeRequest = Box<dyn Fn(PlanRequest) -> PlanRequest + Send + Sync>;
 #[derive(Default)]
 pub(super) struct ModelSide {
     pub(super) provider: Option<Arc<dyn LlmProvider>>,
-    named: Vec<(String, Arc<dyn LlmProvider>)>,
+    pub(super) named: Vec<(String, Arc<dyn LlmProvider>)>,
     pub(super) agents: AgentCatalog,
     prompts: Option<Prompts>,
     pub(super) tools: Tools,
-    context: Vec<ChangeContext>,
+    pub(super) context: Vec<ChangeContext>,
     planner: Option<MakePlanner>,
     requests: Vec<ChangeRequest>,
     aggregator: Option<Arc<dyn Aggregator>>,

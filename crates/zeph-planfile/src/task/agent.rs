@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json, json};
+use zeph_common::Effort;
 use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Entry, Node, Table, Value, quote};
 use zeph_graph::wire::WorkSpec;
 
@@ -40,6 +41,9 @@ pub(super) fn read(
             draft.marks.extend(codes.map(|code| (code, node.span)));
         }
     }
+    let model = fields.read("model", |node, what| model(node, what, problems));
+    let words = Effort::ALL.map(|effort| (effort.word(), effort.word()));
+    let effort = fields.read("effort", |node, what| node.word(what, &words, problems));
     let mut names = |key: &str| {
         let node = fields.get(key)?;
         Some(names(node, key, problems))
@@ -69,6 +73,8 @@ pub(super) fn read(
     };
     put("agent", agent.map(Json::from));
     put("prompt", Some(prompt.into()));
+    put("model", model.map(Json::from));
+    put("effort", effort.map(Json::from));
     put("tools", tools.map(Json::from));
     put("tags", tags.map(Json::from));
     put("output", output);
@@ -104,6 +110,19 @@ fn name(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<String> {
                 .at(node.span)
                 .help("use 1 to 128 letters, digits, '_', '-', '.' and ':'"),
         );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// The name of a model: no template either.
+fn model(node: &Node, what: &str, problems: &mut Diagnostics) -> Option<String> {
+    let text = node.string(what, problems)?;
+    let fits = |c: char| c.is_ascii_graphic() && !"${}".contains(c);
+    if text.is_empty() || text.len() > 200 || !text.chars().all(fits) {
+        let message = format!("{what} cannot be {}", quote(text));
+        let one = Diagnostic::new(code::BAD_VALUE, message).at(node.span);
+        problems.push(one.help("name service and model: `model = \"ollama::qwen3:8b\"`"));
         return None;
     }
     Some(text.to_owned())

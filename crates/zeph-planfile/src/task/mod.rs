@@ -174,6 +174,8 @@ const COMMAND: Keys = (
 const AGENT: Keys = (
     &[
         "agent",
+        "model",
+        "effort",
         "tools",
         "tags",
         "context",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use zeph_common::plain_text;
 use zeph_executor::{ErrorClass, TaskContext, TaskError};
-use zeph_llm::{LlmRequest, LlmResponse, Message, Purpose, StopReason, ToolChoice};
+use zeph_llm::{Effort, LlmRequest, LlmResponse, Message, Purpose, StopReason, ToolChoice};
 use zeph_subagent::SubAgentDef;
 
 use super::ask_again::{self, Defect};
@@ -33,6 +33,7 @@ pub(super) struct Conversation<'a> {
     /// Whether the system message explains the delimiters of untrusted text.
     pub(super) has_preamble: bool,
     /// The most tokens of one answer.
+    pub(super) effort: Option<Effort>,
     pub(super) max_output: u32,
     /// The most tokens of one request.
     pub(super) max_input: u64,
@@ -164,7 +165,9 @@ impl Conversation<'_> {
 
     /// The request with all messages so far, and the tools.
     fn request(&self) -> LlmRequest {
-        let mut request = LlmRequest::of(self.messages.clone()).purpose(Purpose::Work);
+        let mut request = LlmRequest::of(self.messages.clone())
+            .purpose(Purpose::Work)
+            .effort(self.effort);
         request.max_output_tokens = Some(self.max_output);
         request.tools = self.tools.specs();
         request

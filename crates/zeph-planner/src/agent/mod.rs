@@ -121,7 +121,7 @@ impl AgentExecutor {
             match outcome {
                 Err(error)
                     if chosen.replaceable
-                        && self.context.is_repeatable(agent.model.as_deref())
+                        && self.context.is_repeatable(params.model_of(agent))
                         && tried.len() + 1 < most
                         && errors::another_may_succeed(&error) =>
                 {
@@ -146,7 +146,7 @@ impl AgentExecutor {
         let output = params.output.as_ref().unwrap_or(&agent.output);
         let format = OutputFormat::new(output)?;
         let tools = ToolCalls::new(context, agent, params)?;
-        let client = context.client(cx, agent.model.as_deref(), spend)?;
+        let client = context.client(cx, params.model_of(agent), spend)?;
         let can = client.provider().capabilities();
         let limits = agent.limits;
         let wanted = params.max_output_tokens.unwrap_or(u32::MAX);
@@ -189,6 +189,7 @@ impl AgentExecutor {
             format: &format,
             messages: opening.messages,
             has_preamble: opening.has_preamble,
+            effort: params.effort.or(agent.effort),
             max_output,
             max_input,
             cut_text: None,

@@ -1,7 +1,8 @@
 //! The parameters of the action `agent`.
 
 use serde::{Deserialize, Serialize};
-use zeph_subagent::AgentOutput;
+use zeph_common::Effort;
+use zeph_subagent::{AgentOutput, SubAgentDef};
 
 /// The parameters of the action `agent`, as JSON; only `prompt` is required.
 ///
@@ -21,6 +22,12 @@ pub struct AgentParams {
     pub agent: Option<String>,
     /// The instruction. Trusted: it comes from the plan's author or a person.
     pub prompt: String,
+    /// The model; `None` is that of the agent. An agent that is a program has no other one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How much the model thinks before it answers; `None` is the agent's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
     /// The tools that it may use, all of them among the agent's tools; `None` allows all of these.
     #[serde(default)]
     pub tools: Option<Vec<String>>,
@@ -39,6 +46,12 @@ pub struct AgentParams {
 }
 
 impl AgentParams {
+    /// The model that does the task if that agent does it; `None` is the host's default model.
+    pub(super) fn model_of<'a>(&'a self, agent: &'a SubAgentDef) -> Option<&'a str> {
+        let own = self.model.as_deref().filter(|_| agent.program.is_none());
+        own.or(agent.model.as_deref())
+    }
+
     /// A task for any agent, with that prompt.
     #[must_use]
     pub fn new(prompt: impl Into<String>) -> Self {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zeph_common::Effort;
 
 use zeph_diagnostics::{Diagnostic, Diagnostics, Source, quote};
 
@@ -38,6 +39,9 @@ pub struct SubAgentDef {
     ///
     /// Not checked here, because only the provider knows its models.
     pub model: Option<String>,
+    /// How much the model thinks before it answers; `None` is the model's own choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
     /// The program that the agent is, instead of a model with tools; `None` for most agents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<AgentProgram>,
@@ -65,6 +69,7 @@ impl SubAgentDef {
             name: name.into(),
             description: description.into(),
             model: None,
+            effort: None,
             program: None,
             tools: BTreeSet::new(),
             tags: BTreeSet::new(),
@@ -78,6 +83,13 @@ impl SubAgentDef {
     #[must_use]
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.model = Some(model.into());
+        self
+    }
+
+    /// Sets how much the model thinks before it answers. Default: the model's own choice.
+    #[must_use]
+    pub const fn effort(mut self, effort: Effort) -> Self {
+        self.effort = Some(effort);
         self
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use zeph_common::Effort;
 use zeph_diagnostics::{Diagnostic, Diagnostics, Node, Span, Value, quote};
 
 use super::known::Known;
@@ -11,10 +12,11 @@ use crate::agent::{check, code};
 use crate::{AgentLimits, AgentOutput, SubAgentDef};
 
 /// The keys of a front matter. `prompt` is not one of them and has an error message of its own.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "description",
     "model",
+    "effort",
     "program",
     "tools",
     "tags",
@@ -64,6 +66,8 @@ pub(super) fn read(
     let description = checked("description", check::description).unwrap_or_default();
     let mut agent = SubAgentDef::new(name, description, "");
     agent.model = checked("model", check::model_name);
+    let words = Effort::ALL.map(|effort| (effort.word(), effort));
+    agent.effort = table.read("effort", |node, what| node.word(what, &words, problems));
     let program = table.read("program", |node, what| {
         Some((program::read(node, what, problems)?, node.span))
     });

@@ -20,7 +20,7 @@ use zeph_memory::MemoryStore;
 use zeph_planner::LlmContext;
 use zeph_planner::agent::AgentExecutor;
 use zeph_planner::answer::{Answer, AnswerExecutor, LlmAggregator};
-use zeph_runtime::{Engine, RunReport, RunView, Submission};
+use zeph_runtime::{Engine, RunReport, RunView, Submission, TaskReport};
 use zeph_tests::rng::Rng;
 
 const PRICES: Prices = Prices {
@@ -252,7 +252,7 @@ fn play(seed: u64) -> Outcome {
 fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
     let cases = std::env::var("ZEPH_CASES");
     let cases: u64 = cases.map_or(Ok(1_000), |n| n.parse()).expect("a number");
-    let (mut deaths, mut limited, mut partial, mut near) = (0, 0, 0, 0);
+    let (mut deaths, mut limited, mut partial, mut near, mut empty) = (0, 0, 0, 0, 0);
     let reader = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("starts");
@@ -291,6 +291,23 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
             "seed {seed}: booked {}, really {real}",
             report.spent
         );
+        let is_part = |task: &&TaskReport| &*task.name != "answer";
+        let has_results =
+            (report.tasks.iter().filter(is_part)).any(|task| task.state.is_completed());
+        if !has_results {
+            let answer = report
+                .tasks
+                .iter()
+                .find(|task| !is_part(task))
+                .expect("is there");
+            let is_failed = answer.state
+                == TaskState::Failed {
+                    why: Fault::Permanent,
+                };
+            assert!(is_failed, "seed {seed}: {:?}", answer.state);
+            empty += 1;
+            continue;
+        }
         let ended = matches!(
             report.state,
             RunState::Ended(RunEnd::Completed | RunEnd::Degraded)
@@ -326,12 +343,15 @@ fn no_budget_is_exceeded_and_a_partial_answer_is_delivered() {
         deaths += outcome.deaths;
     }
     println!(
-        "{cases} runs: {deaths} deaths, {limited} at their limit, {partial} results missing and reported, {near} tasks near their own limit"
+        "{cases} runs: {deaths} deaths, {limited} at their limit, {partial} results missing and reported, {near} tasks near their own limit, {empty} runs without any result"
     );
     if cases >= 100 {
         let cases = u32::try_from(cases).unwrap_or(u32::MAX);
         assert!(deaths > cases / 4, "only {deaths} deaths");
-        assert!(near > cases / 10, "only {near} tasks near their own limit");
+        assert!(
+            near > cases / 10,
+            "only {near} tasks near their own limit, {empty} runs without any result"
+        );
         assert!(limited > cases / 10, "only {limited} runs at their limit");
     }
 }

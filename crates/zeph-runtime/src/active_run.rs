@@ -9,7 +9,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 use zeph_executor::{Stop, TaskOutput};
 use zeph_graph::{
-    Attempt, ContentId, Entry, Group, Output, Record, Seq, TaskId, TaskState, Timestamp, wire,
+    Attempt, ContentId, Entry, Group, Output, Record, Seq, TaskId, TaskState, Timestamp, Trigger,
+    wire,
 };
 use zeph_memory::{
     Append, Chain, Draft, KeyedResult, NewRun, RequestId, Row, RunStatus, RunSummary,
@@ -219,14 +220,32 @@ impl ActiveRun {
         self.drafts.extend(drafts);
     }
 
-    /// The states and outputs of a task's parents.
+    /// The states and outputs of a task's parents when the task started.
+    ///
+    /// A parent that a trigger such as `any_success` did not wait for may have ended while the start was saved. Its
+    /// result is in no store yet and could be lost, so it is unfinished for this attempt.
     pub(crate) fn parents(&self, task: TaskId) -> Vec<ParentRef> {
-        parents(
+        let mut refs = parents(
             &self.scheduler,
             &self.stored_errors,
             task,
             |parent, output| self.parent_output(parent, output),
-        )
+        );
+        let graph = self.scheduler.graph();
+        let waited = match graph.task(task).rules().trigger {
+            Trigger::AllSuccess | Trigger::AllDone | Trigger::NoneFailed => true,
+            Trigger::AnySuccess | Trigger::AnyFailed => false,
+        };
+        if waited && graph.fallback_of(task).is_none() {
+            return refs;
+        }
+        for end in (self.scheduler.unsaved().iter()).filter_map(|entry| entry.record.task_end()) {
+            let parents = graph.parents(task).iter().zip(&mut refs);
+            for (_, one) in parents.filter(|(parent, _)| **parent == end.task) {
+                one.set_unfinished();
+            }
+        }
+        refs
     }
 
     /// What an attempt with this role does.

@@ -24,6 +24,14 @@ pub(crate) struct ParentRef {
     pub(crate) why: Option<WhyRef>,
 }
 
+impl ParentRef {
+    pub(crate) fn set_unfinished(&mut self) {
+        self.state = ParentState::Unfinished;
+        self.output = ParentOutput::None;
+        self.why = None;
+    }
+}
+
 /// Why a parent did not complete: the error of its executor, if there is one, else the record's reason.
 pub(crate) struct WhyRef {
     error: Option<ContentId>,

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::Value;
 use zeph_executor::double::{Gate, ScriptedExecutor, Step};
-use zeph_executor::{EndReason, Registry, TaskError};
-use zeph_graph::{OnFailure, Retry, Task, TaskGraph, Trigger};
+use zeph_executor::{EndReason, ParentState, Registry, TaskError, TaskInput, TaskOutput, closure};
+use zeph_graph::{OnFailure, Retry, RunEnd, Task, TaskGraph, Trigger};
 use zeph_memory::MemoryStore;
 use zeph_runtime::{Engine, RunView, Submission};
 
@@ -95,4 +96,63 @@ async fn an_attempt_gets_the_reason_of_each_parent_that_did_not_complete() {
         assert_eq!(found, wanted);
     }
     assert_eq!(seen("join")["after"].why, None, "it completed");
+}
+
+/// `fast` and `large` end within a few turns of each other, in every order: while the start of `early` is saved, too.
+#[tokio::test]
+async fn an_attempt_gets_no_result_that_is_not_saved() {
+    let mut both = 0;
+    for turns in 0..40 {
+        let store = MemoryStore::new();
+        let mut registry = Registry::new();
+        let wait = closure::from_fn(move |cx, _| {
+            let is_large = cx.name() == "large";
+            async move {
+                for _ in 0..if is_large { turns } else { 20 } {
+                    tokio::task::yield_now().await;
+                }
+                // More than the engine keeps in memory.
+                let length = if is_large { 100_000 } else { 1 };
+                Ok(TaskOutput::from("x".repeat(length)))
+            }
+        });
+        let saved = store.clone();
+        let look = closure::from_fn(move |cx, input: TaskInput| {
+            let (store, run) = (saved.clone(), cx.run().clone());
+            async move {
+                let view = RunView::load(&store, &run).await.expect("is readable");
+                let mut completed = 0;
+                for (name, _) in (input.parents.iter())
+                    .filter(|(_, parent)| parent.state == ParentState::Completed)
+                {
+                    let parent = view.task(name).expect("is known");
+                    assert!(view.scheduler.task(parent).state().is_completed(), "{name}");
+                    completed += 1;
+                }
+                Ok(Value::from(completed).into())
+            }
+        });
+        registry.register("wait", wait).expect("the first");
+        registry.register("look", look).expect("the first");
+        let mut graph = TaskGraph::new();
+        let parents =
+            ["fast", "large"].map(|name| graph.add_task(Task::new(name).action("wait"), []));
+        let early = Task::new("early")
+            .action("look")
+            .trigger(Trigger::AnySuccess);
+        graph.add_task(early, parents);
+        let engine = Engine::builder(Arc::new(store.clone())).registry(registry);
+        let engine = engine.start().await.expect("starts");
+        let run = engine
+            .submit(Submission::new(graph))
+            .await
+            .expect("is saved");
+        let report = run.wait().await.expect("ends");
+        assert_eq!(report.end(), Some(RunEnd::Completed), "{turns}: {report:?}");
+        let view = RunView::load(&store, run.id()).await.expect("is readable");
+        let early = view.task("early").expect("is known");
+        let seen = view.output(&store, early).await.expect("is readable");
+        both += u32::from(seen.expect("has completed").value == 2);
+    }
+    assert!((1..40).contains(&both), "{both} attempts had both parents");
 }

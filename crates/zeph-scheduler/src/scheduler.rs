@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use zeph_graph::{
-    Answer, Attempt, Header, LaneId, ManualEnd, Policy, QuestionId, RunEnd, RunState, Seq,
+    Answer, Attempt, Entry, Header, LaneId, ManualEnd, Policy, QuestionId, RunEnd, RunState, Seq,
     TaskGraph, TaskId, TaskState, Timestamp,
 };
 
@@ -237,6 +237,12 @@ impl Scheduler {
     #[must_use]
     pub const fn has_unsaved(&self) -> bool {
         !self.machine.pending.is_empty()
+    }
+
+    /// The records that wait for the next batch.
+    #[must_use]
+    pub fn unsaved(&self) -> &[Entry] {
+        &self.machine.pending
     }
 
     /// The number of the next record.

@@ -119,7 +119,8 @@ fn orchestrator(url: &str, mode: Mode) -> Result<OrchestratorBuilder, String> {
         .model(Arc::new(model))
         .agents(agents)
         .tools(tools);
-    Ok(builder.retry(retry).confirm(Confirm::Never))
+    // Another plan would ask the same service the same again.
+    Ok(builder.retry(retry).max_replans(0).confirm(Confirm::Never))
 }
 
 /// The result of the agent is exactly what the model said, and the model wrote the answer.

@@ -152,7 +152,7 @@ impl Components {
         let models = self.models.assemble(self, run, recording)?;
         let context = models.as_ref().map(|models| Arc::clone(&models.context));
         let checker: Arc<dyn Executor> = Arc::new(CheckExecutor::new(context));
-        let mut registry = self.host_registry(run, Some(Arc::clone(&checker)))?;
+        let mut registry = self.host_registry(run, Some(&checker))?;
         if let Some(models) = models {
             self.models
                 .register(self, run, models, checker, &mut registry)?;
@@ -165,7 +165,7 @@ impl Components {
         &self,
         run: &RunParts<'_>,
         #[cfg_attr(not(feature = "command"), expect(unused_variables))] checker: Option<
-            Arc<dyn Executor>,
+            &Arc<dyn Executor>,
         >,
     ) -> Result<Registry, OrchestratorError> {
         let registry = self.actions.clone();
@@ -194,12 +194,12 @@ impl Components {
             let command = command.build();
             // Without plan files no task has a check.
             #[cfg(not(feature = "planfile"))]
-            drop(checker);
+            let _ = checker;
             #[cfg(feature = "planfile")]
             let command = zeph_planfile::Templated::new(command, run.values.clone());
             #[cfg(feature = "planfile")]
             let command = match checker {
-                Some(checker) => command.checked(checker),
+                Some(checker) => command.checked(Arc::clone(checker)),
                 None => command,
             };
             registry.register(COMMAND, Arc::new(command))?;

@@ -16,7 +16,7 @@ enum Layer {
     Apps,
 }
 
-const LAYERS: [(&str, Layer); 22] = [
+const LAYERS: [(&str, Layer); 23] = [
     ("zeph-common", Layer::Base),
     ("zeph-diagnostics", Layer::Base),
     ("zeph-config", Layer::Model),
@@ -28,6 +28,7 @@ const LAYERS: [(&str, Layer); 22] = [
     ("zeph-llm", Layer::Ports),
     ("zeph-sanitizer", Layer::Ports),
     ("zeph-memory-sqlite", Layer::Adapters),
+    ("zeph-memory-postgres", Layer::Adapters),
     ("zeph-command", Layer::Adapters),
     ("zeph-mcp", Layer::Adapters),
     ("zeph-llm-genai", Layer::Adapters),

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use zeph_graph::{RunId, Seq};
 
@@ -35,6 +36,18 @@ pub enum StoreError {
         ours: u64,
         /// The epoch that owns the run.
         theirs: u64,
+    },
+    /// The owner of the run has a lease, so the run cannot be adopted.
+    #[error(
+        "run {run} is owned by {owner}, which keeps it for {} more unless it renews its lease: ask that process to suspend it, or try again when the lease has lapsed", seconds(*.left)
+    )]
+    Owned {
+        /// The run.
+        run: RunId,
+        /// The name of the owner.
+        owner: String,
+        /// The time until its lease lapses.
+        left: Duration,
     },
     /// An append does not begin where the journal ends.
     #[error(
@@ -235,6 +248,7 @@ impl StoreError {
             Self::NotFound { .. } => "not_found",
             Self::Exists { .. } => "exists",
             Self::Fenced { .. } => "fenced",
+            Self::Owned { .. } => "owned",
             Self::OutOfOrder { .. } => "out_of_order",
             Self::Forked { .. } => "forked",
             Self::Damaged { .. } => "damaged",
@@ -252,6 +266,11 @@ impl StoreError {
             Self::Io { .. } => "io",
         }
     }
+}
+
+/// Whole seconds, rounded up: in that time the lease has certainly lapsed.
+fn seconds(left: Duration) -> String {
+    format!("{} s", left.as_millis().div_ceil(1_000))
 }
 
 fn place(seq: Option<Seq>) -> String {

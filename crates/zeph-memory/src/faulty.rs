@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::result::{KeyedResult, ResultKey};
 use crate::row::Content;
 use crate::run::{ListQuery, Request, RequestId, RunRow};
-use crate::store::{Commit, Fence, Outline, RawGraphStore, StoredRun, StoredTail};
+use crate::store::{Commit, Fence, Lease, Outline, RawGraphStore, StoredRun, StoredTail};
 
 /// One method of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,8 @@ use crate::store::{Commit, Fence, Outline, RawGraphStore, StoredRun, StoredTail}
 pub enum Op {
     Claim,
     Adopt,
+    Lease,
+    Release,
     Commit,
     Load,
     LoadAfter,
@@ -231,6 +233,14 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
     async fn adopt(&self, run: &RunId, former: u64, fence: Fence) -> Result<(), StoreError> {
         let adopt = self.inner.adopt(run, former, fence);
         self.call(Op::Adopt, adopt).await
+    }
+
+    async fn lease(&self, epoch: u64) -> Result<Lease, StoreError> {
+        self.call(Op::Lease, self.inner.lease(epoch)).await
+    }
+
+    async fn release(&self, fence: Fence) -> Result<(), StoreError> {
+        self.call(Op::Release, self.inner.release(fence)).await
     }
 
     async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::slice;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
@@ -20,6 +21,22 @@ use crate::run::{ListQuery, NewRun, Request, RequestId, RunRow, RunStatus};
 pub struct Fence {
     /// Counts the claims on the store; never used twice.
     pub epoch: u64,
+}
+
+/// Whether a store knows that an epoch is in use. See [`RawGraphStore::lease`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// The store keeps no leases: the caller must know whether the owner has ended.
+    Unknown,
+    /// The owner keeps its open runs.
+    Held {
+        /// The name that it claimed the epoch with.
+        owner: String,
+        /// The time until its lease lapses, unless it is renewed before.
+        left: Duration,
+    },
+    /// The lease has lapsed or was released: the open runs of the epoch may be adopted.
+    Lapsed,
 }
 
 /// One group commit across runs: a store writes all of it or nothing.
@@ -152,13 +169,34 @@ pub trait RawGraphStore: Send + Sync {
     /// Makes this epoch the owner of a run, open or ended, that the epoch `former` owns.
     ///
     /// From then on the store refuses commits to that run under any other epoch. The caller must know
-    /// that the former owner has ended; other runs of that owner are not affected. Of several callers that
-    /// know the same, one becomes the owner. A load after this call sees everything that the former owner
-    /// committed before. A second call changes nothing.
+    /// that the former owner has ended, unless the store keeps [leases](Self::lease); other runs of that owner
+    /// are not affected. Of several callers that know the same, one becomes the owner. A load after this call
+    /// sees everything that the former owner committed before. A second call changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; [`StoreError::Fenced`] if neither of the two epochs owns the run.
+    /// [`StoreError::NotFound`]; [`StoreError::Fenced`] if neither of the two epochs owns the run;
+    /// [`StoreError::Owned`] if the run is open and the former owner has a lease.
     async fn adopt(&self, run: &RunId, former: u64, fence: Fence) -> Result<(), StoreError>;
+
+    /// Whether an epoch is in use, as far as the store knows. A store that several hosts share keeps a lease for
+    /// each epoch, by its own clock: it starts with the claim, and the store renews it until it is
+    /// [released](Self::release) or dropped.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn lease(&self, _epoch: u64) -> Result<Lease, StoreError> {
+        Ok(Lease::Unknown)
+    }
+
+    /// Ends the lease of this epoch for good: others may adopt its open runs at once. Until they do, it still owns
+    /// them, and may commit to them. A second call changes nothing, and neither does the first one in a store that
+    /// keeps no leases.
+    ///
+    /// # Errors
+    /// When the store cannot be written; the lease lapses by itself then.
+    async fn release(&self, _fence: Fence) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Writes everything or nothing, durably. Runs that it creates belong to this epoch.
     ///

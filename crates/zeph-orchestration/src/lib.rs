@@ -153,6 +153,8 @@ pub use compare::{ComparedTask, OutputChange, RunComparison, TaskSide};
 
 // Stores.
 pub use zeph_memory::{MemoryStore, RawGraphStore};
+#[cfg(feature = "postgres")]
+pub use zeph_memory_postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use zeph_memory_sqlite::SqliteStore;
 
@@ -196,10 +198,13 @@ pub mod journal {
     };
 }
 
-/// Stores of runs: the port, the store in memory, SQLite, and pruning.
+/// Stores of runs: the port, the store in memory, SQLite, Postgres, and pruning.
 pub mod store {
     pub use crate::prune::{Prune, Pruned};
     pub use zeph_memory::*;
+    #[cfg(feature = "postgres")]
+    #[doc(inline)]
+    pub use zeph_memory_postgres as postgres;
     #[cfg(feature = "sqlite")]
     pub use zeph_memory_sqlite::*;
 }

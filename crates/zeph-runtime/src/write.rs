@@ -128,6 +128,7 @@ fn run_of(error: &StoreError, commit: &Commit) -> Option<RunId> {
         StoreError::TooLarge { .. } => commit.appends.first()?.run().clone(),
         // These concern the store as a whole.
         StoreError::Open { .. }
+        | StoreError::Owned { .. }
         | StoreError::Newer { .. }
         | StoreError::Unreleased { .. }
         | StoreError::NotADatabase { .. }

@@ -86,9 +86,11 @@ impl ClaimedStore {
         Ok(chain)
     }
 
-    /// Adopts a run from the epoch that owns it.
+    /// Adopts a run from the epoch that owns it, as if that had just ended.
     pub(super) async fn adopt(&self, run: &RunId) -> Result<(), String> {
         let row = done("get", self.store.get(run).await)?;
+        let owner = Fence { epoch: row.epoch };
+        done("release", self.store.release(owner).await)?;
         done("adopt", self.store.adopt(run, row.epoch, self.fence).await)
     }
 

@@ -190,6 +190,7 @@ const CASES: &[Case] = cases![
     owners::two_owners_commit_to_two_runs_at_once,
     owners::adopting_fences_the_former_owner,
     owners::of_two_that_adopt_a_run_one_becomes_its_owner,
+    owners::an_open_run_stays_with_an_owner_that_has_a_lease,
     owners::a_group_with_a_foreign_run_is_refused_whole,
     owners::only_the_owner_settles,
     owners::an_ended_run_is_adopted_and_deleted_by_anybody,

@@ -5,7 +5,7 @@ use super::{Checked, Outcome};
 use crate::chain::Chain;
 use crate::error::StoreError;
 use crate::run::{ListQuery, RunStatus};
-use crate::store::Commit;
+use crate::store::{Commit, Lease};
 
 pub(super) async fn epochs_are_never_used_twice(place: Place<'_>) -> Checked {
     let first = place.open().await?;
@@ -78,6 +78,7 @@ pub(super) async fn of_two_that_adopt_a_run_one_becomes_its_owner(place: Place<'
     let (first, second) = (place.open().await?, place.open().await?);
     let epoch = former.fence.epoch;
     // Both have seen that the former owner has ended.
+    done("release", former.store.release(former.fence).await)?;
     let adopted = first.store.adopt(chain.run(), epoch, first.fence).await;
     done("the first", adopted)?;
     match second.store.adopt(chain.run(), epoch, second.fence).await {
@@ -90,6 +91,51 @@ pub(super) async fn of_two_that_adopt_a_run_one_becomes_its_owner(place: Place<'
     let adopted = first.store.adopt(chain.run(), epoch, first.fence).await;
     done("the first, again", adopted)?;
     done("the owner", first.append(next(&mut chain)).await)?;
+    Ok(Outcome::Passed)
+}
+
+pub(super) async fn an_open_run_stays_with_an_owner_that_has_a_lease(place: Place<'_>) -> Checked {
+    let owner = place.open().await?;
+    let mut chain = owner.create("open", 1).await?;
+    let ended = RunStatus::ended("completed");
+    let over = owner.create_at("over", 1, 1, ended).await?;
+    let other = place.open().await?;
+    let epoch = owner.fence.epoch;
+    match done("lease", other.store.lease(epoch).await)? {
+        Lease::Held { owner: name, .. } => same("the owner", &*name, "conformance")?,
+        // The store leaves it to the caller of `adopt` to know who has ended.
+        Lease::Unknown => {
+            done("release", owner.store.release(owner.fence).await)?;
+            let after = done("lease", other.store.lease(epoch).await)?;
+            same("the lease after a release", after, Lease::Unknown)?;
+            return Ok(Outcome::Passed);
+        }
+        Lease::Lapsed => return Err("the lease of a new claim has lapsed".into()),
+    }
+    let adopt = || other.store.adopt(chain.run(), epoch, other.fence);
+    refused("adopt from a living owner", "owned", adopt().await)?;
+    done(
+        "an ended run",
+        other.store.adopt(over.run(), epoch, other.fence).await,
+    )?;
+    for _ in 0..2 {
+        done("release", owner.store.release(owner.fence).await)?;
+    }
+    let lease = done("lease", other.store.lease(epoch).await)?;
+    same("the lease after a release", lease, Lease::Lapsed)?;
+    done("the owner until then", owner.append(next(&mut chain)).await)?;
+    let lease = done("lease", other.store.lease(epoch).await)?;
+    same("the lease after a commit", lease, Lease::Lapsed)?;
+    let adopted = other.store.adopt(chain.run(), epoch, other.fence).await;
+    done("adopt from an owner that has ended", adopted)?;
+    let late = next(&mut chain.clone());
+    owner.refuses("the former owner", "fenced", late).await?;
+    let lease = done("lease", other.store.lease(u64::MAX / 4).await)?;
+    same(
+        "the lease of an epoch that is not known",
+        lease,
+        Lease::Lapsed,
+    )?;
     Ok(Outcome::Passed)
 }
 

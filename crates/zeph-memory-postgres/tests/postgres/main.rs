@@ -1,0 +1,13 @@
+//! Tests of the store on a real server, in one program.
+
+#![allow(clippy::unwrap_used)]
+
+mod conformance;
+mod damage;
+mod fixtures;
+mod leases;
+mod lost_commits;
+mod opening;
+mod restarts;
+mod server;
+mod writing;

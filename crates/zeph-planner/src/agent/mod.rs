@@ -105,7 +105,7 @@ impl AgentExecutor {
         let spend = Arc::new(AttemptSpend::default());
         let mut tried: Vec<Tried> = Vec::new();
         loop {
-            let chosen = match route::choose(&self.context, cx, &params, &tried).await {
+            let chosen = match route::choose(&self.context, cx, &params, input, &tried).await {
                 Ok(chosen) => chosen,
                 // The failure of the last agent says more than that no other one fits.
                 Err(error) => return Err(tried.pop().map_or(error, |last| last.error)),

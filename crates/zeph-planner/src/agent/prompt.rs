@@ -129,7 +129,7 @@ pub(super) async fn open(
 }
 
 /// The parents that the task wants to see, in the order of the graph.
-fn parents<'a>(
+pub(super) fn parents<'a>(
     params: &AgentParams,
     input: &'a TaskInput,
 ) -> Result<Vec<(&'a str, &'a Parent)>, TaskError> {
@@ -164,7 +164,7 @@ fn system(
 }
 
 /// The output of a parent, or why it has none.
-fn parent_text(parent: &Parent) -> Option<Cow<'_, str>> {
+pub(super) fn parent_text(parent: &Parent) -> Option<Cow<'_, str>> {
     const MAX_REASON_BYTES: usize = 2_000;
     if let Some(output) = &parent.output {
         return Some(value_text(&output.value));

@@ -1,14 +1,16 @@
 //! The choice of the agent for a task, and its note.
 
 use serde::{Deserialize, Serialize};
-use zeph_executor::{Note, NoteKind, Purpose, TaskContext, TaskError};
-use zeph_subagent::router::Decision;
+use zeph_executor::{Note, NoteKind, Purpose, TaskContext, TaskError, TaskInput};
+use zeph_llm::{EstimatingCounter, TokenCounter as _};
+use zeph_subagent::router::{Decision, Estimate};
 use zeph_subagent::{Route, RouteRequest, SubAgentDef};
 
 use super::errors;
 use super::params::AgentParams;
-use super::prompt::ParentShown;
+use super::prompt::{ParentShown, parent_text, parents};
 use crate::LlmContext;
+use crate::prompt_budget::MESSAGE_TOKENS;
 
 /// The agent of a task, why it was chosen, and what it sees of the task's parents; a note of kind
 /// `route`. There is one for each agent that an attempt tries.
@@ -46,6 +48,7 @@ pub(super) async fn choose<'a>(
     context: &'a LlmContext,
     cx: &TaskContext,
     params: &AgentParams,
+    input: &TaskInput,
     tried: &[Tried],
 ) -> Result<Chosen<'a>, TaskError> {
     let agents = context.agents();
@@ -70,6 +73,7 @@ pub(super) async fn choose<'a>(
         wanted,
         tools,
         tags: params.tags.iter().map(String::as_str).collect(),
+        estimates: estimates(context, params, input),
         ..RouteRequest::new(cx.name(), &params.prompt)
     };
     let excluded = tried.iter().zip(&why);
@@ -92,6 +96,41 @@ pub(super) async fn choose<'a>(
     };
     note.write(cx).await?;
     Err(error)
+}
+
+/// What the task would take of the model of each agent.
+fn estimates<'a>(
+    context: &'a LlmContext,
+    params: &AgentParams,
+    input: &TaskInput,
+) -> Vec<Estimate<'a>> {
+    // What other calls have taught the counters must not decide: a replay has other calls before.
+    let counter = EstimatingCounter::new();
+    let count = |text: &str| u64::from(counter.count(text));
+    // The attempt reports a parent that is not there.
+    let parents = parents(params, input).unwrap_or_default();
+    let texts = parents.iter().filter_map(|(_, parent)| parent_text(parent));
+    let task = count(&params.prompt) + texts.map(|text| count(&text)).sum::<u64>();
+    let estimate = |agent: &'a SubAgentDef| {
+        let can = context.capabilities(params.model_of(agent))?;
+        let limits = agent.limits;
+        let request = task + count(&agent.prompt) + 2 * MESSAGE_TOKENS;
+        let request = request.min(limits.max_input_tokens.into());
+        let answer = params.max_output_tokens.unwrap_or(u32::MAX);
+        let answer = answer.min(limits.max_output_tokens);
+        let answer = answer.min(can.max_output_tokens.unwrap_or(u32::MAX));
+        let cost = can.prices.map(|prices| {
+            let request = u32::try_from(request).unwrap_or(u32::MAX);
+            prices.cost(request, answer)
+        });
+        Some(Estimate {
+            agent: &agent.name,
+            tokens: request + u64::from(answer),
+            context_tokens: can.context_tokens,
+            micro_usd: cost,
+        })
+    };
+    context.agents().iter().filter_map(estimate).collect()
 }
 
 /// The error if no agent was chosen.

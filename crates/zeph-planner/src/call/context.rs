@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use zeph_executor::{TaskContext, TaskError};
-use zeph_llm::{EstimatingCounter, Gate, LlmProvider, RetryPolicy, TokenCounter};
+use zeph_llm::{Capabilities, EstimatingCounter, Gate, LlmProvider, RetryPolicy, TokenCounter};
 use zeph_sanitizer::ContentSanitizer;
 use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
@@ -169,6 +169,11 @@ impl LlmContext {
             None => Some(&self.default_model),
             Some(name) => self.models.get(name),
         }
+    }
+
+    /// What a listed model can do, and its limits and prices.
+    pub(crate) fn capabilities(&self, model: Option<&str>) -> Option<Capabilities> {
+        Some(self.model(model)?.provider.capabilities())
     }
 
     /// Whether the work of a model may be begun again, by it or by another one.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zeph_executor::NoteKind;
 use zeph_llm::{
-    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, Reply, SchemaSupport,
-    ScriptedProvider,
+    Capabilities, ErrorKind, LlmError, LlmProvider, LlmRequest, LlmResponse, Prices, Reply,
+    SchemaSupport, ScriptedProvider,
 };
 use zeph_planner::code;
 use zeph_subagent::router::{NoMatch, ScoringRouter};
 use zeph_subagent::{AgentCatalog, AgentLimits, AgentOutput, SubAgentDef};
 
-use super::support::{Bench, llm_context, task, tools};
+use super::support::{Bench, after, llm_context, task, tools};
 
 fn agents() -> AgentCatalog {
     let mut agents = AgentCatalog::new();
@@ -238,4 +238,51 @@ async fn neither_a_fallback_model_nor_another_agent_goes_on_with_work_that_may_b
     let error = bench.run(context, task).await.expect_err("it failed");
     assert_eq!(error.code(), "unavailable");
     assert_eq!((failing.requests().len(), other.requests().len()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_router_knows_the_windows_and_the_prices_of_the_models() {
+    let mut agents = AgentCatalog::new();
+    for (name, model) in [("a", "short"), ("b", "dear"), ("c", "cheap")] {
+        let agent = SubAgentDef::new(name, "Reads notes", "You read.").model(model);
+        agents.add(agent).expect("an agent");
+    }
+    let default = ScriptedProvider::new("default");
+    let served = |name, window, price| {
+        let prices = Prices {
+            input: price,
+            output: price,
+            ..Prices::FREE
+        };
+        let can = Capabilities {
+            context_tokens: Some(window),
+            prices: Some(prices),
+            ..Capabilities::TEXT
+        };
+        let provider = ScriptedProvider::new(name).with_capabilities(can);
+        Arc::new(provider.then(Reply::text("read")))
+    };
+    let (short, dear, cheap) = (
+        served("short", 8_192, 1),
+        served("dear", 128_000, 900),
+        served("cheap", 128_000, 5),
+    );
+    let bench = Bench::new();
+    let mut chosen = Vec::new();
+    for notes in ["short notes".to_owned(), "a long note ".repeat(4_000)] {
+        let context = llm_context(&default)
+            .agents(agents.clone())
+            .model("short", Arc::clone(&short) as _)
+            .model("dear", Arc::clone(&dear) as _)
+            .model("cheap", Arc::clone(&cheap) as _);
+        let task = after(
+            json!({ "prompt": "Read the notes" }),
+            &[("notes", json!(notes))],
+        );
+        bench.run(context, task).await.expect("an answer");
+        let route = bench.notes(NoteKind::Route).pop().expect("a route");
+        chosen.push(route["agent"].clone());
+    }
+    assert_eq!(chosen, ["a", "c"]);
+    assert!(dear.requests().is_empty());
 }

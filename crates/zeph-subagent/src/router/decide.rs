@@ -13,6 +13,8 @@ pub(crate) enum Verdict {
     Named,
     /// Its total is the highest; `equal` candidates have this total.
     Best { total: f64, equal: usize },
+    /// Its total is the highest, and its price the lowest that is known of the `equal` candidates with this total.
+    Cheapest { total: f64, equal: usize },
     /// Another rule of the router chose it, in words.
     By(String),
 }
@@ -37,6 +39,9 @@ pub(crate) fn chosen(
                 "{agent} does {task}: it is the first by name of {equal} with the total {total}"
             )
         }
+        Verdict::Cheapest { total, equal } => format!(
+            "{agent} does {task}: it has the lowest known price of {equal} with the total {total}"
+        ),
         Verdict::By(what) => format!("{agent} does {task}: {what}"),
     };
     Route {

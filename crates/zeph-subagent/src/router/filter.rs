@@ -18,6 +18,30 @@ pub(crate) fn candidates(request: &RouteRequest<'_>, catalog: &AgentCatalog) -> 
     catalog.iter().map(candidate).collect()
 }
 
+/// Excludes agents whose model cannot take the task whole, if that of another one can. If none can, the results
+/// that the task gets are cut, whichever agent does it.
+pub(crate) fn small_models(request: &RouteRequest<'_>, candidates: &mut [Candidate]) {
+    let needs = |one: &Candidate| {
+        let estimate = request.estimate_of(&one.name)?;
+        let most = estimate.context_tokens.filter(|_| !estimate.fits())?;
+        Some(format!(
+            "its model takes {most} tokens, and the task needs about {}",
+            estimate.tokens
+        ))
+    };
+    let left = |one: &&mut Candidate| one.exclusion.is_none();
+    if !candidates
+        .iter_mut()
+        .filter(left)
+        .any(|one| needs(one).is_none())
+    {
+        return;
+    }
+    for one in candidates.iter_mut().filter(left) {
+        one.exclusion = needs(one).map(|why| exclusion("context", why));
+    }
+}
+
 pub(crate) fn exclusion(filter: &str, why: impl Into<String>) -> Exclusion {
     Exclusion {
         filter: filter.to_owned(),

@@ -40,9 +40,9 @@ mod terms;
 
 pub mod conformance;
 
-pub use request::{Excluded, RouteRequest};
+pub use request::{Estimate, Excluded, RouteRequest};
 pub use route::{Candidate, Decision, Exclusion, NoMatch, PolicyNote, Route, Score};
-pub use scorer::{Lexical, Scorer, TagMatch, scorer_fn};
+pub use scorer::{Lexical, Price, Scorer, TagMatch, scorer_fn};
 pub use scoring::ScoringRouter;
 pub use simple::{NamedRouter, SingleRouter, router_fn};
 

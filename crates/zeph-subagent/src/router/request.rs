@@ -25,6 +25,30 @@ pub struct RouteRequest<'a> {
     pub tags: Vec<&'a str>,
     /// The agents that must not get the task.
     pub excluded: Vec<Excluded<'a>>,
+    /// What the task would take of the agents' models; nothing is known of an agent without one.
+    pub estimates: Vec<Estimate<'a>>,
+}
+
+/// What the first call for a task would take of the model of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate<'a> {
+    /// The agent.
+    pub agent: &'a str,
+    /// About how many tokens the request and the longest answer have, if the window of the model cuts nothing.
+    pub tokens: u64,
+    /// The most tokens of request and answer together that the model takes, if known.
+    pub context_tokens: Option<u32>,
+    /// About what the call costs at most, in millionths of a US dollar, if the prices are known.
+    pub micro_usd: Option<u64>,
+}
+
+impl Estimate<'_> {
+    /// Whether request and answer fit into the model's context window, as far as it is known.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.context_tokens
+            .is_none_or(|most| self.tokens <= most.into())
+    }
 }
 
 /// An agent that must not get a task.
@@ -73,6 +97,19 @@ impl<'a> RouteRequest<'a> {
     pub fn exclude(mut self, agent: &'a str, why: &'a str) -> Self {
         self.excluded.push(Excluded { agent, why });
         self
+    }
+
+    /// Adds what the task would take of the model of an agent.
+    #[must_use]
+    pub fn estimate(mut self, estimate: Estimate<'a>) -> Self {
+        self.estimates.push(estimate);
+        self
+    }
+
+    /// What the task would take of the model of an agent; `None` if that is not known.
+    #[must_use]
+    pub fn estimate_of(&self, agent: &str) -> Option<&Estimate<'a>> {
+        self.estimates.iter().find(|one| one.agent == agent)
     }
 
     /// Why an agent is excluded; `None` if it is not.

@@ -144,6 +144,42 @@ impl Scorer for TagMatch {
     }
 }
 
+/// Rates agents by what the first call for the task costs with their models: the lowest known cost divided by that
+/// of the agent.
+///
+/// It abstains where the cost is not known. It is not a part of the standard router, where the price decides only
+/// between equal totals.
+///
+/// # Examples
+/// ```
+/// use zeph_subagent::router::{Price, ScoringRouter};
+/// // The price counts a quarter as much as the words of the task.
+/// let router = ScoringRouter::standard().scorer(0.25, Price);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Price;
+
+impl Scorer for Price {
+    fn name(&self) -> &str {
+        "price"
+    }
+
+    fn scores(&self, request: &RouteRequest<'_>, agents: &[&SubAgentDef]) -> Vec<Option<f64>> {
+        let cost = |agent: &&SubAgentDef| {
+            let micro_usd = request.estimate_of(&agent.name)?.micro_usd?;
+            // Exact up to 4,294 dollars.
+            Some(f64::from(u32::try_from(micro_usd).unwrap_or(u32::MAX)))
+        };
+        let lowest = agents.iter().filter_map(cost).reduce(f64::min);
+        let score = |agent: &&SubAgentDef| match (lowest, cost(agent)?) {
+            (_, 0.0) => Some(1.0),
+            (Some(lowest), cost) => Some(lowest / cost),
+            (None, _) => None,
+        };
+        agents.iter().map(score).collect()
+    }
+}
+
 fn share(part: usize, whole: usize) -> f64 {
     let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     if whole == 0 {

@@ -18,13 +18,15 @@ type Rule = dyn Fn(&RouteRequest<'_>, &SubAgentDef) -> Result<(), String> + Send
 
 /// Chooses the agent with the highest weighted mean of scores among those that pass the filters.
 /// 1. Filters exclude agents, in this order: agents that the request excludes, agents other than the one
-///    that the plan names, agents that lack a tool, agents that lack a tag; then the host's own rules. The
-///    route has the first filter that excludes an agent.
+///    that the plan names, agents that lack a tool, agents that lack a tag; the host's own rules; agents whose
+///    model cannot take the task whole, if that of another one can. The route has the first filter that
+///    excludes an agent.
 /// 2. Scorers give each remaining agent a score from 0 to 1, or abstain. The total is the weighted mean of
 ///    the given scores.
 /// 3. An agent with a total below [`at_least`](Self::at_least), or without any score, is no match, unless
 ///    the plan names it.
-/// 4. The highest total is chosen; among equal ones the first by name.
+/// 4. The highest total is chosen; among equal ones the lowest known price, then the first by name. To count the
+///    price more than that, add the scorer [`Price`](super::Price).
 /// 5. Without a match the policy decides: see [`NoMatch`].
 ///
 /// Deterministic if its scorers are. Scores are rounded to six places, so that rounding errors decide
@@ -214,11 +216,13 @@ impl AgentRouter for ScoringRouter {
                 candidate.exclusion = self.ruled_out(request, agent);
             }
         }
+        filter::small_models(request, &mut candidates);
         self.score(request, catalog, &mut candidates);
-        if let Some((best, equal)) = best(&candidates) {
+        if let Some((best, equal, is_cheapest)) = best(request, &candidates) {
             let name = best.name.clone();
             let verdict = match (request.wanted, best.total) {
                 (Some(_), _) | (None, None) => Verdict::Named,
+                (None, Some(total)) if is_cheapest => Verdict::Cheapest { total, equal },
                 (None, Some(total)) => Verdict::Best { total, equal },
             };
             return decide::chosen(request, name, verdict, candidates);
@@ -269,18 +273,25 @@ fn rounded(score: f64) -> f64 {
     (score * PLACES).round() / PLACES
 }
 
-/// The best remaining candidate, the first by name among equals, and the number of candidates with its
-/// total.
-fn best(candidates: &[Candidate]) -> Option<(&Candidate, usize)> {
+/// The best remaining candidate, the number of candidates with its total, and whether its price decided between
+/// them.
+fn best<'a>(
+    request: &RouteRequest<'_>,
+    candidates: &'a [Candidate],
+) -> Option<(&'a Candidate, usize, bool)> {
     let left = || candidates.iter().filter(|one| one.exclusion.is_none());
     let total = |one: &Candidate| one.total.unwrap_or(0.0);
-    let first = left().reduce(
-        |best, one| {
-            if total(one) > total(best) { one } else { best }
-        },
-    )?;
-    let equal = left().filter(|one| total(one) >= total(first)).count();
-    Some((first, equal))
+    let highest = left().map(total).reduce(f64::max)?;
+    let equal = || left().filter(|one| total(one) >= highest);
+    // A price that is not known counts as the highest. Of equal ones the first is taken.
+    let order = |one: &&Candidate| {
+        let estimate = request.estimate_of(&one.name);
+        estimate.and_then(|one| one.micro_usd).unwrap_or(u64::MAX)
+    };
+    let first = equal().min_by_key(order)?;
+    let others = || equal().filter(|one| one.name != first.name);
+    let decided = others().count() > 0 && others().all(|one| order(&one) > order(&first));
+    Some((first, equal().count(), decided))
 }
 
 impl fmt::Debug for ScoringRouter {

@@ -60,7 +60,8 @@ impl Connector {
             .connect_lazy_with(self.session())
     }
 
-    fn session(&self) -> PgConnectOptions {
+    /// The options of every connection.
+    pub(crate) fn session(&self) -> PgConnectOptions {
         let lock = self.options.lock_timeout.as_millis().to_string();
         // A transaction that a process left open keeps its locks no longer than its lease.
         let idle = self.options.lease.as_millis().to_string();

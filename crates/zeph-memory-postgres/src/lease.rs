@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::{PgConnection, Row};
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{Fence, Lease, StoreError};
@@ -150,8 +151,8 @@ pub(crate) struct Renewals(Mutex<BTreeMap<u64, AbortHandle>>);
 
 impl Renewals {
     /// Renews the lease of an epoch at each third of its duration.
-    pub(crate) fn start(&self, connector: Connector, fence: Fence) {
-        let task = tokio::spawn(renew(connector, fence)).abort_handle();
+    pub(crate) fn start(&self, runtime: &Handle, connector: Connector, fence: Fence) {
+        let task = runtime.spawn(renew(connector, fence)).abort_handle();
         let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.insert(fence.epoch, task);
     }

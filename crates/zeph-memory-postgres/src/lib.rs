@@ -33,6 +33,7 @@ mod address;
 mod append;
 mod connect;
 mod lease;
+mod news;
 mod options;
 mod postgres_error;
 mod reader;

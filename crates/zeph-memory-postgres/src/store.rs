@@ -6,11 +6,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::postgres::PgPool;
 use sqlx::{PgConnection, Postgres, Transaction};
-use tokio::sync::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, mpsc, oneshot};
 use zeph_graph::{ContentId, RunId, Timestamp};
 use zeph_memory::{
-    Chain, Commit, Content, Draft, Fence, KeyedResult, Lease, ListQuery, Outline, RawGraphStore,
-    Request, RequestId, ResultKey, RunRow, StoreError, StoredRun, StoredTail,
+    Chain, Commit, Content, Draft, Fence, KeyedResult, Lease, ListQuery, News, Outline,
+    RawGraphStore, Request, RequestId, ResultKey, RunRow, StoreError, StoredRun, StoredTail,
 };
 
 use crate::address::Address;
@@ -18,7 +19,7 @@ use crate::connect::{Connector, Patience};
 use crate::lease::Renewals;
 use crate::options::PostgresOptions;
 use crate::writer::{SharedWriter, Writer};
-use crate::{append, lease, postgres_error, reader, schema, side_tables};
+use crate::{append, lease, news, postgres_error, reader, schema, side_tables};
 
 /// The future of a job, boxed because it borrows the writer or the snapshot.
 type JobFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -37,6 +38,7 @@ pub struct PostgresStore {
     /// `None` when it was opened for reading only.
     writer: Option<SharedWriter>,
     renewals: Arc<Renewals>,
+    runtime: Handle,
 }
 
 impl PostgresStore {
@@ -70,6 +72,7 @@ impl PostgresStore {
                 connection,
             )))),
             renewals: Arc::default(),
+            runtime: Handle::current(),
             connector,
         })
     }
@@ -90,6 +93,7 @@ impl PostgresStore {
             readers,
             writer: None,
             renewals: Arc::default(),
+            runtime: Handle::current(),
         })
     }
 
@@ -123,28 +127,46 @@ impl PostgresStore {
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Writer) -> JobFuture<'a, T> + Send + 'static,
     {
-        let Some(writer) = self.writer.clone() else {
+        let writer = self.writer()?;
+        let task = async move { work(&mut *writer.lock_owned().await).await };
+        self.spawn("writing", task).await
+    }
+
+    fn writer(&self) -> Result<SharedWriter, StoreError> {
+        self.writer.clone().ok_or_else(|| {
             let error = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-            return Err(StoreError::io(
+            StoreError::io(
                 "writing to a database that was opened for reading only",
                 error,
-            ));
-        };
-        let task = tokio::spawn(async move { work(&mut *writer.lock_owned().await).await });
-        task.await
-            .unwrap_or_else(|error| Err(StoreError::io("writing", error)))
+            )
+        })
+    }
+
+    /// Runs a job on the runtime of the store, which has its connections. An engine has a runtime of its own.
+    async fn spawn<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        job: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let ended = self.runtime.spawn(job).await;
+        ended.unwrap_or_else(|error| Err(StoreError::io(what, error)))
     }
 
     /// Runs a job in a transaction in which several statements read the same state. A connection that was lost
     /// since its last use is replaced.
     async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: for<'a> FnOnce(&'a mut PgConnection) -> JobFuture<'a, T>,
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut PgConnection) -> JobFuture<'a, T> + Send + 'static,
     {
-        let patience = self.connector.patience();
-        let mut snapshot = self.snapshot(patience).await.map_err(reading)?;
-        // A transaction that only reads has nothing to commit; dropping it ends it.
-        work(&mut snapshot).await
+        let store = self.clone();
+        let job = async move {
+            let patience = store.connector.patience();
+            let mut snapshot = store.snapshot(patience).await.map_err(reading)?;
+            // A transaction that only reads has nothing to commit; dropping it ends it.
+            work(&mut snapshot).await
+        };
+        self.spawn("reading", job).await
     }
 
     async fn snapshot(
@@ -171,7 +193,8 @@ impl RawGraphStore for PostgresStore {
         let claim =
             self.write(move |writer| Box::pin(async move { writer.claim(&owner, at).await }));
         let fence = claim.await?;
-        self.renewals.start(self.connector.clone(), fence);
+        self.renewals
+            .start(&self.runtime, self.connector.clone(), fence);
         Ok(fence)
     }
 
@@ -197,9 +220,25 @@ impl RawGraphStore for PostgresStore {
     async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
         commit.check()?;
         append::check_size(commit)?;
-        let commit = commit.clone();
-        self.write(move |writer| Box::pin(async move { writer.commit(&commit, fence).await }))
-            .await
+        let (commit, writer) = (commit.clone(), self.writer()?);
+        let (done, written) = oneshot::channel();
+        self.runtime.spawn(async move {
+            let mut writer = writer.lock_owned().await;
+            let result = writer.commit(&commit, fence).await;
+            let is_written = result.is_ok();
+            // The caller may have dropped its future.
+            let _ = done.send(result);
+            let grown = commit
+                .appends
+                .iter()
+                .filter(|append| !append.rows().is_empty());
+            let grown: Vec<RunId> = grown.map(|append| append.run().clone()).collect();
+            if is_written && !grown.is_empty() {
+                writer.announce_grown(&grown).await;
+            }
+        });
+        let result = written.await;
+        result.unwrap_or_else(|error| Err(StoreError::io("writing", error)))
     }
 
     async fn load(&self, run: &RunId) -> Result<StoredRun, StoreError> {
@@ -259,6 +298,18 @@ impl RawGraphStore for PostgresStore {
         let run = run.clone();
         self.read(move |snapshot| Box::pin(async move { side_tables::inbox(snapshot, &run).await }))
             .await
+    }
+
+    async fn news(&self) -> Result<mpsc::Receiver<News>, StoreError> {
+        let connector = self.connector.clone();
+        let listening = async move {
+            let listener = news::listen(&connector).await;
+            let listener = listener.map_err(|error| postgres_error::io("listening", error))?;
+            let (sender, receiver) = news::channel();
+            tokio::spawn(news::forward(connector, listener, sender));
+            Ok(receiver)
+        };
+        self.spawn("listening", listening).await
     }
 
     async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {

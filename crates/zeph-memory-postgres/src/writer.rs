@@ -7,9 +7,9 @@ use zeph_memory::{Commit, Fence, Request, RequestId, StoreError};
 
 use crate::append::{self, Refusal, signed};
 use crate::connect::{Connector, Patience};
-use crate::lease;
 use crate::postgres_error::is_lost;
 use crate::text::stored;
+use crate::{lease, news};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
@@ -186,6 +186,16 @@ impl Writer {
         }
     }
 
+    /// Announces that journals have grown. That is a hint, so no caller waits for it, and it may fail.
+    pub(crate) async fn announce_grown(&mut self, runs: &[RunId]) {
+        let Some(mut connection) = self.connection.take() else {
+            return;
+        };
+        if news::announce_grown(&mut connection, runs).await.is_ok() {
+            self.connection = Some(connection);
+        }
+    }
+
     /// Whether a commit of unknown outcome was written.
     async fn was_written(
         &mut self,
@@ -337,9 +347,10 @@ async fn post(
         .bind(signed(at.as_micros()))
         .bind(stored(body))
         .bind(Request::hash(id, run, at, body).as_bytes().to_vec());
-    if query.execute(connection).await?.rows_affected() == 0 {
+    if query.execute(&mut *connection).await?.rows_affected() == 0 {
         return Err(Refusal::Store(StoreError::NotFound { run: run.clone() }));
     }
+    news::announce_posted(connection, run, id).await?;
     Ok(id)
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock, mpsc};
 use zeph_graph::{ContentId, RunId, Timestamp};
 
 use crate::chain::Chain;
@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::result::{KeyedResult, ResultKey};
 use crate::row::Content;
 use crate::run::{ListQuery, Request, RequestId, RunRow};
-use crate::store::{Commit, Fence, Lease, Outline, RawGraphStore, StoredRun, StoredTail};
+use crate::store::{Commit, Fence, Lease, News, Outline, RawGraphStore, StoredRun, StoredTail};
 
 /// One method of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +35,7 @@ pub enum Op {
     Find,
     Post,
     Inbox,
+    News,
     Drafts,
     Result,
     DeleteAll,
@@ -298,6 +299,10 @@ impl<S: RawGraphStore> RawGraphStore for FaultyStore<S> {
 
     async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError> {
         self.call(Op::Inbox, self.inner.inbox(run)).await
+    }
+
+    async fn news(&self) -> Result<mpsc::Receiver<News>, StoreError> {
+        self.call(Op::News, self.inner.news()).await
     }
 
     async fn drafts(&self, run: &RunId, prefix: &str) -> Result<Vec<Draft>, StoreError> {

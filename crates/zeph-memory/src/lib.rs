@@ -69,6 +69,8 @@ pub use memory::MemoryStore;
 pub use result::{KeyedResult, ResultKey};
 pub use row::{Content, ContentKind, Row, StoredRow};
 pub use run::{Cursor, ListQuery, NewRun, Request, RequestId, RunRow, RunStatus, RunSummary};
-pub use store::{Commit, Fence, Lease, Outline, RawGraphStore, RowOutline, StoredRun, StoredTail};
+pub use store::{
+    Commit, Fence, Lease, News, Outline, RawGraphStore, RowOutline, StoredRun, StoredTail,
+};
 pub use transfer::{TRANSFER_VERSION, TransferError, export_run, import_run};
 pub use verify::{Verified, verify, verify_against};

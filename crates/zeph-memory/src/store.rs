@@ -5,6 +5,7 @@ use std::slice;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 use zeph_graph::{ContentId, RunId, Seq, Timestamp};
 
 use crate::chain::{Append, Chain};
@@ -37,6 +38,17 @@ pub enum Lease {
     },
     /// The lease has lapsed or was released: the open runs of the epoch may be adopted.
     Lapsed,
+}
+
+/// What a process did in a store that several hosts share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A request was posted to the inbox of a run.
+    Posted(RunId, RequestId),
+    /// A commit has written rows of a run.
+    Grown(RunId),
+    /// Earlier news were lost: read again what they could be about.
+    Missed,
 }
 
 /// One group commit across runs: a store writes all of it or nothing.
@@ -269,6 +281,17 @@ pub trait RawGraphStore: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     async fn inbox(&self, run: &RunId) -> Result<Vec<Request>, StoreError>;
+
+    /// The news of all processes from now on. They are hints: what they are about is durable before they arrive, and
+    /// they may be repeated or late. A receiver that is closed at once belongs to a store without news.
+    ///
+    /// To miss nothing, first call this, then read, then await the news.
+    ///
+    /// # Errors
+    /// When the store cannot be reached.
+    async fn news(&self) -> Result<mpsc::Receiver<News>, StoreError> {
+        Ok(mpsc::channel(1).1)
+    }
 
     /// The drafts of this run whose keys begin with `prefix`, in the order of the keys; none without such a
     /// run.

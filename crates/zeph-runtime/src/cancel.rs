@@ -12,6 +12,7 @@ use crate::control::{Delivery, ask};
 use crate::driver;
 use crate::engine::Engine;
 use crate::error::RuntimeError;
+use crate::lease;
 use crate::owner::Owners;
 use crate::request::Request;
 use crate::view::RunView;
@@ -26,7 +27,7 @@ use crate::view::RunView;
 /// As [`ask`], and if another process takes the run over meanwhile or the store fails.
 pub async fn cancel_run(
     store: Arc<dyn RawGraphStore>,
-    owners: Owners,
+    owners: Option<Owners>,
     run: &RunId,
     now: Timestamp,
 ) -> Result<Delivery, RuntimeError> {
@@ -34,8 +35,12 @@ pub async fn cancel_run(
         task: None,
         downstream: false,
     };
-    let delivery = ask(&*store, Some(&owners), run, &cancel, now).await?;
+    let delivery = ask(&*store, owners.as_ref(), run, &cancel, now).await?;
     if !matches!(delivery, Delivery::Posted(_)) {
+        return Ok(delivery);
+    }
+    if owners.is_none() && is_owned(&*store, run).await? {
+        // Its owner has a lease, and applies the request when it can.
         return Ok(delivery);
     }
     let view = RunView::load(&*store, run).await?;
@@ -43,7 +48,7 @@ pub async fn cancel_run(
         |(id, task): (_, &Task)| task.rules().finally && !view.scheduler.task(id).state().is_end();
     if view.graph().tasks().any(is_left) {
         // The second one cancels the finalizers.
-        ask(&*store, Some(&owners), run, &cancel, now).await?;
+        ask(&*store, owners.as_ref(), run, &cancel, now).await?;
     }
     let mut registry = Registry::new();
     for (_, task) in view.graph().tasks() {
@@ -54,9 +59,19 @@ pub async fn cancel_run(
             let _ = registry.register(&*name, executor);
         }
     }
-    let builder = Engine::builder(store).registry(registry).owners(owners);
+    let mut builder = Engine::builder(store).registry(registry);
+    if let Some(owners) = owners {
+        builder = builder.owners(owners);
+    }
     let engine = builder.start().await?;
     // The engine applies the request in the inbox together with the resumption, so it starts no attempt.
     engine.resume_to_end(run).await?.wait().await?;
     Ok(Delivery::Accepted)
+}
+
+/// Whether the owner of the run has a lease.
+async fn is_owned(store: &dyn RawGraphStore, run: &RunId) -> Result<bool, RuntimeError> {
+    let row = store.get(run).await;
+    let row = row.map_err(|error| RuntimeError::store(run, error))?;
+    Ok(lease::holder(store, run, row.epoch).await?.is_some())
 }

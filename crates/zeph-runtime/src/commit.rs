@@ -57,7 +57,7 @@ impl Core {
                 None => self.unload_if_over(key),
             }
         }
-        if runs.is_empty() && commit.drafts.is_empty() {
+        if runs.is_empty() && commit.drafts.is_empty() && commit.settled.is_empty() {
             return;
         }
         let write = write(Arc::clone(&self.config.store), commit, self.config.fence);
@@ -88,13 +88,14 @@ impl Core {
             self.awaiting_slots.remove(&key);
         }
         commit.drafts.append(&mut active.drafts);
+        // Also without a record: who posted a request that has no effect waits for its end.
+        commit.settled.append(&mut active.settled);
         let deadline = active.deadline();
         let acks = std::mem::take(&mut active.acks);
         let pending = match batch {
             Some(batch) => {
                 let sealed = active.seal(&batch);
                 commit.appends.push(sealed.append);
-                commit.settled.append(&mut active.settled);
                 commit.results.extend(sealed.results);
                 let snapshot = active.snapshot_after(batch.entries());
                 Some(Pending {

@@ -1,12 +1,13 @@
 //! Control: sends a request to a run from any process, to its owner or to its inbox.
 
 use zeph_graph::{EndingWhy, QuestionId, Record, RunId, Seq, Timestamp};
-use zeph_memory::{RawGraphStore, RequestId, RunStatus};
+use zeph_memory::{Lease, RawGraphStore, RequestId, RunStatus};
 
 use crate::actor::{Actor, is_for_people, is_in_task_of};
 use crate::amend::read_patch;
 use crate::driver;
 use crate::error::RuntimeError;
+use crate::lease;
 use crate::owner::Owners;
 use crate::request::{AttributedRequest, Request, changed};
 use crate::socket::{Ask, NoReply, Reply, call_owner};
@@ -24,7 +25,8 @@ pub enum Delivery {
     Posted(RequestId),
 }
 
-/// Sends a request to a run: to its owner if the owner is alive, else to the inbox of the store.
+/// Sends a request to a run: to its owner if the owner is alive, else to the inbox of the store. An owner with a lease
+/// reads the inbox at once.
 ///
 /// Before a request is put into the inbox it is checked: the run is open, the task exists, the
 /// question is open and accepts the text. A suspension is not put there if `owners` tell that no process
@@ -113,19 +115,18 @@ async fn send(
         return Ok(Delivery::Accepted);
     }
     check_open(run, view.status.clone())?;
-    if *request == Request::Suspend && owners.is_some() {
+    let lease = match owners {
+        Some(_) => Lease::Lapsed,
+        None => (store.lease(row.epoch).await).map_err(|error| RuntimeError::store(run, error))?,
+    };
+    if *request == Request::Suspend && lease == Lease::Lapsed {
         return Ok(Delivery::Stale);
     }
     if let Request::Answer { question, .. } = request {
         view.open_question(store, *question).await?;
     }
     check(&view, request)?;
-    if let Some(task) = request.ends_task()
-        && !view.scheduler.can_be_given_end(view.task(task)?)
-    {
-        return Ok(Delivery::Stale);
-    }
-    if matches!(request, Request::Amend { .. }) && !view.scheduler.takes_amendments() {
+    if is_stale(&view, request)? {
         return Ok(Delivery::Stale);
     }
     let replaces = match earlier_decision(&view, request) {
@@ -145,6 +146,17 @@ async fn send(
         run: run.clone(),
         reason: error.to_string(),
     })?;
+    if let Lease::Held { .. } = lease {
+        return lease::post(
+            store,
+            run,
+            now,
+            &body,
+            request,
+            Seq::new(view.entries.len() as u64),
+        )
+        .await;
+    }
     let id = store
         .post(run, now, &body)
         .await
@@ -154,6 +166,15 @@ async fn send(
         None => None,
     };
     Ok(applied.unwrap_or(Delivery::Posted(id)))
+}
+
+/// Whether the request comes too late to change anything.
+fn is_stale(view: &RunView, request: &Request) -> Result<bool, RuntimeError> {
+    if let Some(task) = request.ends_task() {
+        return Ok(!view.scheduler.can_be_given_end(view.task(task)?));
+    }
+    let is_amendment = matches!(request, Request::Amend { .. });
+    Ok(is_amendment && !view.scheduler.takes_amendments())
 }
 
 /// A request in the inbox that decides what a new one decides, too.
@@ -237,7 +258,7 @@ fn check_open(run: &RunId, status: RunStatus) -> Result<(), RuntimeError> {
 
 /// Whether a record after `since` is what the request asks for. The owner may have saved it and ended
 /// before it replied.
-fn is_saved(view: &RunView, since: Seq, request: &Request) -> bool {
+pub(crate) fn is_saved(view: &RunView, since: Seq, request: &Request) -> bool {
     let later = view.entries.iter().filter(|entry| entry.seq > since);
     let mut records = later.map(|entry| entry.record);
     records.any(|record| match request {

@@ -227,6 +227,12 @@ impl Core {
                     let _ = ack.send(Err(RuntimeError::Gone { run }));
                 }
             }
+            Message::ReadInboxes => {
+                for run in self.by_id.keys() {
+                    // No caller waits for an outcome: no request has the number 0.
+                    self.read_inbox(run.clone(), RequestId::new(0), oneshot::channel().0);
+                }
+            }
             Message::Inbox {
                 run,
                 requests,
@@ -464,7 +470,8 @@ impl Core {
     }
 }
 
-struct AbortOnDrop(AbortHandle);
+/// A task that ends with its owner.
+pub(crate) struct AbortOnDrop(pub(crate) AbortHandle);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

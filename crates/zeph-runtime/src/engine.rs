@@ -14,7 +14,7 @@ use crate::active_run::ActiveRun;
 use crate::actor::is_in_task_of;
 use crate::amend::OnPatch;
 use crate::clock::Clock;
-use crate::core::Core;
+use crate::core::{AbortOnDrop, Core};
 use crate::core_config::CoreConfig;
 use crate::core_thread;
 use crate::driver::{self, Contents, LastErrors};
@@ -25,13 +25,14 @@ use crate::handle::RunHandle;
 use crate::inbox::{BadRequest, PostedRequest, read_inbox};
 use crate::message::{Message, call};
 use crate::named_lock::Locks;
+use crate::news;
 use crate::owner::{OwnerLock, Owners};
 use crate::restore::{Restored, restore};
 use crate::run_slot::RunSlot;
 use crate::snapshot::RunSnapshot;
-use crate::socket::{Ask, NoReply, Reply, call_owner};
 use crate::stored_errors::StoredErrors;
 use crate::submission::{Limits, Submission, random_run_id};
+use crate::take_over::owner_name;
 
 /// Configures an [`Engine`].
 #[must_use]
@@ -93,11 +94,12 @@ impl EngineBuilder {
     /// Outside a tokio runtime with time enabled.
     pub async fn start(self) -> Result<Engine, RuntimeError> {
         let clock = Clock::start();
-        let name = format!("pid {}", std::process::id());
         let claim = |source| RuntimeError::Claim {
             source: Arc::new(source),
         };
-        let fence = self.store.claim(&name, clock.now()).await.map_err(claim)?;
+        let fence = self.store.claim(&owner_name(), clock.now()).await;
+        let fence = fence.map_err(claim)?;
+        let news = self.store.news().await.map_err(claim)?;
         let (sender, messages) = mpsc::channel(1024);
         let (closed, is_closed) = watch::channel(None);
         let registry = Arc::new(self.registry);
@@ -117,7 +119,10 @@ impl EngineBuilder {
         });
         let (started, is_started) = oneshot::channel();
         let (owners, engine) = (self.owners.clone(), sender.downgrade());
+        let store = Arc::clone(&self.store);
         let work = async move {
+            let news = tokio::spawn(news::forward(news, engine.clone()));
+            let _news = AbortOnDrop(news.abort_handle());
             let lock = match owners {
                 Some(owners) => owners.acquire(fence, engine).await.map(Arc::new).map(Some),
                 None => Ok(None),
@@ -129,6 +134,9 @@ impl EngineBuilder {
             }
             // The lock is held while runs are active, even if no handle is left.
             drop(held);
+            if let Err(error) = store.release(fence).await {
+                tracing::warn!(%error, "the lease is not released; it lapses by itself");
+            }
         };
         let failed = |error| claim(StoreError::io("starting the engine", error));
         core_thread::spawn(clock, work).map_err(failed)?;
@@ -159,7 +167,7 @@ impl EngineBuilder {
 pub struct Engine {
     pub(crate) messages: mpsc::Sender<Message>,
     pub(crate) store: Arc<dyn RawGraphStore>,
-    fence: Fence,
+    pub(crate) fence: Fence,
     registry: Arc<Registry>,
     limits: Limits,
     pub(crate) clock: Clock,
@@ -329,40 +337,6 @@ impl Engine {
             run: run.clone(),
             state: row.status.state,
         })
-    }
-
-    /// # Errors
-    /// If another process owns the run's epoch and may be running the run.
-    async fn check_no_owner(&self, run: &RunId, epoch: u64) -> Result<(), RuntimeError> {
-        let others = self.owners.as_ref().filter(|_| epoch != self.fence.epoch);
-        let Some(owners) = others else {
-            return Ok(());
-        };
-        let run = run.clone();
-        match call_owner(owners, epoch, &run, Ask::IsHere).await {
-            // A process can continue after it has suspended the run.
-            Ok(Reply::NotActive) | Err(NoReply::NoOwner) => Ok(()),
-            Ok(Reply::Accepted | Reply::Stale | Reply::OwnTask | Reply::Refused(_)) => {
-                let owner = owners.holder(epoch).unwrap_or_default();
-                Err(RuntimeError::OwnedElsewhere { run, owner })
-            }
-            Err(NoReply::Unresponsive(owner)) => Err(RuntimeError::Unreachable { run, owner }),
-        }
-    }
-
-    /// The error of an adoption: another process may have adopted the run first.
-    fn adoption_error(&self, run: &RunId, error: StoreError) -> RuntimeError {
-        let StoreError::Fenced { theirs, .. } = error else {
-            return RuntimeError::store(run, error);
-        };
-        let owner = self
-            .owners
-            .as_ref()
-            .and_then(|owners| owners.holder(theirs));
-        RuntimeError::OwnedElsewhere {
-            run: run.clone(),
-            owner: owner.unwrap_or_default(),
-        }
     }
 
     /// Drops the requests of the inbox that are not as they were posted.

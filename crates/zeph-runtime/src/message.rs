@@ -55,6 +55,8 @@ pub(crate) enum Message {
         posted: RequestId,
         ack: Ack,
     },
+    /// Reads the inboxes of all active runs, because the news about some were missed.
+    ReadInboxes,
     /// The inbox that was read for [`ReadInbox`](Self::ReadInbox).
     Inbox {
         run: RunId,

@@ -73,7 +73,13 @@ pub(crate) async fn write(
                 Some(run) => {
                     commit.appends.retain(|append| *append.run() != run);
                     written.refused.push((run, error));
-                    if !commit.appends.is_empty() || !commit.drafts.is_empty() {
+                    let Commit {
+                        appends,
+                        settled,
+                        drafts,
+                        results: _,
+                    } = &commit;
+                    if !appends.is_empty() || !settled.is_empty() || !drafts.is_empty() {
                         continue;
                     }
                 }

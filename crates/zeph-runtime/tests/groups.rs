@@ -200,7 +200,7 @@ async fn a_resting_run_is_canceled_while_another_one_of_its_group_works() {
     let owners = Owners::beside(&folder.path().join("runs.db"));
     let now = zeph_graph::Timestamp::from_micros(1);
     let store = Arc::clone(two.store());
-    cancel_run(store, owners, rests.id(), now)
+    cancel_run(store, Some(owners), rests.id(), now)
         .await
         .expect("ends it");
     let row = two.store().get(rests.id()).await.expect("is there");

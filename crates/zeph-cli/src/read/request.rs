@@ -183,7 +183,7 @@ pub(crate) async fn cancel_whole(
 ) -> Result<Delivery, CliError> {
     let is_at_rest = cx.owner_of(store, run).await?.is_none();
     let owners = cx.owners(store);
-    let delivery = cancel_run(Arc::new(store.clone()), owners, run, now()).await?;
+    let delivery = cancel_run(Arc::new(store.clone()), Some(owners), run, now()).await?;
     if is_at_rest && delivery == Delivery::Accepted && !store.get(run).await?.status.open {
         end::call_hooks_of(cx, store, run).await?;
     }

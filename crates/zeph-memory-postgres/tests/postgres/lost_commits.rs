@@ -37,7 +37,7 @@ impl Proxy {
         let text = database.to_string();
         let name = text.rsplit('/').next().unwrap().split(' ').next().unwrap();
         let proxy = Self {
-            socket: server.socket(),
+            socket: server.socket().join(".s.PGSQL.5432"),
             loss,
             cuts: Arc::default(),
         };

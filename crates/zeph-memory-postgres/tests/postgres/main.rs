@@ -7,6 +7,7 @@ mod damage;
 mod fixtures;
 mod leases;
 mod lost_commits;
+mod news;
 mod opening;
 mod restarts;
 mod server;

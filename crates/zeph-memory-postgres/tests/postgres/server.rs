@@ -217,14 +217,14 @@ impl Server {
         self.url(&name).parse().unwrap()
     }
 
-    /// The socket on which the server listens.
+    /// The folder with the socket on which the server listens.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.folder.join("socket").join(format!(".s.PGSQL.{PORT}"))
+        self.folder.join("socket")
     }
 
     /// The URL of a database of this server.
     pub(crate) fn url(&self, database: &str) -> String {
-        let socket = self.folder.join("socket");
+        let socket = self.socket();
         format!(
             "postgres://zeph@localhost:{PORT}/{database}?host={}",
             socket.display()

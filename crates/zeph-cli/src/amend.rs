@@ -2,11 +2,11 @@
 
 mod kept;
 
+use crate::store::Database;
 use serde_json::{Value, json};
 use zeph_common::escape_terminal;
 use zeph_graph::wire::{GraphSpec, Revision, code};
 use zeph_graph::{RunId, TaskId};
-use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::OrchestratorError;
 use zeph_orchestration::plan::{LoadedPlan, needs_model};
 use zeph_orchestration::planfile::RunValues;
@@ -87,7 +87,7 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
         after,
         reason,
     };
-    let delivery = send(cx, &store, &run, &request, (after, args.replace)).await?;
+    let delivery = send(&store, &run, &request, (after, args.replace)).await?;
     let (word, text) = match delivery {
         Delivery::Accepted => ("accepted", format!("run {run} is changed")),
         Delivery::Stale => (
@@ -112,17 +112,16 @@ pub(crate) async fn run(cx: &AppContext, args: &AmendArgs) -> Result<Exit, CliEr
 
 /// Sends the changes to the process of the run, or leaves them for its resumption.
 async fn send(
-    cx: &AppContext,
-    store: &SqliteStore,
+    store: &Database,
     run: &RunId,
     request: &Request,
     (after, replaces): (u32, bool),
 ) -> Result<Delivery, CliError> {
-    let owners = cx.owners(store);
+    let owners = store.owners();
     let sent = if replaces {
-        replace(store, Some(&owners), run, request, now()).await
+        replace(store, owners.as_ref(), run, request, now()).await
     } else {
-        ask(store, Some(&owners), run, request, now()).await
+        ask(store, owners.as_ref(), run, request, now()).await
     };
     // The process of the run says why in words.
     if let Err(RuntimeError::Refused { .. }) = sent {

@@ -41,7 +41,7 @@ pub(crate) struct Cli {
 /// What every command understands.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
-    /// The run database [env: ZEPH_DB] [default: $XDG_STATE_HOME/zeph/runs.db]
+    /// The run database: a file, or postgres://USER@HOST/DB [env: ZEPH_DB] [default: $XDG_STATE_HOME/zeph/runs.db]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
     /// Print JSON on stdout: one object, or one line an event

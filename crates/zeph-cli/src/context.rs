@@ -9,14 +9,14 @@ use zeph_common::escape_terminal;
 use zeph_config::{Layers, OrchestrationConfig, Resolved};
 use zeph_graph::{RunId, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore, StoreError};
-use zeph_memory_sqlite::SqliteStore;
-use zeph_runtime::{Owners, RunView};
+use zeph_runtime::RunView;
 
 use crate::args::{FlagOverride, Global};
 use crate::exit::{CliError, Exit};
 use crate::out;
 use crate::problems;
 use crate::project::{self, Trust};
+use crate::store::{self, Database};
 
 /// How long the end of a command waits until the log is written back.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(crate) struct AppContext {
     pub(crate) config: Resolved,
     trust: Trust,
     /// The database that was opened for writing.
-    written: tokio::sync::Mutex<Option<SqliteStore>>,
+    written: tokio::sync::Mutex<Option<Database>>,
 }
 
 impl AppContext {
@@ -87,7 +87,8 @@ impl AppContext {
         }
         if let Some(path) = global.db.clone().or_else(|| project::variable("ZEPH_DB")) {
             // A process has one context.
-            let _ = NAMED_DB.set(path.into_os_string());
+            let shown = store::url(&path).map(|_| store::shown(&path).into());
+            let _ = NAMED_DB.set(shown.unwrap_or_else(|| path.into_os_string()));
         }
         Ok(Self {
             global,
@@ -154,6 +155,11 @@ impl AppContext {
         Ok(state.join("runs.db"))
     }
 
+    /// The place of the run database as text, without a password.
+    pub(crate) fn shown_db(&self) -> Result<String, CliError> {
+        Ok(store::shown(&self.db()?))
+    }
+
     /// Whether a flag, a variable or the settings name the database.
     pub(crate) fn names_db(&self) -> bool {
         self.global.db.is_some()
@@ -162,8 +168,8 @@ impl AppContext {
     }
 
     /// Opens the database for writing; creates it if there is none.
-    pub(crate) async fn open_store(&self) -> Result<SqliteStore, CliError> {
-        let store = SqliteStore::open(self.db()?).await?;
+    pub(crate) async fn open_store(&self) -> Result<Database, CliError> {
+        let store = Database::open(&self.db()?).await?;
         *self.written.lock().await = Some(store.clone());
         Ok(store)
     }
@@ -185,24 +191,22 @@ impl AppContext {
     }
 
     /// Opens a database that must exist, for writing.
-    pub(crate) async fn open_existing_store(&self) -> Result<SqliteStore, CliError> {
+    pub(crate) async fn open_existing_store(&self) -> Result<Database, CliError> {
         self.existing_db()?;
         self.open_store().await
     }
 
     /// Opens a database that must exist, for reading.
-    pub(crate) async fn open_store_read_only(&self) -> Result<SqliteStore, CliError> {
-        let store = SqliteStore::open_read_only(self.existing_db()?).await?;
-        if let Err(error @ StoreError::LogDamaged { .. }) = store.check_log().await {
-            out::warn(escape_terminal(&error.to_string()));
-        }
-        Ok(store)
+    pub(crate) async fn open_store_read_only(&self) -> Result<Database, CliError> {
+        Database::open_read_only(&self.existing_db()?).await
     }
 
     fn existing_db(&self) -> Result<PathBuf, CliError> {
         let path = self.db()?;
         // Problems other than a missing file are reported by the store.
-        if let Ok(false) = path.try_exists() {
+        if store::url(&path).is_none()
+            && let Ok(false) = path.try_exists()
+        {
             let text = format!("there is no run database at {}", path.display());
             return Err(CliError::new(Exit::Usage, text)
                 .code("no_database")
@@ -215,7 +219,7 @@ impl AppContext {
     pub(crate) async fn load_run(
         &self,
         name: Option<&str>,
-    ) -> Result<(SqliteStore, RunView), CliError> {
+    ) -> Result<(Database, RunView), CliError> {
         let store = self.open_store_read_only().await?;
         let run = find_run(&store, name, None).await?;
         let view = RunView::load(&store, &run).await?;
@@ -226,17 +230,14 @@ impl AppContext {
     /// ended, or its process ended.
     pub(crate) async fn owner_of(
         &self,
-        store: &SqliteStore,
+        store: &Database,
         run: &RunId,
     ) -> Result<Option<String>, CliError> {
         let row = store.get(run).await?;
-        let holder = self.owners(store).holder(row.epoch);
-        Ok(holder.filter(|_| row.status.open))
-    }
-
-    /// The owner locks of the runs in the database, which all processes on it share.
-    pub(crate) fn owners(&self, store: &SqliteStore) -> Owners {
-        Owners::beside(store.path())
+        if !row.status.open {
+            return Ok(None);
+        }
+        store.holder(row.epoch).await
     }
 }
 

@@ -62,8 +62,8 @@ pub(crate) async fn run(cx: &AppContext, args: &DemoArgs) -> Result<Exit, CliErr
 
 fn hints(cx: &AppContext, name: &RunId) -> Result<(), CliError> {
     out::line("");
-    let stored = cx.db()?;
-    out::line(format!("It is stored in {}. Look at it:", stored.display()));
+    let stored = cx.shown_db()?;
+    out::line(format!("It is stored in {stored}. Look at it:"));
     let name = name.as_str();
     let commands: [(&[&str], _); 6] = [
         (&["show", name], "every task with its times and attempts"),

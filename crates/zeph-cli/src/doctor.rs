@@ -16,6 +16,7 @@ use crate::exit::{CliError, Exit};
 use crate::llm;
 use crate::out::Tone;
 use crate::read::page::{self, Page, count};
+use crate::store::{self, Database};
 
 /// The version of the JSON that commands print, which `docs/src/json.md` describes. It is incremented when a
 /// program could misread it; new fields do not count.
@@ -164,7 +165,11 @@ fn settings(cx: &AppContext, found: &mut Vec<Finding>) -> Result<(), CliError> {
 async fn database(cx: &AppContext, found: &mut Vec<Finding>) -> Result<(), CliError> {
     let path = cx.db()?;
     let origin = cx.db_origin();
-    let shown = format!("{} ({origin})", path.display());
+    let shown = format!("{} ({origin})", store::shown(&path));
+    if store::url(&path).is_some() {
+        found.push(server(&path, &shown).await);
+        return Ok(());
+    }
     let Ok(about) = std::fs::metadata(&path) else {
         let text = format!("{shown}: none yet, the first run makes it");
         found.push(Finding::good("database", text));
@@ -176,7 +181,7 @@ async fn database(cx: &AppContext, found: &mut Vec<Finding>) -> Result<(), CliEr
     match SqliteStore::open_read_only(&path).await {
         Ok(store) => {
             found.push(content(&store).await?);
-            found.push(owners(&cx.owners(&store)));
+            found.push(owners(&Owners::beside(store.path())));
         }
         Err(error) => {
             let finding = Finding::new("content", Status::Problem, error.to_string());
@@ -184,6 +189,17 @@ async fn database(cx: &AppContext, found: &mut Vec<Finding>) -> Result<(), CliEr
         }
     }
     Ok(())
+}
+
+/// Whether the server can be reached, and has the tables.
+async fn server(path: &Path, shown: &str) -> Finding {
+    match Database::open_read_only(path).await {
+        Ok(_) => Finding::good("database", format!("{shown}: the server replies")),
+        Err(error) => {
+            let text = format!("{shown}: {}", error.message);
+            Finding::new("database", Status::Problem, text)
+        }
+    }
 }
 
 /// The size of the database, its owner, and who else may read it.

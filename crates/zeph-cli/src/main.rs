@@ -31,6 +31,8 @@ mod retry;
 mod run;
 mod settings;
 mod starter;
+mod store;
+mod store_port;
 mod trust;
 mod validate;
 mod work;
@@ -179,9 +181,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     if let Err(error) = &mut ended
         && error.code == "io"
         && error.help.is_none()
-        && let Ok(path) = cx.db()
+        && let Ok(path) = cx.shown_db()
     {
-        let path = path.display().to_string();
         let path = zeph_common::escape_terminal(&path);
         let help = format!("the database is {path}; --db FILE names another one");
         error.help = Some(help.into());

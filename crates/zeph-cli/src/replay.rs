@@ -1,9 +1,9 @@
 //! `zeph replay`: repeats the decisions of a run and the work of its models from the journal, without a
 //! network and without changing anything.
 
+use crate::store::Database;
 use serde_json::{Value, json};
 use zeph_common::escape_terminal;
-use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::Orchestrator;
 use zeph_orchestration::plan::{AttemptReplay, ReplayReport, needs_model};
 use zeph_planner::replay::ReplayOutcome;
@@ -31,7 +31,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
         Some(Ok(orchestrator)) => (orchestrator, None),
         // The run's model, agents or prompts are missing: only the decisions are replayed.
         missing => {
-            let builder = llm::base_builder(cx).database(store.clone());
+            let builder = store.of(llm::base_builder(cx));
             (builder.build()?, missing.and_then(Result::err))
         }
     };
@@ -60,7 +60,7 @@ pub(crate) async fn run(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError
 
 async fn with_models(
     cx: &AppContext,
-    store: &SqliteStore,
+    store: &Database,
     view: &RunView,
 ) -> Result<Orchestrator, CliError> {
     let models = ModelConfig {
@@ -68,7 +68,7 @@ async fn with_models(
         ..ModelConfig::stored(cx, view.graph())?
     };
     let builder = run::builder(cx, Some(&models), view.graph()).await?;
-    Ok(builder.database(store.clone()).build()?)
+    Ok(store.of(builder).build()?)
 }
 
 fn line(tone: Tone, word: &str, text: &str) {

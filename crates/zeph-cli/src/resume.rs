@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Instant;
 
+use crate::store::Database;
 use serde_json::json;
 use zeph_common::escape_terminal;
 use zeph_graph::{Effect, RunId, RunState, TaskGraph, TaskState};
 use zeph_memory::{ListQuery, RawGraphStore as _};
-use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::Orchestrator;
 use zeph_orchestration::plan::needs_model;
 use zeph_runtime::{RunHandle, RunView, RuntimeError};
@@ -77,7 +77,7 @@ struct Taken {
 /// Chooses a run by its journal, and takes it over.
 async fn open(
     cx: &AppContext,
-    store: &SqliteStore,
+    store: &Database,
     args: &ResumeArgs,
     params: &Params,
 ) -> Result<Taken, CliError> {
@@ -165,7 +165,7 @@ fn none_resumed(mut passed_over: Vec<(RunId, CliError)>) -> CliError {
 
 async fn load_and_take_over(
     cx: &AppContext,
-    store: &SqliteStore,
+    store: &Database,
     run: &RunId,
     params: &Params,
     args: &ResumeArgs,
@@ -196,7 +196,7 @@ async fn load_and_take_over(
 
 async fn take_over(
     cx: &AppContext,
-    store: &SqliteStore,
+    store: &Database,
     view: &RunView,
     params: &Params,
     (interrupted, orphans): (&mut [Interrupted], Option<OrphansDo>),
@@ -207,7 +207,7 @@ async fn take_over(
     let builder = run::builder(cx, models.transpose()?.as_ref(), view.graph()).await?;
     let secrets = plan::secrets_of(view.graph(), &params.values)?;
     let builder = builder.withhold(params.variables_of(secrets.keys().map(String::as_str)));
-    let orchestrator = builder.database(store.clone()).build()?;
+    let orchestrator = store.of(builder).build()?;
     // What a process works on has no orphans.
     if cx.owner_of(store, &view.run).await?.is_none() {
         let alive: Vec<&Orphan> = interrupted
@@ -235,7 +235,7 @@ struct Interrupted {
 }
 
 async fn interrupted(
-    store: &SqliteStore,
+    store: &Database,
     view: &RunView,
     reruns: bool,
 ) -> Result<Vec<Interrupted>, CliError> {

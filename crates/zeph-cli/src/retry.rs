@@ -132,7 +132,7 @@ async fn start(
     let secrets: BTreeMap<String, String> = plan::secrets_of(retry.graph(), &given)?;
     let builder = run::builder(cx, models.as_ref(), retry.graph()).await?;
     let builder = builder.withhold(params.variables_of(secrets.keys().map(String::as_str)));
-    let orchestrator = builder.database(store.clone()).build()?;
+    let orchestrator = store.of(builder).build()?;
     let given = secrets.iter().map(|(name, value)| (&**name, &**value));
     llm::warn_unredacted(&orchestrator, given);
     render(cx, &retry, cost, channel, false);

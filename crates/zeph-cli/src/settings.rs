@@ -45,7 +45,7 @@ fn settings(cx: &AppContext) -> Vec<Setting> {
         if key == "db" {
             // Its flag and its variable may have any bytes.
             origin = cx.db_origin();
-            value = cx.db().map_or(value, |path| path.display().to_string());
+            value = cx.shown_db().unwrap_or(value);
             if cx.global.db.is_some() {
                 layer = Layer::Flag;
             } else if origin == env_name(key) {

@@ -74,7 +74,7 @@ pub struct OrchestrationConfig {
     pub pass_env: Vec<String>,
     /// The database of the runs. Default none: the program that runs the engine chooses a place.
     ///
-    /// A relative path in a file is relative to the file's folder.
+    /// A relative path in a file is relative to the file's folder. `postgres://USER@HOST/DB` is a database on a server.
     pub db: Option<PathBuf>,
     /// How many events an observer may lag behind before it misses the oldest. Default 1024, from 1 to one
     /// million.

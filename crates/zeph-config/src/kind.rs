@@ -93,9 +93,11 @@ impl Kind {
                 humantime::parse_duration(text?).ok().map(Value::Time)
             }
             Self::Path => {
-                let path = Path::new(text?);
-                // An empty path stays empty, so that the check reports it.
-                let folder = input.folder.filter(|_| !path.as_os_str().is_empty());
+                let text = text?;
+                let path = Path::new(text);
+                // An empty path stays empty, so that the check reports it. The address of a database is in no folder.
+                let is_in_folder = !text.is_empty() && !text.contains("://");
+                let folder = input.folder.filter(|_| is_in_folder);
                 let path = folder.map_or_else(|| path.to_owned(), |folder| folder.join(path));
                 Some(Value::Path(path))
             }

@@ -75,29 +75,6 @@ impl Address {
         text.starts_with("postgres://") || text.starts_with("postgresql://")
     }
 
-    /// The text of an address without its password, for people; another text as it is.
-    ///
-    /// # Examples
-    /// ```
-    /// use zeph_memory_postgres::Address;
-    /// let shown = Address::redact("postgres://ada:s/e@cret@db/runs?password=x&sslmode=require");
-    /// assert_eq!(shown, "postgres://ada@db/runs");
-    /// assert_eq!(Address::redact("runs.db"), "runs.db");
-    /// ```
-    #[must_use]
-    pub fn redact(text: &str) -> String {
-        if !Self::is_url(text) {
-            return text.to_owned();
-        }
-        let (scheme, rest) = text.split_once("://").unwrap_or((text, ""));
-        let rest = rest.split(['?', '#']).next().unwrap_or_default();
-        let Some((credentials, place)) = rest.rsplit_once('@') else {
-            return format!("{scheme}://{rest}");
-        };
-        let user = credentials.split(':').next().unwrap_or_default();
-        format!("{scheme}://{user}@{place}")
-    }
-
     /// The schema of the tables.
     #[must_use]
     pub fn schema(&self) -> &str {

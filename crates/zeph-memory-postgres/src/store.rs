@@ -85,7 +85,8 @@ impl PostgresStore {
         let connector = Connector::new(address, PostgresOptions::default());
         let readers = connector.readers();
         let opening = |error| postgres_error::io("opening the database", error);
-        let mut connection = readers.acquire().await.map_err(opening)?;
+        // A pool would try again for some time.
+        let mut connection = connector.writer().await.map_err(opening)?;
         schema::check_server(address, &mut connection).await?;
         schema::check(address, &mut connection).await?;
         Ok(Self {

@@ -14,7 +14,8 @@ pub(crate) async fn run(cx: &AppContext, args: &BackupArgs) -> Result<Exit, CliE
     if args.file.symlink_metadata().is_ok() {
         return Err(is_there(&args.file));
     }
-    store.backup(&args.file).await?;
+    let file = store.file("use `pg_dump --schema=zeph`, or a backup of the server")?;
+    file.backup(&args.file).await?;
     let copy = SqliteStore::open_read_only(&args.file).await?;
     let check = copy.check().await?;
     if let Some(damage) = check.findings.first() {

@@ -34,7 +34,7 @@ pub(crate) async fn run(cx: &AppContext, args: &DeleteArgs) -> Result<Exit, CliE
     }
     let fence = claim(&store, "delete").await?;
     store.delete(&run, fence).await?;
-    shrink(cx, &store).await;
+    shrink(&store).await;
     let json = || json!({ "run": run.as_str(), "deleted": true });
     let line = format!("run {run} is deleted");
     Ok(page::print(cx, json, |page| page.line(line)))

@@ -33,7 +33,7 @@ pub(crate) async fn run(cx: &AppContext, args: &PruneArgs) -> Result<Exit, CliEr
     let mut freed = 0;
     if !args.dry_run && !found.runs.is_empty() {
         let gone = found.delete(&store, now).await;
-        freed = shrink(cx, &store).await;
+        freed = shrink(&store).await;
         if let Err(error) = gone {
             let runs = count(found.runs.len() as u64, "run");
             out::warn(format!("{runs} deleted before this"));

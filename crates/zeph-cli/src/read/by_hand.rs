@@ -53,11 +53,11 @@ async fn end(
             (Request::Skip { task, reason }, done)
         }
     };
-    let owners = cx.owners(&store);
+    let owners = store.owners();
     let delivery = if args.replace {
-        replace(&store, Some(&owners), &run, &request, now()).await?
+        replace(&store, owners.as_ref(), &run, &request, now()).await?
     } else {
-        ask(&store, Some(&owners), &run, &request, now()).await?
+        ask(&store, owners.as_ref(), &run, &request, now()).await?
     };
     let why = command_with(&["why", run.as_str()], &[&task]);
     let text = match delivery {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::store::Database;
 use serde_json::{Value, json};
 use zeph_common::format_duration;
 use zeph_graph::{Spent, Timestamp};
 use zeph_memory::{ListQuery, RawGraphStore as _, RunRow, RunSummary};
-use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::{Owners, PostedRequest, posted_requests};
 
 use super::money::spent_json;
@@ -27,7 +27,7 @@ const MOST_COUNTED: usize = 1_000;
 
 pub(crate) async fn run(cx: &AppContext, args: &ListArgs) -> Result<Exit, CliError> {
     let found = match cx.open_store_read_only().await {
-        Ok(store) => find(cx, &store, args).await?,
+        Ok(store) => find(&store, args).await?,
         // A database that is named, perhaps with a typing error, must exist.
         Err(error) if error.code == "no_database" && !cx.names_db() => Found::default(),
         Err(error) => return Err(error),
@@ -50,8 +50,8 @@ struct Found {
     is_filtered: bool,
 }
 
-async fn find(cx: &AppContext, store: &SqliteStore, args: &ListArgs) -> Result<Found, CliError> {
-    let owners = cx.owners(store);
+async fn find(store: &Database, args: &ListArgs) -> Result<Found, CliError> {
+    let owners = store.owners();
     let now = now();
     let mut query = ListQuery {
         limit: PAGE,
@@ -64,7 +64,7 @@ async fn find(cx: &AppContext, store: &SqliteStore, args: &ListArgs) -> Result<F
         let Some(last) = rows.last() else { break };
         query.before = Some(last.cursor());
         for row in rows {
-            let line = Line::new(&owners, row);
+            let line = Line::new(store, owners.as_ref(), row).await?;
             if !line.is_wanted(args, now) {
                 found.is_filtered = true;
             } else if found.lines.len() < args.limit as usize {
@@ -202,17 +202,17 @@ fn has_labels(labels: &BTreeMap<String, String>, wanted: &[String]) -> bool {
 }
 
 impl Line {
-    fn new(owners: &Owners, row: RunRow) -> Self {
-        let is_owned = row.status.open && owners.holder(row.epoch).is_some();
+    async fn new(store: &Database, owners: Option<&Owners>, row: RunRow) -> Result<Self, CliError> {
+        let is_owned = row.status.open && store.holder(row.epoch).await?.is_some();
         let group = row.status.group().filter(|_| is_owned);
-        let wait = |group: String| GroupWait::of(owners, row.run.as_str(), &group);
+        let wait = |group: String| GroupWait::of(owners?, row.run.as_str(), &group);
         let waits = group.and_then(wait);
-        Self {
+        Ok(Self {
             row,
             is_owned,
             waits,
             requests: Vec::new(),
-        }
+        })
     }
 
     /// Whether the stored state of the run is active, but no process executes the run.

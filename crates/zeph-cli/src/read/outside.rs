@@ -1,7 +1,7 @@
 //! What other processes do that matters to a run: who works on it, and which run holds its group.
 
+use crate::store::Database;
 use zeph_graph::{Group, Lane, LaneId};
-use zeph_memory_sqlite::SqliteStore;
 use zeph_runtime::{Owners, RunView};
 
 use crate::context::AppContext;
@@ -113,16 +113,21 @@ pub(crate) fn waits_words(group: &str, holder: Option<&str>) -> String {
 impl Outside {
     pub(crate) async fn of(
         cx: &AppContext,
-        store: &SqliteStore,
+        store: &Database,
         view: &RunView,
     ) -> Result<Self, CliError> {
-        let (owner, owners) = (cx.owner_of(store, &view.run).await?, cx.owners(store));
-        let group = Group::of(view.graph()).filter(|_| owner.is_some());
-        let waits = group.and_then(|group| GroupWait::of(&owners, view.run.as_str(), group.name()));
-        let lanes = match owner {
-            Some(_) => SharedLane::of(&owners, view),
-            None => Vec::new(),
+        let owner = cx.owner_of(store, &view.run).await?;
+        // Groups and shared lanes are those of one engine on a server.
+        let owners = store.owners().filter(|_| owner.is_some());
+        let Some(owners) = owners else {
+            return Ok(Self {
+                owner,
+                ..Self::default()
+            });
         };
+        let group = Group::of(view.graph());
+        let waits = group.and_then(|group| GroupWait::of(&owners, view.run.as_str(), group.name()));
+        let lanes = SharedLane::of(&owners, view);
         Ok(Self {
             owner,
             waits,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::store::Database;
 use serde_json::json;
 use zeph_common::escape_terminal_block;
 use zeph_graph::{AskWhy, RunId};
 use zeph_memory::RawGraphStore as _;
-use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::{plan_in_view, plan_questions};
 use zeph_runtime::{Delivery, Request, RunView, RuntimeError, ask, cancel_run, replace};
 
@@ -49,16 +49,16 @@ pub(crate) async fn answer(cx: &AppContext, args: &AnswerArgs) -> Result<Exit, C
     let text = llm::base_builder(cx).build()?.redacted(&text)?;
     let done = format!("question {question} of run {run} is answered");
     if args.replace {
-        let owners = cx.owners(&store);
+        let owners = store.owners();
         let request = Request::Answer { question, text };
-        let sent = replace(&store, Some(&owners), &run, &request, now()).await?;
+        let sent = replace(&store, owners.as_ref(), &run, &request, now()).await?;
         return Ok(report(cx, &run, sent, &done));
     }
     send(cx, &store, &run, &Request::Answer { question, text }, &done).await
 }
 
 /// The number of a question that is given by its number or by its task.
-async fn number_of(store: &SqliteStore, run: &RunId, text: &str) -> Result<u32, CliError> {
+async fn number_of(store: &Database, run: &RunId, text: &str) -> Result<u32, CliError> {
     if let Ok(number) = text.parse() {
         return Ok(number);
     }
@@ -80,7 +80,7 @@ async fn number_of(store: &SqliteStore, run: &RunId, text: &str) -> Result<u32, 
 /// Refuses an unclear text, or a plan file with mistakes, as the answer to a question about a plan.
 async fn check_plan(
     cx: &AppContext,
-    store: &SqliteStore,
+    store: &Database,
     run: &RunId,
     (question, args): (u32, &AnswerArgs),
     text: &str,
@@ -100,7 +100,7 @@ async fn check_plan(
 
 /// The answer of the person at the terminal, or the signal that ended the prompt.
 async fn asked(
-    store: &SqliteStore,
+    store: &Database,
     run: &RunId,
     number: u32,
     replaces: bool,
@@ -178,12 +178,11 @@ pub(crate) async fn cancel(cx: &AppContext, args: &CancelArgs) -> Result<Exit, C
 /// Cancels a run. If no process works on it, it ends here, so its hooks are called here.
 pub(crate) async fn cancel_whole(
     cx: &AppContext,
-    store: &SqliteStore,
+    store: &Database,
     run: &RunId,
 ) -> Result<Delivery, CliError> {
     let is_at_rest = cx.owner_of(store, run).await?.is_none();
-    let owners = cx.owners(store);
-    let delivery = cancel_run(Arc::new(store.clone()), Some(owners), run, now()).await?;
+    let delivery = cancel_run(Arc::new(store.clone()), store.owners(), run, now()).await?;
     if is_at_rest && delivery == Delivery::Accepted && !store.get(run).await?.status.open {
         end::call_hooks_of(cx, store, run).await?;
     }
@@ -207,8 +206,8 @@ pub(crate) async fn unpause(cx: &AppContext, args: &RunRef) -> Result<Exit, CliE
 
 pub(crate) async fn suspend(cx: &AppContext, args: &RunRef) -> Result<Exit, CliError> {
     let (store, run) = open(cx, args.run.as_deref()).await?;
-    let owners = cx.owners(&store);
-    let delivery = ask(&store, Some(&owners), &run, &Request::Suspend, now()).await?;
+    let owners = store.owners();
+    let delivery = ask(&store, owners.as_ref(), &run, &Request::Suspend, now()).await?;
     let resume = command(&["resume", run.as_str()]);
     let text = match delivery {
         Delivery::Stale if cx.owner_of(&store, &run).await?.is_some() => {
@@ -228,7 +227,7 @@ pub(crate) async fn suspend(cx: &AppContext, args: &RunRef) -> Result<Exit, CliE
 pub(crate) async fn open(
     cx: &AppContext,
     run: Option<&str>,
-) -> Result<(SqliteStore, RunId), CliError> {
+) -> Result<(Database, RunId), CliError> {
     let store = cx.open_existing_store().await?;
     let run = find_run(&store, run, Some(true)).await?;
     Ok((store, run))
@@ -237,12 +236,12 @@ pub(crate) async fn open(
 /// Sends a request and prints the delivery. `done` is printed when the request was applied.
 pub(super) async fn send(
     cx: &AppContext,
-    store: &SqliteStore,
+    store: &Database,
     run: &RunId,
     request: &Request,
     done: &str,
 ) -> Result<Exit, CliError> {
-    let delivery = ask(store, Some(&cx.owners(store)), run, request, now()).await?;
+    let delivery = ask(store, store.owners().as_ref(), run, request, now()).await?;
     Ok(report(cx, run, delivery, done))
 }
 

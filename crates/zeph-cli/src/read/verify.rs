@@ -20,12 +20,12 @@ pub(crate) async fn run(cx: &AppContext, args: &VerifyArgs) -> Result<Exit, CliE
         let run = find_run(&store, Some(text), None).await?;
         check(cx, &store, &run, head, &mut tally).await?;
     } else {
-        let file = store.check().await?;
-        for what in file.findings {
+        let (runs, findings) = store.check().await?;
+        for what in findings {
             tally.faults += 1;
             render_fault(cx, &what);
         }
-        for run in &file.runs {
+        for run in &runs {
             check(cx, &store, run, None, &mut tally).await?;
         }
         if !cx.json() {

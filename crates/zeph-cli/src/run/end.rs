@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::store::Database;
 use serde_json::{Value, json};
 use zeph_common::{escape_terminal, escape_terminal_block, format_duration};
 use zeph_graph::{Budget, Fault, Output, RunEnd, RunId, TaskState};
-use zeph_memory_sqlite::SqliteStore;
 use zeph_orchestration::plan::plan_questions;
 use zeph_orchestration::{Hook, Hooks, Orchestrator, RunReport, RunResults};
 use zeph_planner::answer::Answer;
@@ -112,7 +112,7 @@ pub(crate) async fn print(
 /// Calls the hooks of a run that this process has ended without following it, and waits for them.
 pub(crate) async fn call_hooks_of(
     cx: &AppContext,
-    store: &SqliteStore,
+    store: &Database,
     run: &RunId,
 ) -> Result<(), CliError> {
     let hooks = Hooks::new(&cx.config().hooks);

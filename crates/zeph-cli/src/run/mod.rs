@@ -196,7 +196,7 @@ pub(crate) async fn begin(
     }
     junit::prepare(options.junit.as_deref())?;
     let builder = if options.is_kept {
-        builder.database(cx.open_store().await?)
+        cx.open_store().await?.of(builder)
     } else {
         builder
     };

@@ -26,7 +26,7 @@ use crate::run::{end, listen};
 pub(crate) async fn run(cx: &AppContext, args: &WatchArgs) -> Result<Exit, CliError> {
     let store = cx.open_store_read_only().await?;
     let run = find_run(&store, args.run.as_deref(), Some(true)).await?;
-    let orchestrator = llm::base_builder(cx).database(store).build()?;
+    let orchestrator = store.of(llm::base_builder(cx)).build()?;
     let mut signals = listen()?;
     let mut watcher = orchestrator.watch(&run).await?;
     let channel = llm::channel(watcher.view().graph());

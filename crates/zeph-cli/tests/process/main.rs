@@ -33,12 +33,15 @@ mod matrix;
 mod mcp;
 mod operator_day;
 mod orphans;
+mod postgres;
 mod programs;
 mod reasons;
 mod reports;
 mod retry;
 mod running_logs;
 mod secrets;
+#[path = "../../../zeph-memory-postgres/tests/postgres/server.rs"]
+mod server;
 mod service;
 mod shared_lanes;
 mod signals;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use zeph_common::{Boundary, truncate};
 use zeph_graph::{AskWhy, Entry, Record, RunId, RunState, TaskId, Timestamp};
-use zeph_memory::RawGraphStore;
+use zeph_memory::{Lease, RawGraphStore};
 use zeph_runtime::driver::LastErrors;
 use zeph_runtime::{Owners, QuestionView, RunEvent, RunView, RuntimeError};
 use zeph_scheduler::{Event, EventLog};
@@ -117,7 +117,7 @@ impl Watcher {
     }
 
     /// The process that works on the run as of the last read, as text for people; `None` if there is none, or
-    /// the orchestrator has no owners.
+    /// neither the orchestrator has owners nor the store leases.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
@@ -170,7 +170,7 @@ impl Watcher {
             })
         };
         let epoch = read().await?.epoch;
-        let owner = self.owners.as_ref().map(|owners| owners.holder(epoch));
+        let owner = self.holder(epoch).await?;
         // After the owner is known to be gone, only a process that has resumed the run writes.
         let row = read().await?;
         if row.last_seq.get() != self.view.entries.len() as u64 {
@@ -182,6 +182,24 @@ impl Watcher {
         self.is_over = is_at_rest || is_left;
         self.owner = owner.flatten().filter(|_| !is_at_rest);
         Ok(())
+    }
+
+    /// The process that holds an epoch; `None` if neither the owners nor the store know, and `Some(None)` if it has
+    /// ended.
+    async fn holder(&self, epoch: u64) -> Result<Option<Option<String>>, RuntimeError> {
+        if let Some(owners) = &self.owners {
+            return Ok(Some(owners.holder(epoch)));
+        }
+        let lease = self.store.lease(epoch).await;
+        let lease = lease.map_err(|source| RuntimeError::Store {
+            run: self.view.run.clone(),
+            source: source.into(),
+        })?;
+        Ok(match lease {
+            Lease::Held { owner, .. } => Some(Some(owner)),
+            Lease::Lapsed => Some(None),
+            Lease::Unknown => None,
+        })
     }
 
     /// Makes the events of the records that are new.

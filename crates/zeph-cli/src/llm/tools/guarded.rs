@@ -12,6 +12,7 @@ use super::folder::{Folder, text_of};
 use super::write::there;
 use crate::context::AppContext;
 use crate::project;
+use crate::store;
 
 /// The names of files that this program or a service runs where it finds them, in lower case. Hidden ones are
 /// refused anyway.
@@ -43,7 +44,9 @@ impl Guarded {
         let config = cx.config();
         let folders = [&config.agents, &config.prompts, &config.plan_cache];
         let folders = folders.into_iter().flatten().cloned();
-        let paths = folders.chain(cx.db().ok()).map(|path| real(&path));
+        let paths = folders
+            .chain(cx.db().ok().filter(|db| store::url(db).is_none()))
+            .map(|path| real(&path));
         let hooks = &config.hooks;
         let hooks = [&hooks.failed, &hooks.question, &hooks.ended];
         let servers = config.mcp.values().map(|server| match &server.transport {

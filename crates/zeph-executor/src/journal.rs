@@ -132,6 +132,8 @@ pub struct Proposed {
     pub count: u32,
     /// The tasks that they added, in order, as the graph has them.
     pub tasks: Vec<TaskSpec>,
+    /// The names of those that were withdrawn or removed since; `tasks` does not have them.
+    pub gone: Vec<String>,
 }
 
 /// What a call asks of the budgets.

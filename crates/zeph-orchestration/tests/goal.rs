@@ -17,6 +17,9 @@ mod budget;
 #[path = "goal/early.rs"]
 mod early;
 
+#[path = "goal/early_faults.rs"]
+mod early_faults;
+
 #[path = "goal/long.rs"]
 mod long;
 #[path = "goal/replay.rs"]

@@ -7,7 +7,7 @@ use zeph_executor::{
     Journal, Note, Proposal, Proposed, Reservation, ReservationRequest, TaskError, async_trait,
 };
 use zeph_graph::wire::{Diagnostics, GraphSpec, TaskSpec, WorkSpec};
-use zeph_graph::{Budget, ManualEnd, ReservationId, Spend, TaskId};
+use zeph_graph::{Budget, ManualEnd, ReservationId, SkipWhy, Spend, TaskId, TaskState};
 use zeph_scheduler::{Amendment, Input, InputOutcome, Proposer};
 
 use crate::actor::Actor;
@@ -203,11 +203,19 @@ impl Core {
         let active = self.runs.get(&from.key);
         let active = active.filter(|_| self.is_current(from));
         let scheduler = &active.ok_or_else(attempt_over)?.scheduler;
-        let tasks = scheduler.proposed(from.task);
+        let is_gone = |id: &TaskId| {
+            let why = SkipWhy::Withdrawn;
+            scheduler.graph().is_removed(*id)
+                || scheduler.task(*id).state() == TaskState::Skipped { why }
+        };
+        let (gone, tasks): (Vec<_>, Vec<_>) = scheduler.proposed(from.task).partition(is_gone);
         let proposed = Proposed {
             count: scheduler.proposals(from.task),
-            tasks: tasks
+            tasks: (tasks.into_iter())
                 .map(|id| TaskSpec::of(scheduler.graph(), id))
+                .collect(),
+            gone: (gone.into_iter())
+                .map(|id| scheduler.graph().written_name(id).to_owned())
                 .collect(),
         };
         Ok((proposed, None))

@@ -150,7 +150,8 @@ impl RetryPlan {
     /// [`at`](Self::at).
     pub const AT_KEY: &'static str = "retry_at";
 
-    /// Compares an ended run with the graph of the new one: its own graph, or `changed`.
+    /// Compares an ended run with the graph of the new one: its own graph, or `changed`. Tasks of its own graph that
+    /// were [withdrawn](zeph_graph::SkipWhy::Withdrawn) are left out, unless they are chosen.
     ///
     /// The tasks that `chosen` names run again in any case, and so do those that have changed in a way that
     /// the graphs do not show, as `is_changed` says.
@@ -169,7 +170,7 @@ impl RetryPlan {
         let is_same_graph = changed.is_none();
         let later = Later::default();
         let mut plan = Self::compare(view, changed, chosen, &is_changed, &later)?;
-        if is_same_graph && let Some(graph) = additions::left_out(view, &plan) {
+        if is_same_graph && let Some(graph) = additions::left_out(view, &plan, chosen) {
             let changed = Some((graph, *view.scheduler.policy()));
             plan = Self::compare(view, changed, chosen, &is_changed, &later)?;
             plan.title.clone_from(&view.title);
@@ -191,6 +192,7 @@ impl RetryPlan {
         is_changed: impl Fn(TaskId, &Task) -> bool,
     ) -> Result<Self, RuntimeError> {
         let (later, graph) = Later::than(view, record)?;
+        let graph = additions::without_withdrawn(view, graph);
         let changed = Some((graph, *view.scheduler.policy()));
         let mut plan = Self::compare(view, changed, chosen, &is_changed, &later)?;
         plan.check_proposers()?;

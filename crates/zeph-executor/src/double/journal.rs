@@ -217,9 +217,11 @@ impl Journal for JournalDouble {
     async fn proposed(&self) -> Result<Proposed, TaskError> {
         let state = self.lock();
         let tasks = state.patches.iter().flat_map(|patch| &patch.tasks);
+        let tasks = tasks.filter(|task| !state.withdrawn.contains(&task.name));
         Ok(Proposed {
             count: u32::try_from(state.patches.len()).unwrap_or(u32::MAX),
             tasks: tasks.cloned().collect(),
+            gone: state.withdrawn.clone(),
         })
     }
 

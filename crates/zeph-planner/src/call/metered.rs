@@ -320,8 +320,6 @@ impl LlmProvider for Metered {
         let can = self.capabilities_for(&request);
         let spent = Self::spent(can, reservation, &outcome);
         self.observe(&request, &outcome);
-        open.settle(spent).await.map_err(journal)?;
-        self.spend.add(spent);
         let reply = ReplyNote {
             call,
             provider: name.to_owned(),
@@ -334,8 +332,11 @@ impl LlmProvider for Metered {
             cut: None,
             reused: false,
         };
+        // Both become a part of the same commit, so that no interruption loses a reply that is paid.
         let noted = async { self.cx.journal().note(reply.note()?).await };
-        noted.await.map_err(journal)?;
+        let (settled, noted) = futures::join!(open.settle(spent), noted);
+        settled.and(noted).map_err(journal)?;
+        self.spend.add(spent);
         if let Ok(response) = &outcome {
             self.spend.set_latest(reply_hash(&hash, response), false);
         }

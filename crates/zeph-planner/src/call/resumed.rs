@@ -1,6 +1,6 @@
 //! Going on after an interruption: the replies and tool calls of interrupted attempts are used again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -19,8 +19,8 @@ use crate::replay::unwrapped;
 /// The work of the attempts that were interrupted before this one.
 #[derive(Debug, Default)]
 pub(crate) struct Resumed {
-    /// The answers, by provider and hash of the request.
-    replies: BTreeMap<(String, String), LlmResponse>,
+    /// The answers that have not been used again, by provider and hash of the request, in order.
+    replies: Mutex<BTreeMap<(String, String), VecDeque<LlmResponse>>>,
     calls: Mutex<Vec<EarlierCall>>,
     /// What the task was for, as their prompts say: tasks may have been added since, and another prompt would be
     /// another conversation.
@@ -49,11 +49,12 @@ impl Resumed {
     pub(super) fn of(notes: &[Note]) -> Self {
         let mut resumed = Self::default();
         let mut calls: Vec<EarlierCall> = Vec::new();
+        let mut replies = Replies::default();
         for note in notes {
             match note.kind {
                 NoteKind::Reply => {
-                    if let Some((key, response)) = read(note).and_then(whole_reply) {
-                        resumed.replies.insert(key, response);
+                    if let Some(note) = read::<ReplyNote>(note) {
+                        replies.add(note);
                     }
                 }
                 NoteKind::Tool => {
@@ -87,12 +88,28 @@ impl Resumed {
             }
         }
         resumed.calls = Mutex::new(calls);
+        resumed.replies = Mutex::new(replies.of_requests);
         resumed
     }
 
     /// How many groups of results a round of summaries may have, if that is decided.
     pub(crate) fn most_groups(&self, round: u32) -> Option<usize> {
         self.most_groups.get(&round).copied()
+    }
+
+    /// The next reply to the same request, which answers it once.
+    fn take_reply(
+        &self,
+        provider: &str,
+        request: &LlmRequest,
+    ) -> Option<((String, String), LlmResponse)> {
+        let mut replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        if replies.is_empty() {
+            return None;
+        }
+        let key = (provider.to_owned(), request_hash(request));
+        let response = replies.get_mut(&key)?.pop_front()?;
+        Some((key, response))
     }
 
     /// The call of the same reply.
@@ -129,12 +146,39 @@ fn call_of<'a>(calls: &'a mut Vec<EarlierCall>, key: &CallKey, name: &str) -> &'
     &mut calls[index]
 }
 
-/// A reply that says the same as when the model gave it. One that was cut off had the limit of its time.
-fn whole_reply(note: ReplyNote) -> Option<((String, String), LlmResponse)> {
-    let response = note.response?;
-    let is_whole = note.response_hash == Some(response_hash(&response));
-    let is_cut = response.stop == StopReason::MaxTokens;
-    (is_whole && !is_cut).then_some(((note.provider, note.hash), response))
+/// The replies of interrupted attempts, one after the other.
+#[derive(Default)]
+struct Replies {
+    of_requests: BTreeMap<(String, String), VecDeque<LlmResponse>>,
+    /// How often each request was answered in this attempt.
+    answered: BTreeMap<(String, String), usize>,
+    latest_call: u32,
+}
+
+impl Replies {
+    /// Adds a reply that says the same as when the model gave it. One that was cut off had the limit of its time.
+    fn add(&mut self, note: ReplyNote) {
+        // Each attempt counts its calls from the beginning, and goes the way of the one before as far as it can.
+        if note.call <= self.latest_call {
+            self.answered.clear();
+        }
+        self.latest_call = note.call;
+        let Some(response) = note.response else {
+            return;
+        };
+        let is_whole = note.response_hash == Some(response_hash(&response));
+        if !is_whole || response.stop == StopReason::MaxTokens {
+            return;
+        }
+        let key = (note.provider, note.hash);
+        let answered = self.answered.entry(key.clone()).or_default();
+        let replies = self.of_requests.entry(key).or_default();
+        match replies.get_mut(*answered) {
+            Some(earlier) => *earlier = response,
+            None => replies.push_back(response),
+        }
+        *answered += 1;
+    }
 }
 
 fn read<T: DeserializeOwned>(note: &Note) -> Option<T> {
@@ -170,11 +214,7 @@ impl Resuming {
         let name = self.inner.name();
         let resumed = self.spend.resumed(&self.cx).await;
         let resumed = resumed.map_err(|error| from_journal(name, error))?;
-        if resumed.replies.is_empty() {
-            return Ok(None);
-        }
-        let key = (name.to_owned(), request_hash(request));
-        let Some(response) = resumed.replies.get(&key).cloned() else {
+        let Some((key, response)) = resumed.take_reply(name, request) else {
             return Ok(None);
         };
         let (provider, hash) = key;

@@ -239,7 +239,9 @@ impl Journal for ReplayJournal {
         let graph = TaskGraph::try_from(graph);
         let tasks = graph.map_or_else(|_| Vec::new(), |graph| GraphSpec::from(&graph).tasks);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(Proposed { count, tasks })
+        // What an earlier attempt took back is not recorded with this one.
+        let gone = Vec::new();
+        Ok(Proposed { count, tasks, gone })
     }
 
     async fn propose_after(&self, earlier: u32, patch: GraphSpec) -> Result<Proposal, TaskError> {

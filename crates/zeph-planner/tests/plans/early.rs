@@ -72,6 +72,16 @@ async fn tasks_start_while_the_plan_is_received_and_an_effect_that_happens_once_
     );
     assert!(output.findings.iter().any(|one| one.code == "started_name"));
     assert_eq!(proposed(&journal), ["read", "list"]);
+
+    // What was withdrawn does not come back: a task like it gets another name.
+    let script = ScriptedProvider::new("script").then(Reply::text(&text));
+    let output = plan_early(&script, &journal).await.unwrap();
+    assert_eq!(output.started, ["read"]);
+    assert!(
+        output.plan_file.contains("[tasks.list-2]"),
+        "{}",
+        output.plan_file
+    );
 }
 
 #[tokio::test]

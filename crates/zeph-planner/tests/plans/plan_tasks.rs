@@ -9,7 +9,7 @@ use zeph_executor::{
     Attempt, Budget, ErrorClass, Executor, Journal, NoteKind, Parent, ParentState, Stop,
     TaskContext, TaskError, TaskId, TaskInput, TaskOutput,
 };
-use zeph_graph::wire::{GraphSpec, TaskSpec, WorkSpec};
+use zeph_graph::wire::{GraphSpec, OnFailureSpec, TaskSpec, WorkSpec};
 use zeph_graph::{Effect, Trigger};
 use zeph_llm::{
     Capabilities, ErrorKind, LlmProvider, Prices, Reply, RetryPolicy, Retrying, ScriptedProvider,
@@ -231,6 +231,10 @@ pub(crate) fn compile(file: &str) -> Result<GraphSpec, Diagnostics> {
             effect: match prompt.as_deref() {
                 Some("at_most_once") => Effect::AtMostOnce,
                 _ => Effect::default(),
+            },
+            on_failure: match text(task, "on_failure").as_deref() {
+                Some("skip") => OnFailureSpec::Skip {},
+                _ => OnFailureSpec::Abort {},
             },
             name: name.clone(),
             needs: needs

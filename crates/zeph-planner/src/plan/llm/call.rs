@@ -26,8 +26,8 @@ const MAX_EXCERPT_BYTES: usize = 8 << 10;
 pub(super) struct Correction<'a> {
     pub(super) diagnostics: &'a Diagnostics,
     pub(super) text: &'a str,
-    /// Its tasks that may have started.
-    pub(super) begun: Vec<String>,
+    /// The tasks of the rejected answers that may have started.
+    pub(super) begun: &'a [String],
 }
 
 /// The request for a plan, or for the correction of one.
@@ -58,7 +58,7 @@ pub(super) fn request(
             planner.sanitizer.sanitize(&content).text
         });
         let more = correction.diagnostics.len() - problems.len();
-        let begun = &correction.begun;
+        let begun = correction.begun;
         let values = json!({ "problems": problems, "more": more, "last": last, "begun": begun });
         user.push_str("\n\n");
         user.push_str(&render(PromptName::PlanCorrection, values)?);

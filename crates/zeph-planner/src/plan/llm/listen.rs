@@ -1,6 +1,6 @@
 //! Listening to an answer while it is being received, below the layers that meter and repeat calls.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -21,27 +21,19 @@ pub(super) struct Listening {
     inner: Arc<dyn LlmProvider>,
     request: Arc<PlanRequest>,
     events: UnboundedSender<PlanEvent>,
-    /// The names of the tasks of the latest answer that may have started.
-    ready: Arc<Mutex<Vec<String>>>,
 }
 
 impl Listening {
     pub(super) fn new(
         inner: Arc<dyn LlmProvider>,
-        request: &PlanRequest,
+        request: &Arc<PlanRequest>,
         events: &UnboundedSender<PlanEvent>,
     ) -> Self {
         Self {
             inner,
-            request: Arc::new(request.clone()),
+            request: Arc::clone(request),
             events: events.clone(),
-            ready: Arc::default(),
         }
-    }
-
-    /// The names of the tasks of the latest answer that may have started, as they are now and later.
-    pub(super) fn ready(&self) -> Arc<Mutex<Vec<String>>> {
-        Arc::clone(&self.ready)
     }
 }
 
@@ -67,10 +59,13 @@ impl LlmProvider for Listening {
     async fn stream(&self, request: &LlmRequest) -> Result<LlmStream, LlmError> {
         let stream = self.inner.stream(request).await?;
         let max_bytes = self.request.limits.max_bytes;
-        let mut answer = Answer::new(self);
+        let mut answer = Answer::new(&self.request);
+        let events = self.events.clone();
         let stream = stream.map(move |part| {
             if let Ok(StreamPart::Text(more)) = &part {
-                answer.add(more);
+                for event in answer.add(more) {
+                    events.unbounded_send(event).ok();
+                }
                 if answer.text.len() > max_bytes {
                     let cut = LlmResponse::text(std::mem::take(&mut answer.text));
                     return Ok(StreamPart::End(cut.stopped(StopReason::MaxTokens)));
@@ -82,11 +77,23 @@ impl LlmProvider for Listening {
     }
 }
 
+/// The names of the tasks that may have started while this answer was being received. They depend on its text only,
+/// so that a reply that is used again gives the same.
+pub(super) fn begun(text: &str, request: &Arc<PlanRequest>) -> Vec<String> {
+    let events = Answer::new(request).add(text);
+    let mut names = Vec::new();
+    for event in events {
+        // The latest has all.
+        if let PlanEvent::Ready(plan) = event {
+            names = plan.tasks.into_iter().map(|task| task.name).collect();
+        }
+    }
+    names
+}
+
 /// An answer that is being received.
 struct Answer {
     request: Arc<PlanRequest>,
-    events: UnboundedSender<PlanEvent>,
-    ready: Arc<Mutex<Vec<String>>>,
     preview: Preview,
     text: String,
     tasks: usize,
@@ -95,47 +102,36 @@ struct Answer {
 }
 
 impl Answer {
-    fn new(listening: &Listening) -> Self {
-        let mut ready = listening
-            .ready
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        ready.clear();
+    fn new(request: &Arc<PlanRequest>) -> Self {
         Self {
-            request: Arc::clone(&listening.request),
-            events: listening.events.clone(),
-            ready: Arc::clone(&listening.ready),
+            request: Arc::clone(request),
             preview: Preview::default(),
             text: String::new(),
             tasks: 0,
-            starts: listening.request.start_early,
+            starts: request.start_early,
         }
     }
 
-    fn add(&mut self, more: &str) {
+    /// Adds text. Returns what is new by it.
+    fn add(&mut self, more: &str) -> Vec<PlanEvent> {
         let before = self.text.len();
         self.text.push_str(more);
+        let mut events = Vec::new();
         for seen in self.preview.feed(more) {
             self.tasks += 1;
-            let proposed = PlanEvent::Proposed {
+            events.push(PlanEvent::Proposed {
                 number: self.tasks,
                 name: seen.name,
                 kind: seen.kind,
-            };
-            self.events.unbounded_send(proposed).ok();
+            });
             if !self.starts || self.tasks > MAX_READY {
                 continue;
             }
             let begun = read_begun(&self.text[..before + seen.end], &self.request);
             // What follows a task that cannot start yet may depend on it without saying so.
             self.starts = begun.is_some();
-            if let Some(plan) = begun {
-                let names = plan.tasks.iter().map(|task| task.name.clone());
-                *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = names.collect();
-                self.events
-                    .unbounded_send(PlanEvent::Ready(Box::new(plan)))
-                    .ok();
-            }
+            events.extend(begun.map(|plan| PlanEvent::Ready(Box::new(plan))));
         }
+        events
     }
 }

@@ -1,6 +1,6 @@
 //! Repair loop: asks for a plan, asks again with the problems of the answer, and falls back.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use futures::channel::mpsc::UnboundedSender;
 use serde_json::json;
@@ -9,7 +9,7 @@ use zeph_diagnostics::{Code, Diagnostic, Diagnostics, Severity};
 use zeph_llm::{ErrorKind, LlmError, LlmProvider, LlmResponse, StopReason};
 
 use super::call::{Correction, call, request as request_of};
-use super::listen::Listening;
+use super::listen::{self, Listening};
 use super::{FallbackPlan, LlmPlanner};
 use crate::plan::finding::{FindingKind, PlanFinding, code, warning};
 use crate::plan::{
@@ -112,20 +112,20 @@ async fn ask(
     request: &PlanRequest,
     events: &Events,
 ) -> Result<Plan, PlanError> {
-    let listening = Listening::new(Arc::clone(provider), request, events);
-    let ready = listening.ready();
+    let shared = Arc::new(request.clone());
+    let listening = Listening::new(Arc::clone(provider), &shared, events);
     let provider: Arc<dyn LlmProvider> = match &request.wrap {
         Some(wrap) => wrap(Arc::new(listening)),
         None => Arc::new(listening),
     };
     let mut tries: Vec<PlanTry> = Vec::new();
     let mut last: Option<(Diagnostics, String)> = None;
+    let mut begun: Vec<String> = Vec::new();
     for number in 1..=planner.max_repairs + 1 {
-        let begun = ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let correction = (last.as_ref()).map(|(diagnostics, text)| Correction {
             diagnostics,
             text,
-            begun,
+            begun: &begun,
         });
         let asked = request_of(planner, request, correction.as_ref())?;
         let event = PlanEvent::Asked {
@@ -162,6 +162,13 @@ async fn ask(
             events
                 .unbounded_send(PlanEvent::Rejected { diagnostics })
                 .ok();
+        }
+        if provider.capabilities().streaming {
+            for name in listen::begun(&response.text, &shared) {
+                if !begun.contains(&name) {
+                    begun.push(name);
+                }
+            }
         }
         last = Some((diagnostics, text));
     }

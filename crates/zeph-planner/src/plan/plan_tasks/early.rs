@@ -3,18 +3,15 @@
 //! The attempt of `plan` adds each task to the run as soon as the text so far allows it. When the plan is complete,
 //! the tasks that it does not have are withdrawn, and `adopt` adds the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use zeph_executor::{GraphSpec, Proposal, TaskContext, TaskError};
-use zeph_graph::wire::TaskSpec;
+use zeph_graph::wire::{OnFailureSpec, TaskSpec};
 use zeph_graph::{Effect, TaskGraph};
 
 use super::PlanCompiler;
 use crate::plan::Plan;
 use crate::plan::finding::{FindingKind, PlanFinding, warning};
-
-/// The most tasks that get another name, because one of that name has started.
-const MAX_RENAMED: usize = 64;
 
 /// The tasks that the attempts of a task `plan` have started.
 pub(super) struct EarlyStart<'a> {
@@ -25,6 +22,8 @@ pub(super) struct EarlyStart<'a> {
     /// The number of proposals so far.
     proposals: u32,
     started: BTreeMap<String, TaskSpec>,
+    /// The names of those that were taken back or removed: a task of that name is another one.
+    gone: BTreeSet<String>,
 }
 
 impl<'a> EarlyStart<'a> {
@@ -44,22 +43,23 @@ impl<'a> EarlyStart<'a> {
             refused: false,
             proposals: proposed.count,
             started: started.map(|task| (task.name.clone(), task)).collect(),
+            gone: proposed.gone.into_iter().collect(),
         })
     }
 
     /// Starts the tasks of a plan that is not complete yet, each when everything that it needs has started.
     ///
-    /// A task with an effect that happens at most once waits for the whole plan. If the run refuses a task, no
-    /// further one starts early, and the whole plan decides.
+    /// A task with an effect that happens at most once waits for the whole plan, and so does one whose failure ends
+    /// the run or asks a person. If the run refuses a task, no further one starts early, and the whole plan decides.
     pub(super) async fn start(&mut self, plan: &Plan) -> Result<(), TaskError> {
         let Some(graph) = self.compiled(plan).filter(|_| !self.refused) else {
             return Ok(());
         };
         let mut waits: Vec<&str> = Vec::new();
         for task in &graph.tasks {
-            let is_ready = task.effect != Effect::AtMostOnce
-                && !task.needs.iter().any(|need| waits.contains(&&**need));
-            let same = self.started.get(&task.name).map(|started| started == task);
+            let is_ready =
+                stays_alone(task) && !task.needs.iter().any(|need| waits.contains(&&**need));
+            let same = self.is_same(task);
             match (is_ready, same) {
                 (true, Some(true)) => {}
                 (true, None) => {
@@ -91,24 +91,22 @@ impl<'a> EarlyStart<'a> {
     /// task that has the name of another one gets a new name. Returns the names of those that it has.
     pub(super) async fn settle(&self, plan: &mut Plan) -> Result<Vec<String>, TaskError> {
         let mut kept = Vec::new();
-        if !self.started.is_empty() {
-            for _ in 0..MAX_RENAMED {
-                let Some(graph) = self.compiled(plan) else {
-                    break;
-                };
-                let other = graph.tasks.iter().find(|task| {
-                    let started = self.started.get(&task.name);
-                    started.is_some_and(|started| started != *task)
-                });
-                let Some(other) = other else {
-                    let tasks = graph.tasks.into_iter().map(|task| task.name);
-                    kept = tasks
-                        .filter(|name| self.started.contains_key(name))
-                        .collect();
-                    break;
-                };
+        // Each turn gives one task a name that no other has.
+        for _ in 0..=plan.tasks.len() {
+            let has_names = !self.started.is_empty() || !self.gone.is_empty();
+            let Some(graph) = self.compiled(plan).filter(|_| has_names) else {
+                break;
+            };
+            let mut tasks = graph.tasks.iter();
+            if let Some(other) = tasks.find(|task| self.is_same(task) == Some(false)) {
                 self.rename(plan, &other.name);
+                continue;
             }
+            let tasks = graph.tasks.into_iter().map(|task| task.name);
+            kept = tasks
+                .filter(|name| self.started.contains_key(name))
+                .collect();
+            break;
         }
         let left = self.started.keys().filter(|name| !kept.contains(name));
         let left: Vec<String> = left.cloned().collect();
@@ -117,6 +115,15 @@ impl<'a> EarlyStart<'a> {
             self.cx.journal().withdraw(&left, why).await?;
         }
         Ok(kept)
+    }
+
+    /// Whether the task of that name that has started is this one; `None` if none has started.
+    fn is_same(&self, task: &TaskSpec) -> Option<bool> {
+        if self.gone.contains(&task.name) {
+            return Some(false);
+        }
+        let started = self.started.get(&task.name)?;
+        Some(started == task)
     }
 
     /// The tasks of a plan as a graph has them; `None` if the host does not accept the plan.
@@ -131,7 +138,7 @@ impl<'a> EarlyStart<'a> {
         let is_taken = |new: &str| {
             let mut names = plan.tasks.iter().map(|task| &task.name);
             let is_new = |one: &String| one.eq_ignore_ascii_case(new);
-            names.any(is_new) || self.started.keys().any(is_new)
+            names.any(is_new) || self.started.keys().chain(&self.gone).any(is_new)
         };
         let numbered = (2_u32..).map(|number| with_number(name, number));
         let Some(new) = numbered.into_iter().find(|new| !is_taken(new)) else {
@@ -148,6 +155,17 @@ impl<'a> EarlyStart<'a> {
             help: None,
         });
     }
+}
+
+/// Whether the task changes nothing but itself, should the complete plan not have it.
+fn stays_alone(task: &TaskSpec) -> bool {
+    let fails_alone = match task.on_failure {
+        OnFailureSpec::Skip {} | OnFailureSpec::Value { .. } => true,
+        OnFailureSpec::Abort {} | OnFailureSpec::Ask { .. } | OnFailureSpec::Fallback { .. } => {
+            false
+        }
+    };
+    fails_alone && task.effect != Effect::AtMostOnce
 }
 
 /// The name with a number, within the length of names.

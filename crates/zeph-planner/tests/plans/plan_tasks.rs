@@ -232,10 +232,7 @@ pub(crate) fn compile(file: &str) -> Result<GraphSpec, Diagnostics> {
                 Some("at_most_once") => Effect::AtMostOnce,
                 _ => Effect::default(),
             },
-            on_failure: match text(task, "on_failure").as_deref() {
-                Some("skip") => OnFailureSpec::Skip {},
-                _ => OnFailureSpec::Abort {},
-            },
+            on_failure: OnFailureSpec::Skip {},
             name: name.clone(),
             needs: needs
                 .filter_map(|need| need.as_str().map(str::to_owned))

@@ -22,5 +22,5 @@ mod water_fill;
 
 pub use call::{
     CallError, LlmContext, LlmContextBuilder, LlmContextLimits, PromptNote, ReplyNote,
-    ReservedCost, code,
+    ReservedCost, code, unsupported_by,
 };

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use zeph_diagnostics::{Code, Diagnostic, quote};
 use zeph_graph::wire::GraphSpec;
 use zeph_graph::{Task, TaskGraph, TaskId, Work};
 use zeph_planfile::{inner_params, is_judged};
-use zeph_planner::agent::AgentExecutor;
+use zeph_planner::agent::{AgentExecutor, AgentParams};
 use zeph_planner::plan::{ADOPT, ANSWER, PLAN};
-use zeph_subagent::SubAgentDef;
+use zeph_planner::unsupported_by;
+use zeph_subagent::{AgentOutput, SubAgentDef};
 
 use super::OrchestratorError;
 use super::agent_check::agent_problems;
@@ -18,7 +20,7 @@ use super::models::ModelSide;
 
 impl ModelSide {
     /// The problems of the agent tasks that `counts` accepts: agents, tools and models that do not exist or may
-    /// not be used.
+    /// not be used, and models that cannot do what a task needs.
     pub(super) fn check_agents(
         &self,
         graph: &TaskGraph,
@@ -30,6 +32,7 @@ impl ModelSide {
         let tools: Vec<&str> = self.tools.names().collect();
         let mut problems = agent_problems(graph, &counts, &self.agents, &tools);
         for (_, task) in graph.tasks().filter(|(id, _)| counts(*id)) {
+            problems.extend(self.unsupported(task));
             let Some(model) = model_of(task) else {
                 continue;
             };
@@ -42,6 +45,32 @@ impl ModelSide {
             }
         }
         problems.into_result().map_err(OrchestratorError::Agents)
+    }
+
+    /// What an agent task needs and its model cannot do, as far as the plan says who does it.
+    fn unsupported(&self, task: &Task) -> Option<Diagnostic> {
+        let params: AgentParams = serde_json::from_value(agent_params(task)?).ok()?;
+        let agent = params
+            .agent
+            .as_deref()
+            .and_then(|name| self.agents.get(name));
+        if agent.is_some_and(|agent| agent.program.is_some()) {
+            return None;
+        }
+        let model = params.model.as_deref();
+        let model = model.or(agent.and_then(|agent| agent.model.as_deref()));
+        let provider = match model {
+            Some(model) => &self.named.iter().find(|(name, _)| *name == model)?.1,
+            None => self.provider.as_ref()?,
+        };
+        let own = agent.map(|agent| !agent.tools.is_empty());
+        let tools = params.tools.as_ref().map(|tools| !tools.is_empty());
+        let output = params.output.as_ref().or(agent.map(|agent| &agent.output));
+        let has_tools = tools.or(own).unwrap_or_default();
+        let subject = format!("task {}", quote(task.name()));
+        let output = output.unwrap_or(&AgentOutput::Text);
+        let problem = unsupported_by(&**provider, &subject, has_tools, output)?;
+        Some(problem.subject(task.name()))
     }
 
     /// The graph of a new run, in which a person approves the agent tasks that may change something.
@@ -102,12 +131,17 @@ pub fn models_of_tasks(graph: &TaskGraph) -> BTreeSet<String> {
 
 /// The model that a task names.
 fn model_of(task: &Task) -> Option<String> {
+    Some(agent_params(task)?.get("model")?.as_str()?.to_owned())
+}
+
+/// The parameters of a task for an agent.
+fn agent_params(task: &Task) -> Option<Value> {
     let Work::Action { name, params } = task.work() else {
         return None;
     };
     let is_agent = **name == *AgentExecutor::ACTION;
     let params = is_agent.then(|| params.to_value().ok()).flatten()?;
-    Some(inner_params(&params).get("model")?.as_str()?.to_owned())
+    Some(inner_params(&params))
 }
 
 /// Whether one of the tasks that `counts` accepts may be done by that agent: it names this one, leaves the choice

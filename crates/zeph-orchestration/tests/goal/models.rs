@@ -1,11 +1,12 @@
 //! Models of tasks and agents: which model a call asks, and how much it is to think.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zeph_graph::wire::GraphSpec;
 use zeph_orchestration::executor::Budget;
 use zeph_orchestration::llm::{Capabilities, Effort, LlmRequest, Prices, Reply, ScriptedProvider};
-use zeph_orchestration::subagent::{AgentCatalog, SubAgentDef};
+use zeph_orchestration::subagent::{AgentCatalog, SubAgentDef, tool_fn};
 use zeph_orchestration::{Confirm, Orchestrator, OrchestratorError, RunEnd, TaskGraph};
 
 /// Three tasks: with a model and an effort of its own, for an agent with both, and without any.
@@ -90,4 +91,49 @@ async fn a_model_that_is_unknown_or_has_no_price_is_refused_before_the_run() {
     };
     assert_eq!(problems.as_slice()[0].code.text(), "unknown_model");
     assert!(default.requests().is_empty() && cheap.requests().is_empty());
+}
+
+#[tokio::test]
+async fn what_the_model_of_a_task_cannot_do_is_refused_before_the_run() {
+    let [default, cheap] = ["default", "cheap"].map(scripted);
+    let able = Capabilities::TEXT.with_tools();
+    let orchestrator = |cheap: &ScriptedProvider| {
+        let agent = SubAgentDef::new("reader", "Reads", "You read.").tool("read_file");
+        let mut agents = AgentCatalog::new();
+        agents.add(agent).unwrap();
+        let mut tools = zeph_orchestration::planner::agent::Tools::new();
+        let read = tool_fn(
+            "read_file",
+            "Reads a file",
+            |_cx, _: BTreeMap<String, String>| async { Ok("text".to_owned()) },
+        );
+        tools.add(read).unwrap();
+        let builder = Orchestrator::builder()
+            .model(Arc::new(default.clone().with_capabilities(able)))
+            .named_model("cheap", Arc::new(cheap.clone()));
+        builder.agents(agents).tools(tools).build().unwrap()
+    };
+    let graph = |tools: &str| {
+        let spec = format!(
+            r#"{{"version": 1, "tasks": [{{"name": "read", "work": {{"kind": "action", "name": "agent", "params":
+                {{"prompt": "Read.", "agent": "reader", "model": "cheap"{tools}}}}}}}]}}"#
+        );
+        TaskGraph::try_from(GraphSpec::from_json(&spec).unwrap()).unwrap()
+    };
+    let refused = orchestrator(&cheap).run(graph("")).await.unwrap_err();
+    let OrchestratorError::Agents(problems) = refused else {
+        panic!("{refused}");
+    };
+    let problem = &problems.as_slice()[0];
+    assert_eq!(problem.code.text(), "unsupported");
+    let message = "task \"read\" has tools, and the model \"cheap\" has no calls of tools";
+    assert_eq!(problem.message, message);
+    assert!(cheap.requests().is_empty());
+    for (model, tools) in [
+        (cheap.clone().with_capabilities(able), ""),
+        (cheap, r#", "tools": []"#),
+    ] {
+        let outcome = orchestrator(&model).run(graph(tools)).await.unwrap();
+        assert_eq!(outcome.into_results().end(), Some(RunEnd::Completed));
+    }
 }

@@ -194,18 +194,32 @@ fn unsupported(context: &LlmContext, agent: &SubAgentDef) -> Option<Diagnostic> 
         None => &context.default_model,
         Some(name) => context.models.get(name)?,
     };
-    let can = model.provider.capabilities();
-    let needs_schema = matches!(agent.output, AgentOutput::Schema(_));
-    let (what, remedy) = if !agent.tools.is_empty() && !can.tools {
+    let subject = format!("agent {}", quote(&agent.name));
+    let has_tools = !agent.tools.is_empty();
+    let problem = unsupported_by(&*model.provider, &subject, has_tools, &agent.output)?;
+    Some(problem.subject(&agent.name))
+}
+
+/// The problem of an agent or a task that has tools or an output which that model cannot do; `None` if there is none.
+/// `subject` begins the message.
+#[must_use]
+pub fn unsupported_by(
+    model: &dyn LlmProvider,
+    subject: &str,
+    has_tools: bool,
+    output: &AgentOutput,
+) -> Option<Diagnostic> {
+    let can = model.capabilities();
+    let needs_schema = matches!(output, AgentOutput::Schema(_));
+    let (what, remedy) = if has_tools && !can.tools {
         ("has tools", "calls of tools")
     } else if needs_schema && can.schema == SchemaSupport::Never {
         ("answers with a schema", "answers of a schema")
     } else {
         return None;
     };
-    let (name, provider) = (quote(&agent.name), quote(model.provider.name()));
-    let message = format!("agent {name} {what}, and the model {provider} has no {remedy}");
+    let provider = quote(model.name());
+    let message = format!("{subject} {what}, and the model {provider} has no {remedy}");
     let help = "name another model, or declare what it can do with `with_capabilities`";
-    let problem = Diagnostic::new(code::UNSUPPORTED, message).help(help);
-    Some(problem.subject(&agent.name))
+    Some(Diagnostic::new(code::UNSUPPORTED, message).help(help))
 }

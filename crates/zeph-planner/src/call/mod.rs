@@ -12,7 +12,7 @@ mod resumed;
 #[cfg(test)]
 mod tests;
 
-pub use builder::{LlmContextBuilder, code};
+pub use builder::{LlmContextBuilder, code, unsupported_by};
 pub(crate) use client::{AttemptSpend, ModelClient, ReplyKey, until_stopped};
 pub use context::{LlmContext, LlmContextLimits};
 pub(crate) use cost::within_window;

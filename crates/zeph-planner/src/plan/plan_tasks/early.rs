@@ -89,7 +89,19 @@ impl<'a> EarlyStart<'a> {
 
     /// Compares the complete plan with the tasks that have started. Those that it does not have are withdrawn; a
     /// task that has the name of another one gets a new name. Returns the names of those that it has.
-    pub(super) async fn settle(&self, plan: &mut Plan) -> Result<Vec<String>, TaskError> {
+    pub(super) async fn settle(&mut self, plan: &mut Plan) -> Result<Vec<String>, TaskError> {
+        if !self.started.is_empty() {
+            // A person may have removed one meanwhile.
+            self.gone = self
+                .cx
+                .journal()
+                .proposed()
+                .await?
+                .gone
+                .into_iter()
+                .collect();
+            self.started.retain(|name, _| !self.gone.contains(name));
+        }
         let mut kept = Vec::new();
         // Each turn gives one task a name that no other has.
         for _ in 0..=plan.tasks.len() {

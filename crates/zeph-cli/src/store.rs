@@ -87,25 +87,18 @@ impl Database {
         }
     }
 
-    /// The file, for a command that is about files.
-    ///
-    /// # Errors
-    /// If it is a server; `instead` is what to do there.
-    pub(crate) fn file(&self, instead: &str) -> Result<&SqliteStore, CliError> {
+    /// The file, for what only files have; `None` if the runs are on a server.
+    pub(crate) fn file(&self) -> Option<&SqliteStore> {
         match self {
-            Self::File(store) => Ok(store),
+            Self::File(store) => Some(store),
             #[cfg(feature = "postgres")]
-            Self::Server(_) => {
-                let text = "this command works on a database file, and the runs are on a server";
-                let error = CliError::new(Exit::Usage, text).code("needs_file");
-                Err(error.help(instead.to_owned()))
-            }
+            Self::Server(_) => None,
         }
     }
 
     /// All runs, found without an index where that is possible, and the damage of the file as a whole.
     pub(crate) async fn check(&self) -> Result<(Vec<RunId>, Vec<String>), CliError> {
-        if let Self::File(file) = self {
+        if let Some(file) = self.file() {
             let check = file.check().await?;
             return Ok((check.runs, check.findings));
         }
@@ -147,6 +140,13 @@ async fn open_server(_url: &str, _is_read_only: bool) -> Result<Database, CliErr
     let text = "this build of zeph has no client for Postgres";
     let error = CliError::new(Exit::Usage, text).code("bad_database");
     Err(error.help("build it with the feature `postgres`, or give a file with --db FILE"))
+}
+
+/// The error of a command that is about a file; `instead` is what to do on a server.
+pub(crate) fn needs_file(instead: &'static str) -> CliError {
+    let text = "this command works on a database file, and the runs are on a server";
+    let error = CliError::new(Exit::Usage, text).code("needs_file");
+    error.help(instead)
 }
 
 /// The address of a server, if the place of the database is one.

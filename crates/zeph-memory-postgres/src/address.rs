@@ -1,11 +1,12 @@
 //! `Address`: where a database is, without ever showing its password.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 /// The Postgres schema of the tables, unless the URL names another one.
 const DEFAULT_SCHEMA: &str = "zeph";
@@ -35,6 +36,10 @@ const PARAMETERS: [&str; 14] = [
 /// It names the server, the database, and the schema of the tables: `zeph`, or the one that the URL sets with
 /// `options=-csearch_path=NAME`. A password may be in the URL, in `PGPASSWORD` or in the file that `PGPASSFILE`
 /// names; `Display` and `Debug` show none.
+///
+/// A connection to another machine uses TLS, and the certificate of the server must be valid for its name, unless
+/// `sslmode` or `PGSSLMODE` say otherwise: `sslrootcert=FILE` names another authority, `sslmode=require` encrypts and
+/// checks no certificate, and with `sslmode=disable` everything is sent in clear.
 ///
 /// # Examples
 /// ```
@@ -109,6 +114,12 @@ impl FromStr for Address {
         let options: PgConnectOptions = text.parse().map_err(|_| {
             BadAddress("it is not a URL, or a parameter has no such value".to_owned())
         })?;
+        let is_asked = text.contains("sslmode=") || text.contains("ssl-mode=");
+        let is_default = !is_asked && matches!(options.get_ssl_mode(), PgSslMode::Prefer);
+        let options = match is_default && is_remote(&options) {
+            true => options.ssl_mode(PgSslMode::VerifyFull),
+            false => options,
+        };
         let schema = options.get_options().and_then(search_path);
         let schema = schema.unwrap_or_else(|| DEFAULT_SCHEMA.to_owned());
         let is_plain =
@@ -122,6 +133,14 @@ impl FromStr for Address {
         }
         Ok(Self { options, schema })
     }
+}
+
+/// Whether the connection leaves this machine.
+fn is_remote(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let is_local = host.starts_with('/') || host == "localhost";
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    options.get_socket().is_none() && !is_local && !ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The first parameter that no address has.
@@ -183,6 +202,27 @@ mod tests {
         ] {
             let address: Address = format!("postgres://db/runs{query}").parse().unwrap();
             assert_eq!(address.schema(), schema, "{query}");
+        }
+    }
+
+    #[test]
+    fn another_machine_is_reached_by_tls_with_a_valid_certificate_unless_the_url_says_otherwise() {
+        let mode = |url: &str| {
+            let address: Address = url.parse().unwrap();
+            format!("{:?}", address.connect_options(&[]).get_ssl_mode())
+        };
+        for (url, expected) in [
+            ("postgres://db.example/runs", "VerifyFull"),
+            ("postgres://10.1.2.3/runs", "VerifyFull"),
+            ("postgres://db.example/runs?sslmode=require", "Require"),
+            ("postgres://db.example/runs?sslmode=disable", "Disable"),
+            ("postgres://db.example/runs?sslmode=prefer", "Prefer"),
+            ("postgres://localhost/runs", "Prefer"),
+            ("postgres://127.0.0.1/runs", "Prefer"),
+            ("postgres://[::1]/runs", "Prefer"),
+            ("postgres://u@localhost/runs?host=/run/postgresql", "Prefer"),
+        ] {
+            assert_eq!(mode(url), expected, "{url}");
         }
     }
 

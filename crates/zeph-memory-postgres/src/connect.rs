@@ -12,6 +12,9 @@ use crate::postgres_error;
 /// How long to wait before the next try to reach a server.
 const RETRY_WAIT: Duration = Duration::from_millis(100);
 
+/// How long a transaction may wait for its next statement, which may have to cross a slow network first.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// A commit that was acknowledged is on the disk, whatever the database has as its default.
 const DURABLE: &str = "
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
@@ -63,8 +66,9 @@ impl Connector {
     /// The options of every connection.
     pub(crate) fn session(&self) -> PgConnectOptions {
         let lock = self.options.lock_timeout.as_millis().to_string();
-        // A transaction that a process left open keeps its locks no longer than its lease.
-        let idle = self.options.lease.as_millis().to_string();
+        // A transaction that a process left open does not keep its locks for ever.
+        let idle = self.options.lease.max(LONGEST_PAUSE).as_millis();
+        let idle = idle.to_string();
         self.address.connect_options(&[
             ("lock_timeout", lock),
             ("idle_in_transaction_session_timeout", idle),

@@ -21,6 +21,10 @@ const DATA_CORRUPTED: &str = "XX001";
 const READ_ONLY_TRANSACTION: &str = "25006";
 const IDLE_IN_TRANSACTION: &str = "25P03";
 
+/// What to type if the certificate of a server is not accepted.
+const TLS: &str = "with TLS: `sslrootcert=FILE` in the address names the authority of the certificate, \
+    `sslmode=require` checks no certificate, `sslmode=disable` sends everything in clear";
+
 fn code(error: &sqlx::Error) -> Option<String> {
     let code = error.as_database_error()?.code()?;
     Some(code.into_owned())
@@ -74,6 +78,9 @@ pub(crate) fn io(what: &str, error: sqlx::Error) -> StoreError {
             bytes: MAX_BYTES + 1,
             limit: MAX_BYTES,
         },
+        None if matches!(error, sqlx::Error::Tls(_)) => {
+            StoreError::io(format!("{what} ({TLS})"), error)
+        }
         Some(_) | None => StoreError::io(what, error),
     }
 }

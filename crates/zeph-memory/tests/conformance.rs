@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use zeph_graph::{ContentId, RunId, Timestamp};
 use zeph_memory::conformance::{Harness, Outcome, Tamper, run_all};
 use zeph_memory::{
-    Chain, Commit, Content, Draft, FaultyStore, Fence, KeyedResult, ListQuery, MemoryStore,
+    Chain, Commit, Content, Draft, FaultyStore, Fence, KeyedResult, Lease, ListQuery, MemoryStore,
     Outline, RawGraphStore, Request, RequestId, ResultKey, RunRow, StoreError, StoredRun,
     StoredTail,
 };
@@ -99,6 +100,8 @@ enum Break {
     Unlimited,
     /// Returns the requests of all runs for each run.
     Shared,
+    /// Keeps leases, and lets the runs of a living owner be adopted.
+    Seizing,
 }
 
 struct Broken {
@@ -123,6 +126,15 @@ impl RawGraphStore for Broken {
             return self.inner.adopt(run, row.epoch, fence).await;
         }
         self.inner.adopt(run, former, fence).await
+    }
+    async fn lease(&self, epoch: u64) -> Result<Lease, StoreError> {
+        if self.how == Break::Seizing {
+            return Ok(Lease::Held {
+                owner: "conformance".to_owned(),
+                left: Duration::from_secs(30),
+            });
+        }
+        self.inner.lease(epoch).await
     }
     async fn commit(&self, commit: &Commit, fence: Fence) -> Result<(), StoreError> {
         let mut commit = commit.clone();
@@ -254,6 +266,10 @@ async fn stores_that_break_the_contract_fail_the_suite() {
         (
             Break::Greedy,
             "of_two_that_adopt_a_run_one_becomes_its_owner",
+        ),
+        (
+            Break::Seizing,
+            "an_open_run_stays_with_an_owner_that_has_a_lease",
         ),
         (Break::Meddling, "only_the_owner_settles"),
         (Break::Anonymous, "get_and_list_name_the_owner"),

@@ -8,13 +8,15 @@ use crate::args::BackupArgs;
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit, is_there};
 use crate::read::page::{self, count};
+use crate::store::needs_file;
 
 pub(crate) async fn run(cx: &AppContext, args: &BackupArgs) -> Result<Exit, CliError> {
     let store = cx.open_store_read_only().await?;
     if args.file.symlink_metadata().is_ok() {
         return Err(is_there(&args.file));
     }
-    let file = store.file("use `pg_dump --schema=zeph`, or a backup of the server")?;
+    let on_server = || needs_file("use `pg_dump --schema=zeph`, or a backup of the server");
+    let file = store.file().ok_or_else(on_server)?;
     file.backup(&args.file).await?;
     let copy = SqliteStore::open_read_only(&args.file).await?;
     let check = copy.check().await?;

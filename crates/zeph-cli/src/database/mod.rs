@@ -31,7 +31,7 @@ async fn shrink(store: &Database) -> u64 {
         ..ListQuery::default()
     };
     // A server gives the space back by itself.
-    let (Some(owners), Ok(file)) = (store.owners(), store.file("")) else {
+    let (Some(owners), Some(file)) = (store.owners(), store.file()) else {
         return 0;
     };
     let is_used = |rows: Vec<RunRow>| rows.iter().any(|row| owners.holder(row.epoch).is_some());

@@ -52,6 +52,8 @@ struct Found {
 
 async fn find(store: &Database, args: &ListArgs) -> Result<Found, CliError> {
     let owners = store.owners();
+    // One look for each owner: a server is asked.
+    let mut at_work = BTreeMap::new();
     let now = now();
     let mut query = ListQuery {
         limit: PAGE,
@@ -64,7 +66,16 @@ async fn find(store: &Database, args: &ListArgs) -> Result<Found, CliError> {
         let Some(last) = rows.last() else { break };
         query.before = Some(last.cursor());
         for row in rows {
-            let line = Line::new(store, owners.as_ref(), row).await?;
+            let is_owned = match at_work.get(&row.epoch) {
+                _ if !row.status.open => false,
+                Some(known) => *known,
+                None => {
+                    let is_owned = store.holder(row.epoch).await?.is_some();
+                    at_work.insert(row.epoch, is_owned);
+                    is_owned
+                }
+            };
+            let line = Line::new(owners.as_ref(), row, is_owned);
             if !line.is_wanted(args, now) {
                 found.is_filtered = true;
             } else if found.lines.len() < args.limit as usize {
@@ -202,17 +213,16 @@ fn has_labels(labels: &BTreeMap<String, String>, wanted: &[String]) -> bool {
 }
 
 impl Line {
-    async fn new(store: &Database, owners: Option<&Owners>, row: RunRow) -> Result<Self, CliError> {
-        let is_owned = row.status.open && store.holder(row.epoch).await?.is_some();
+    fn new(owners: Option<&Owners>, row: RunRow, is_owned: bool) -> Self {
         let group = row.status.group().filter(|_| is_owned);
         let wait = |group: String| GroupWait::of(owners?, row.run.as_str(), &group);
         let waits = group.and_then(wait);
-        Ok(Self {
+        Self {
             row,
             is_owned,
             waits,
             requests: Vec::new(),
-        })
+        }
     }
 
     /// Whether the stored state of the run is active, but no process executes the run.

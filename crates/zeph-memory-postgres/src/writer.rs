@@ -133,7 +133,10 @@ impl Writer {
 
     /// Ends the lease of an epoch, also after a write with an unknown outcome.
     pub(crate) async fn release(&mut self, fence: Fence) -> Result<(), StoreError> {
-        self.check_open()?;
+        // The close has released the leases of this store: an engine may end after it.
+        if self.is_closed {
+            return Ok(());
+        }
         let patience = self.connector.patience();
         loop {
             let released = transaction!(self, patience, |connection| {

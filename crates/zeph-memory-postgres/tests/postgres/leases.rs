@@ -62,7 +62,14 @@ async fn a_store_that_is_closed_in_order_releases_its_runs_at_once() {
     let address = server.database().await;
     let (first, ours) = owner(&address, "first", LONG_MS).await;
     let mut chain = fixtures::create(&first, ours, "run", 1).await;
+    let engine = first.clone();
     first.close().await.unwrap();
+    // An engine may end after its store was closed.
+    engine.release(ours).await.unwrap();
+    let late = engine
+        .commit(&fixtures::one_more(&mut chain.clone()), ours)
+        .await;
+    assert!(late.unwrap_err().to_string().contains("closed"));
     let (second, theirs) = owner(&address, "second", LONG_MS).await;
     assert_eq!(second.lease(ours.epoch).await.unwrap(), Lease::Lapsed);
     second.adopt(chain.run(), ours.epoch, theirs).await.unwrap();

@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 use zeph_memory_postgres::Address;
 
 /// If it is set, a test without a server fails instead of being skipped.
-const REQUIRE: &str = "ZEPH_REQUIRE_POSTGRES";
+const REQUIRE: &str = "REQUIRE_POSTGRES";
 const PORT: &str = "5432";
 
 /// A running server. The clean-up process stops it, and removes its folder, when this program ends.

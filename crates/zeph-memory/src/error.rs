@@ -183,7 +183,7 @@ pub enum StoreError {
     },
     /// Reading or writing failed. A write that failed like this may have taken effect or not.
     #[error(
-        "{what} failed: {source}; check the disk and its permissions, then open the store again"
+        "{what} failed: {source}; check the disk and its permissions, or the server and the connection, then open the store again"
     )]
     Io {
         /// The operation that failed.

@@ -87,7 +87,7 @@ impl ScriptedProvider {
                 streaming: true,
                 ..Capabilities::TEXT
             },
-            counter: Arc::new(EstimatingCounter::new()),
+            counter: Arc::new(EstimatingCounter),
             script: Arc::default(),
         }
     }

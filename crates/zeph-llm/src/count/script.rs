@@ -24,12 +24,6 @@ enum Script {
     Other,
 }
 
-/// The number of groups.
-pub(super) const WEIGHTS: usize = 11;
-
-/// Estimated tokens by script.
-pub(super) type Tally = [f64; WEIGHTS];
-
 fn script(c: char) -> Script {
     match c {
         'a'..='z' | 'A'..='Z' => Script::Ascii,
@@ -72,13 +66,13 @@ fn run(script: Script, chars: f64, bytes: f64) -> f64 {
     }
 }
 
-/// The estimated tokens of a text, by script.
-pub(super) fn tally(text: &str) -> Tally {
-    let mut tally = [0.0; WEIGHTS];
+/// The estimated tokens of a text.
+pub(super) fn estimate(text: &str) -> f64 {
+    let mut tokens = 0.0;
     let mut open: Option<(Script, f64, f64)> = None;
     let mut close = |open: Option<(Script, f64, f64)>| {
         if let Some((script, chars, bytes)) = open {
-            tally[script as usize] += run(script, chars, bytes);
+            tokens += run(script, chars, bytes);
         }
     };
     for c in text.chars() {
@@ -100,5 +94,5 @@ pub(super) fn tally(text: &str) -> Tally {
         };
     }
     close(open);
-    tally
+    tokens
 }

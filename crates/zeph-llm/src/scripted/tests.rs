@@ -62,7 +62,7 @@ async fn rules_come_before_the_sequence_and_can_run_out() {
 #[tokio::test]
 async fn a_limit_is_honoured_by_a_counter() {
     let long = "word ".repeat(500);
-    let counter = EstimatingCounter::new();
+    let counter = EstimatingCounter;
     for limit in [1, 7, 100] {
         let provider = ScriptedProvider::new("s")
             .then(Reply::text(&*long))

@@ -1,12 +1,27 @@
 //! Results that are too long for one request: summaries in two rounds, and citations of them.
 
+use std::sync::Arc;
+
 use zeph_orchestration::RunEnd;
-use zeph_orchestration::llm::{Capabilities, Reply, ScriptedProvider};
+use zeph_orchestration::llm::{
+    Capabilities, LlmRequest, LlmResponse, Purpose, Reply, ScriptedProvider,
+};
+use zeph_orchestration::store::{
+    FaultyStore, ListQuery, MemoryStore, Op, RawGraphStore, StoreFault,
+};
 
-use crate::script::{asks_for_a_plan, builder, run, says};
+use crate::script::{GOAL, asks_for_a_plan, builder, run, says};
 
-#[tokio::test]
-async fn a_citation_of_a_summary_becomes_its_tasks_in_the_answer() {
+/// A reply of a service that counts more tokens than the estimate.
+fn said(text: String) -> Reply {
+    Reply::made(move |request| {
+        let input = u32::try_from(request.bytes() / 3).unwrap();
+        Ok(LlmResponse::text(text.clone()).usage(input, 400))
+    })
+}
+
+/// Eight results that do not fit into one request.
+fn eight_parts() -> ScriptedProvider {
     let tasks = (0..8).map(|n| {
         format!(
             r#"{{"name": "part-{n}", "needs": [], "kind": "agent", "prompt": "Tell of part {n}."}}"#
@@ -21,22 +36,24 @@ async fn a_citation_of_a_summary_becomes_its_tasks_in_the_answer() {
         context_tokens: Some(4_096),
         ..Capabilities::TEXT
     };
-    let model = ScriptedProvider::new("script")
+    ScriptedProvider::new("script")
         .with_capabilities(can)
         .rule(asks_for_a_plan, None, Reply::text(plan))
-        .when(
-            "Do not answer the goal yet",
-            Reply::text("Summed. ".repeat(200)),
-        )
+        .when("Do not answer the goal yet", said("Summed. ".repeat(200)))
         .when(
             "Write the answer",
-            Reply::text("Wet [summary-1.1], dry [summary-2.2]."),
+            said("Wet [summary-1.1], dry [summary-2.2].".to_owned()),
         )
         .rule(
             |request| says(request, "Tell of part"),
             None,
-            Reply::text("rain ".repeat(1_400)),
-        );
+            said("rain ".repeat(1_400)),
+        )
+}
+
+#[tokio::test]
+async fn a_citation_of_a_summary_becomes_its_tasks_in_the_answer() {
+    let model = eight_parts();
     let results = run(builder(&model)).await;
     assert_eq!(results.end(), Some(RunEnd::Completed));
     let answer = results.answer.as_ref().unwrap();
@@ -55,4 +72,45 @@ async fn a_citation_of_a_summary_becomes_its_tasks_in_the_answer() {
         answer.removed.is_empty() && answer.cuts.is_empty(),
         "{answer:?}"
     );
+}
+
+/// Simulates a process: when it returns, only the store is left.
+fn process<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().build().unwrap().block_on(work)
+}
+
+#[test]
+fn a_crash_before_the_answer_repeats_no_summary() {
+    let summaries = |model: &ScriptedProvider| {
+        let is_summary = |request: &&LlmRequest| request.purpose == Purpose::Summarize;
+        model.requests().iter().filter(is_summary).count()
+    };
+    let on = |model: &ScriptedProvider, store: &Arc<FaultyStore<MemoryStore>>| {
+        let store = Arc::clone(store) as Arc<dyn RawGraphStore>;
+        builder(model).store(store).build().unwrap()
+    };
+    let (model, store) = (
+        eight_parts(),
+        Arc::new(FaultyStore::new(MemoryStore::new())),
+    );
+    process(async { on(&model, &store).run(GOAL).await }).unwrap();
+    let (once, commits) = (summaries(&model), store.calls(Op::Commit));
+    assert!(once > 4, "{once}");
+    for nth in commits - 2..commits {
+        let (model, store) = (
+            eight_parts(),
+            Arc::new(FaultyStore::new(MemoryStore::new())),
+        );
+        store.fail(Op::Commit, nth, StoreFault::Before);
+        process(async { on(&model, &store).run(GOAL).await }).unwrap_err();
+        let runs = process(store.list(ListQuery::default())).unwrap();
+        let resumed = process(async { on(&model, &store).resume(&runs[0].run).await });
+        let results = resumed.unwrap().into_results();
+        assert_eq!(results.end(), Some(RunEnd::Completed));
+        assert_eq!(summaries(&model), once, "commit {nth} of {commits}");
+        let replay = process(async { on(&model, &store).replay(&runs[0].run).await });
+        let replay = replay.unwrap();
+        assert!(replay.is_same(), "commit {nth}: {replay:?}");
+    }
 }

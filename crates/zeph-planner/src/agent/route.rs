@@ -104,9 +104,7 @@ fn estimates<'a>(
     params: &AgentParams,
     input: &TaskInput,
 ) -> Vec<Estimate<'a>> {
-    // What other calls have taught the counters must not decide: a replay has other calls before.
-    let counter = EstimatingCounter::new();
-    let count = |text: &str| u64::from(counter.count(text));
+    let count = |text: &str| u64::from(EstimatingCounter.count(text));
     // The attempt reports a parent that is not there.
     let parents = parents(params, input).unwrap_or_default();
     let texts = parents.iter().filter_map(|(_, parent)| parent_text(parent));

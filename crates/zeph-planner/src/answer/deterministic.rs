@@ -303,7 +303,7 @@ impl Pages<'_> {
 
 /// An estimate of the tokens of a text that does not depend on earlier texts.
 fn estimate(text: &str) -> u64 {
-    EstimatingCounter::new().count(text).into()
+    EstimatingCounter.count(text).into()
 }
 
 fn head(result: &TaskResult) -> String {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, OnceCell};
 use tokio::time::{Instant, sleep_until};
 use zeph_executor::{Spend, TaskContext, TaskError};
-use zeph_llm::{LlmProvider, LlmRequest, LlmResponse, TokenCounter};
+use zeph_llm::{EstimatingCounter, LlmProvider, LlmRequest, LlmResponse, TokenCounter as _};
 
 use super::resumed::Resumed;
 use super::task_error;
@@ -18,19 +18,13 @@ use super::task_error;
 #[derive(Clone)]
 pub(crate) struct ModelClient {
     provider: Arc<dyn LlmProvider>,
-    counter: Arc<dyn TokenCounter>,
     spend: Arc<AttemptSpend>,
 }
 
 impl ModelClient {
-    pub(super) fn new(
-        provider: Arc<dyn LlmProvider>,
-        counter: &Arc<dyn TokenCounter>,
-        spend: &Arc<AttemptSpend>,
-    ) -> Self {
+    pub(super) fn new(provider: Arc<dyn LlmProvider>, spend: &Arc<AttemptSpend>) -> Self {
         Self {
             provider,
-            counter: Arc::clone(counter),
             spend: Arc::clone(spend),
         }
     }
@@ -47,12 +41,12 @@ impl ModelClient {
 
     /// An estimate of the tokens of a text; at most its bytes.
     pub(crate) fn count(&self, text: &str) -> u64 {
-        self.counter.count(text).into()
+        EstimatingCounter.count(text).into()
     }
 
     /// An estimate of the tokens of a request, with the overhead of each message.
     pub(crate) fn count_request(&self, request: &LlmRequest) -> u64 {
-        self.counter.count_request(request).into()
+        EstimatingCounter.count_request(request).into()
     }
 
     /// Calls the model.

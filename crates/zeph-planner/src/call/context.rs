@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use zeph_executor::{TaskContext, TaskError};
-use zeph_llm::{Capabilities, EstimatingCounter, Gate, LlmProvider, RetryPolicy, TokenCounter};
+use zeph_llm::{Capabilities, Gate, LlmProvider, RetryPolicy};
 use zeph_sanitizer::ContentSanitizer;
 use zeph_subagent::{AgentCatalog, AgentRouter, SubAgentDef};
 
@@ -61,11 +61,10 @@ pub struct LlmContext {
     pub(super) streaming: bool,
 }
 
-/// A model: its provider and its token counter.
+/// A model: its provider and its gate.
 #[derive(Clone)]
 pub(crate) struct Model {
     pub(crate) provider: Arc<dyn LlmProvider>,
-    pub(super) counter: Arc<dyn TokenCounter>,
     /// The gate at which all attempts wait after the service asked for a pause.
     pub(super) gate: Gate,
 }
@@ -74,7 +73,6 @@ impl Model {
     pub(super) fn new(provider: Arc<dyn LlmProvider>) -> Self {
         Self {
             provider,
-            counter: Arc::new(EstimatingCounter::new()),
             gate: Gate::new(),
         }
     }
@@ -160,7 +158,7 @@ impl LlmContext {
             let second = self.metered(fallback, cx, spend);
             provider = Arc::new(WithFallback::new(provider, second, cx));
         }
-        Ok(ModelClient::new(provider, &listed.counter, spend))
+        Ok(ModelClient::new(provider, spend))
     }
 
     /// A listed model; `None` is the default model.
@@ -189,8 +187,7 @@ impl LlmContext {
         cx: &TaskContext,
         spend: &Arc<AttemptSpend>,
     ) -> Arc<dyn LlmProvider> {
-        let (provider, counter) = (Arc::clone(&model.provider), &model.counter);
-        let metered = Metered::new(provider, cx, spend, Some(counter), self.streaming);
+        let metered = Metered::new(Arc::clone(&model.provider), cx, spend, self.streaming);
         Resuming::around(metered.retrying(self.retry, &model.gate), cx, spend)
     }
 

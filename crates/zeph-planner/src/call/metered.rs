@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use zeph_common::format_duration;
 use zeph_executor::{ReservationId, Spend, TaskContext, TaskError};
 use zeph_llm::{
-    Capabilities, ErrorKind, Gate, LlmError, LlmProvider, LlmRequest, LlmResponse, OutputFormat,
-    Prices, RetryPolicy, Retrying, StopReason, StreamPart, TokenCounter,
+    Capabilities, ErrorKind, Gate, LlmError, LlmProvider, LlmRequest, LlmResponse, Prices,
+    RetryPolicy, Retrying, StopReason, StreamPart,
 };
 
 use super::client::AttemptSpend;
@@ -44,7 +44,6 @@ pub(crate) struct Metered {
     inner: Arc<dyn LlmProvider>,
     cx: TaskContext,
     spend: Arc<AttemptSpend>,
-    counter: Option<Arc<dyn TokenCounter>>,
     streaming: bool,
     call_timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
@@ -52,7 +51,7 @@ pub(crate) struct Metered {
 
 impl Metered {
     /// A meter around a provider, for the attempt of that context. Meters of one attempt share its
-    /// `spend`. The counter, if there is one, learns from the service's reports.
+    /// `spend`.
     ///
     /// With `streaming`, answers are streamed where the provider can, so that observers see them grow and
     /// a task with an idle time-out stays alive.
@@ -60,14 +59,12 @@ impl Metered {
         inner: Arc<dyn LlmProvider>,
         cx: &TaskContext,
         spend: &Arc<AttemptSpend>,
-        counter: Option<&Arc<dyn TokenCounter>>,
         streaming: bool,
     ) -> Self {
         Self {
             inner,
             cx: cx.clone(),
             spend: Arc::clone(spend),
-            counter: counter.cloned(),
             streaming,
             call_timeout: None,
             idle_timeout: None,
@@ -175,29 +172,6 @@ impl Metered {
             let message = format!("no response within {}", format_duration(limit));
             LlmError::new(ErrorKind::Timeout, self.inner.name(), message)
         })
-    }
-
-    /// Reports the service's token count of a request to the counter.
-    fn observe(&self, request: &LlmRequest, outcome: &Result<LlmResponse, LlmError>) {
-        /// The tokens that services add for each message, and for a request.
-        const OVERHEAD: (u32, u32) = (4, 3);
-        let reported = outcome.as_ref().ok();
-        let reported = reported.and_then(|response| response.usage.input_tokens);
-        let (Some(counter), Some(reported)) = (&self.counter, reported) else {
-            return;
-        };
-        // Services rewrite tools and schemas, so only plain conversations can be compared.
-        if !request.tools.is_empty() || request.output != OutputFormat::Text {
-            return;
-        }
-        let texts = request.messages.iter().map(zeph_llm::Message::text);
-        let text = texts.collect::<Vec<_>>().join("\n");
-        let messages = u32::try_from(request.messages.len()).unwrap_or(u32::MAX);
-        let overhead = OVERHEAD
-            .0
-            .saturating_mul(messages)
-            .saturating_add(OVERHEAD.1);
-        counter.observe(&text, reported.saturating_sub(overhead));
     }
 
     /// The real cost of a call.
@@ -319,7 +293,6 @@ impl LlmProvider for Metered {
         let outcome = outcome.and_then(|answer| answer);
         let can = self.capabilities_for(&request);
         let spent = Self::spent(can, reservation, &outcome);
-        self.observe(&request, &outcome);
         let reply = ReplyNote {
             call,
             provider: name.to_owned(),

@@ -21,7 +21,7 @@ fn metered(model: impl LlmProvider + 'static, journal: &Arc<JournalDouble>) -> M
     let run = "run".parse().expect("a run id");
     let cx = TaskContext::builder(run, TaskId::from_index(0), "task", Attempt::FIRST);
     let cx = cx.journal(Arc::clone(journal) as _).build();
-    Metered::new(Arc::new(model), &cx, &Arc::default(), None, true)
+    Metered::new(Arc::new(model), &cx, &Arc::default(), true)
 }
 
 fn notes(journal: &JournalDouble, kind: NoteKind) -> Vec<Value> {

@@ -213,7 +213,7 @@ async fn more_than_one_request_holds_is_summarised_in_groups() {
         "{}",
         requests.len()
     );
-    let counter = EstimatingCounter::new();
+    let counter = EstimatingCounter;
     assert!(
         requests
             .iter()
@@ -332,7 +332,7 @@ async fn no_answer_loads_anything_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_without_a_model_keeps_its_budget() {
-    let counter = EstimatingCounter::new();
+    let counter = EstimatingCounter;
     for (tasks, words, budget) in [
         (1, 9_000, 500),
         (40, 400, 2_000),
@@ -409,7 +409,7 @@ proptest! {
         let aggregator = model_of(llm_context(&model)).limits(limits);
         let answer = runtime.expect("a runtime").block_on(by(&Bench::new(), aggregator, input));
         prop_assert_eq!(answer.by, WrittenBy::Llm, "{:?}", answer.why);
-        let counter = EstimatingCounter::new();
+        let counter = EstimatingCounter;
         let requests = model.requests();
         for request in &requests {
             let count = counter.count_request(request);

@@ -180,7 +180,7 @@ async fn asked(case: &Case, limit: u32) -> (u64, Answer) {
     let aggregator = model_of(llm_context(&model)).limits(limits);
     let answer = by(&Bench::new(), aggregator, case.input.clone()).await;
     assert_eq!(answer.by, WrittenBy::Llm, "{:?}", answer.why);
-    let tokens = EstimatingCounter::new().count_request(&model.requests()[0]);
+    let tokens = EstimatingCounter.count_request(&model.requests()[0]);
     (tokens.into(), answer)
 }
 
@@ -206,7 +206,7 @@ fn the_answer_without_a_model_fills_its_budget_and_cuts_nothing_that_fits() {
         let params: AnswerParams =
             serde_json::from_value(case.input.params.clone()).expect("params");
         let input = AnswerInput::new(&params, &case.input);
-        let count = |text: &str| u64::from(EstimatingCounter::new().count(text));
+        let count = |text: &str| u64::from(EstimatingCounter.count(text));
         let whole = DeterministicAggregator::new(u64::MAX).write(&input);
         let answer = DeterministicAggregator::new(case.limit.into()).write(&input);
         figures.add(&case, count(&whole.text), count(&answer.text), answer.cut);
@@ -233,7 +233,7 @@ async fn with_summaries_every_result_reaches_a_model_whole() {
         assert!(answer.cuts.is_empty(), "{:?} {}", answer.cuts, case.results);
         let requests = model.requests();
         for request in &requests {
-            let tokens = EstimatingCounter::new().count_request(request);
+            let tokens = EstimatingCounter.count_request(request);
             assert!(tokens <= case.limit, "{tokens} > {}", case.limit);
         }
         calls = calls.max(requests.len());

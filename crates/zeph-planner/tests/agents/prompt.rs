@@ -220,7 +220,7 @@ async fn a_small_window_holds_both_the_request_and_its_answer() {
         .expect("an answer");
     let request = &model.requests()[0];
     let answer = request.max_output_tokens.unwrap_or(u32::MAX);
-    let count = EstimatingCounter::new().count_request(request);
+    let count = EstimatingCounter.count_request(request);
     assert!(
         answer >= 500 && count + answer <= 1_000,
         "{count} + {answer}"
@@ -253,7 +253,7 @@ proptest! {
             Bench::new().run(llm_context(&model).agents(agents), input).await
         });
         prop_assert!(outcome.is_ok(), "{outcome:?}");
-        let count = EstimatingCounter::new().count_request(&model.requests()[0]);
+        let count = EstimatingCounter.count_request(&model.requests()[0]);
         prop_assert!(count <= limit, "{count} > {limit}");
         for name in &names {
             prop_assert!(whole(&model, 0).contains(name.as_str()));

@@ -26,7 +26,7 @@ async fn answer(model: &ScriptedProvider, input_tokens: u32, input: TaskInput) -
     let aggregator = model_of(llm_context(model)).limits(limits);
     let answer = by(&Bench::new(), aggregator, input).await;
     for request in model.requests() {
-        let tokens = EstimatingCounter::new().count_request(&request);
+        let tokens = EstimatingCounter.count_request(&request);
         assert!(tokens <= input_tokens, "{tokens}");
     }
     answer
@@ -233,7 +233,7 @@ async fn summaries_keep_the_window_and_stand_for_their_tasks() {
     assert_eq!(answer.text, "Wet [part-0], dry [part-0].\n");
     assert!(answer.removed.is_empty(), "{answer:?}");
     for request in model.requests() {
-        let input = EstimatingCounter::new().count_request(&request);
+        let input = EstimatingCounter.count_request(&request);
         let most = input + request.max_output_tokens.unwrap_or(u32::MAX);
         assert!(most <= 2_048, "{most}");
     }

@@ -216,7 +216,7 @@ impl PlanExecutor {
         let (cx, spend) = (cx.clone(), Arc::new(AttemptSpend::default()));
         let (policy, gate) = (self.retry, self.gate.clone());
         let wrap = move |provider: Arc<dyn LlmProvider>| {
-            let metered = Metered::new(provider, &cx, &spend, None, true);
+            let metered = Metered::new(provider, &cx, &spend, true);
             Resuming::around(metered.retrying(policy, &gate), &cx, &spend)
         };
         PlanRequest {

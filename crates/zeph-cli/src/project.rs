@@ -212,20 +212,20 @@ impl Content {
         part(file.text.as_bytes());
         for path in &files {
             part(path.as_os_str().as_encoded_bytes());
-            match open(path) {
-                Ok(Some(file)) => {
-                    let mut bytes = Vec::new();
-                    let read = file.take(MAX_BYTES).read_to_end(&mut bytes);
-                    read.map_err(|error| unreadable(path, &error))?;
-                    part(&bytes);
-                }
-                // A folder or a device: the readers of agents and prompts refuse it.
-                Ok(None) | Err(_) => part(b""),
-            }
+            part(&start_of(path).map_err(|error| unreadable(path, &error))?);
         }
         let hash = hasher.finalize().to_hex().to_string();
         Ok(Self { hash, files })
     }
+}
+
+/// The first MiB of a file. Nothing of a folder or a device: the readers of agents and prompts refuse it.
+pub(crate) fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Ok(Some(file)) = open(path) {
+        file.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// The path under which a settings file is trusted.

@@ -117,7 +117,7 @@ fn render(path: &Path, withheld: &[Withheld], content: &Content) {
 fn programs(content: &Content) -> impl Iterator<Item = (&Path, AgentProgram)> {
     content.files.iter().filter_map(|path| {
         // A file that cannot be read as an agent is refused when agents are read.
-        let bytes = std::fs::read(path).ok()?;
+        let bytes = project::start_of(path).ok()?;
         let agent = AgentReader::new().read(&bytes, "").ok()?;
         Some((path.as_path(), agent.program?))
     })

@@ -336,3 +336,17 @@ fn a_hostile_repository_runs_sends_and_overwrites_nothing() {
         }
     }
 }
+
+#[test]
+fn a_file_of_agents_that_never_ends_does_not_hold_trust_up() {
+    let scene = Scene::new("[tasks.one]\nrun = ['true']\n");
+    scene.folder("agents");
+    let made = std::process::Command::new("mkfifo")
+        .arg(scene.path("agents/a.md"))
+        .status();
+    assert!(made.unwrap().success());
+    symlink("/dev/zero", scene.path("agents/b.md")).unwrap();
+    scene.file("zeph.toml", "agents = 'agents'\n");
+    let trusted = scene.zeph(&["trust", "--yes"]);
+    assert_eq!(code(&trusted), 0, "{trusted:?}");
+}

@@ -59,7 +59,10 @@ impl ModelSide {
         }
         let model = params.model.as_deref();
         let model = model.or(agent.and_then(|agent| agent.model.as_deref()));
+        // The router may choose an agent with a model of its own.
+        let is_open = agent.is_none() && self.agents.iter().next().is_some();
         let provider = match model {
+            None if is_open => return None,
             Some(model) => &self.named.iter().find(|(name, _)| *name == model)?.1,
             None => self.provider.as_ref()?,
         };
@@ -106,12 +109,22 @@ impl ModelSide {
                 return Err(OrchestratorError::UnknownPrice { model });
             }
         }
+        let counts_agent = |agent: &&SubAgentDef| may_use(run.graph, &counts, &agent.name);
+        for agent in self.agents.iter().filter(|agent| agent.program.is_none()) {
+            let mut named =
+                (self.named.iter()).filter(|(name, _)| Some(name) == agent.model.as_ref());
+            let is_unpriced = named.any(|(_, provider)| provider.capabilities().prices.is_none());
+            if is_unpriced && counts_agent(&agent) {
+                let model = agent.model.clone().unwrap_or_default();
+                return Err(OrchestratorError::UnknownPrice { model });
+            }
+        }
         let is_unpriced = |agent: &&SubAgentDef| {
             let program = agent.program.as_ref();
             program.is_some_and(|program| program.price_per_call.is_none())
         };
         let mut unpriced = self.agents.iter().filter(is_unpriced);
-        match unpriced.find(|agent| may_use(run.graph, &counts, &agent.name)) {
+        match unpriced.find(counts_agent) {
             Some(agent) => Err(OrchestratorError::UnknownAgentPrice {
                 agent: agent.name.clone(),
             }),

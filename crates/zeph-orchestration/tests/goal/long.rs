@@ -1,14 +1,13 @@
 //! Results that are too long for one request: summaries in two rounds, and citations of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeph_orchestration::RunEnd;
 use zeph_orchestration::llm::{
     Capabilities, LlmRequest, LlmResponse, Purpose, Reply, ScriptedProvider,
 };
-use zeph_orchestration::store::{
-    FaultyStore, ListQuery, MemoryStore, Op, RawGraphStore, StoreFault,
-};
+use zeph_orchestration::store::{ListQuery, MemoryStore, RawGraphStore};
 
 use crate::script::{GOAL, asks_for_a_plan, builder, run, says};
 
@@ -22,6 +21,11 @@ fn said(text: String) -> Reply {
 
 /// Eight results that do not fit into one request.
 fn eight_parts() -> ScriptedProvider {
+    eight_parts_after(ScriptedProvider::new("script"))
+}
+
+/// The same replies after others.
+fn eight_parts_after(model: ScriptedProvider) -> ScriptedProvider {
     let tasks = (0..8).map(|n| {
         format!(
             r#"{{"name": "part-{n}", "needs": [], "kind": "agent", "prompt": "Tell of part {n}."}}"#
@@ -36,7 +40,7 @@ fn eight_parts() -> ScriptedProvider {
         context_tokens: Some(4_096),
         ..Capabilities::TEXT
     };
-    ScriptedProvider::new("script")
+    model
         .with_capabilities(can)
         .rule(asks_for_a_plan, None, Reply::text(plan))
         .when("Do not answer the goal yet", said("Summed. ".repeat(200)))
@@ -81,36 +85,40 @@ fn process<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_crash_before_the_answer_repeats_no_summary() {
-    let summaries = |model: &ScriptedProvider| {
-        let is_summary = |request: &&LlmRequest| request.purpose == Purpose::Summarize;
-        model.requests().iter().filter(is_summary).count()
+fn a_crash_in_the_call_for_the_answer_repeats_no_summary() {
+    let asked = |model: &ScriptedProvider, purpose: Purpose| {
+        let is_wanted = |request: &&LlmRequest| request.purpose == purpose;
+        model.requests().iter().filter(is_wanted).count()
     };
-    let on = |model: &ScriptedProvider, store: &Arc<FaultyStore<MemoryStore>>| {
-        let store = Arc::clone(store) as Arc<dyn RawGraphStore>;
+    let (model, store) = (eight_parts(), MemoryStore::new());
+    let orchestrator = |model: &ScriptedProvider| {
+        let store = Arc::new(store.clone()) as Arc<dyn RawGraphStore>;
         builder(model).store(store).build().unwrap()
     };
-    let (model, store) = (
-        eight_parts(),
-        Arc::new(FaultyStore::new(MemoryStore::new())),
-    );
-    process(async { on(&model, &store).run(GOAL).await }).unwrap();
-    let (once, commits) = (summaries(&model), store.calls(Op::Commit));
-    assert!(once > 4, "{once}");
-    for nth in commits - 2..commits {
-        let (model, store) = (
-            eight_parts(),
-            Arc::new(FaultyStore::new(MemoryStore::new())),
-        );
-        store.fail(Op::Commit, nth, StoreFault::Before);
-        process(async { on(&model, &store).run(GOAL).await }).unwrap_err();
-        let runs = process(store.list(ListQuery::default())).unwrap();
-        let resumed = process(async { on(&model, &store).resume(&runs[0].run).await });
-        let results = resumed.unwrap().into_results();
-        assert_eq!(results.end(), Some(RunEnd::Completed));
-        assert_eq!(summaries(&model), once, "commit {nth} of {commits}");
-        let replay = process(async { on(&model, &store).replay(&runs[0].run).await });
-        let replay = replay.unwrap();
-        assert!(replay.is_same(), "commit {nth}: {replay:?}");
-    }
+    let is_answer = |request: &LlmRequest| request.purpose == Purpose::Answer;
+    let hour = Duration::from_secs(3_600);
+    let hangs =
+        ScriptedProvider::new("script").rule(is_answer, None, Reply::text("late").after(hour));
+    let hangs = eight_parts_after(hangs);
+    process(async {
+        let first = orchestrator(&hangs);
+        let answers = async {
+            while asked(&hangs, Purpose::Answer) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = first.run(GOAL) => panic!("the answer has come"),
+            () = answers => {}
+        }
+    });
+    assert!(asked(&hangs, Purpose::Summarize) > 4);
+    let runs = process(store.list(ListQuery::default())).unwrap();
+    let resumed = process(async { orchestrator(&model).resume(&runs[0].run).await });
+    let results = resumed.unwrap().into_results();
+    assert_eq!(results.end(), Some(RunEnd::Completed));
+    assert_eq!(asked(&model, Purpose::Summarize), 0);
+    let replay = process(async { orchestrator(&model).replay(&runs[0].run).await });
+    let replay = replay.unwrap();
+    assert!(replay.is_same(), "{replay:?}");
 }

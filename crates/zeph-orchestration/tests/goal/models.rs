@@ -6,6 +6,7 @@ use std::sync::Arc;
 use zeph_graph::wire::GraphSpec;
 use zeph_orchestration::executor::Budget;
 use zeph_orchestration::llm::{Capabilities, Effort, LlmRequest, Prices, Reply, ScriptedProvider};
+use zeph_orchestration::planner::agent::Tools;
 use zeph_orchestration::subagent::{AgentCatalog, SubAgentDef, tool_fn};
 use zeph_orchestration::{Confirm, Orchestrator, OrchestratorError, RunEnd, TaskGraph};
 
@@ -93,6 +94,17 @@ async fn a_model_that_is_unknown_or_has_no_price_is_refused_before_the_run() {
     assert!(default.requests().is_empty() && cheap.requests().is_empty());
 }
 
+fn tools() -> Tools {
+    let mut tools = Tools::new();
+    let read = tool_fn(
+        "read_file",
+        "Reads a file",
+        |_cx, _: BTreeMap<String, String>| async { Ok("text".to_owned()) },
+    );
+    tools.add(read).unwrap();
+    tools
+}
+
 #[tokio::test]
 async fn what_the_model_of_a_task_cannot_do_is_refused_before_the_run() {
     let [default, cheap] = ["default", "cheap"].map(scripted);
@@ -101,17 +113,10 @@ async fn what_the_model_of_a_task_cannot_do_is_refused_before_the_run() {
         let agent = SubAgentDef::new("reader", "Reads", "You read.").tool("read_file");
         let mut agents = AgentCatalog::new();
         agents.add(agent).unwrap();
-        let mut tools = zeph_orchestration::planner::agent::Tools::new();
-        let read = tool_fn(
-            "read_file",
-            "Reads a file",
-            |_cx, _: BTreeMap<String, String>| async { Ok("text".to_owned()) },
-        );
-        tools.add(read).unwrap();
         let builder = Orchestrator::builder()
             .model(Arc::new(default.clone().with_capabilities(able)))
             .named_model("cheap", Arc::new(cheap.clone()));
-        builder.agents(agents).tools(tools).build().unwrap()
+        builder.agents(agents).tools(tools()).build().unwrap()
     };
     let graph = |tools: &str| {
         let spec = format!(
@@ -136,4 +141,19 @@ async fn what_the_model_of_a_task_cannot_do_is_refused_before_the_run() {
         let outcome = orchestrator(&model).run(graph(tools)).await.unwrap();
         assert_eq!(outcome.into_results().end(), Some(RunEnd::Completed));
     }
+    // Without an agent the router may choose one whose model can.
+    let spec = r#"{"version": 1, "tasks": [{"name": "read", "work": {"kind": "action", "name": "agent",
+        "params": {"prompt": "Read.", "tools": ["read_file"]}}}]}"#;
+    let open = TaskGraph::try_from(GraphSpec::from_json(spec).unwrap()).unwrap();
+    let text_only = scripted("default");
+    let mut agents = AgentCatalog::new();
+    let agent = SubAgentDef::new("reader", "Reads", "You read.").tool("read_file");
+    agents.add(agent.model("able")).unwrap();
+    let able = scripted("able").with_capabilities(able);
+    let orchestrator = Orchestrator::builder()
+        .model(Arc::new(text_only))
+        .named_model("able", Arc::new(able));
+    let orchestrator = orchestrator.agents(agents).tools(tools()).build().unwrap();
+    let outcome = orchestrator.run(open).await.unwrap();
+    assert_eq!(outcome.into_results().end(), Some(RunEnd::Completed));
 }

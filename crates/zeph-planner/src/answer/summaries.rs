@@ -32,6 +32,8 @@ pub(super) struct Summarized<'a> {
 /// If the budget covers no summary, there is none. The most groups are decided once and noted: after an
 /// interruption the budget is smaller, and other groups would be paid again.
 ///
+/// The results of a group to which the model gives an empty answer, or refuses, stay as they are.
+///
 /// # Errors
 /// The error of the first call that fails; no further call starts then.
 pub(super) async fn summarize<'a>(
@@ -66,7 +68,8 @@ pub(super) async fn summarize<'a>(
                 let reply = session
                     .call(Purpose::Summarize, prompt.prompt.clone(), tokens)
                     .await;
-                failed.fetch_or(reply.is_err(), Ordering::Relaxed);
+                let is_over = reply.as_ref().is_err_and(|error| !says_nothing(error));
+                failed.fetch_or(is_over, Ordering::Relaxed);
                 reply
             }
             .boxed()
@@ -77,7 +80,14 @@ pub(super) async fn summarize<'a>(
     let mut summaries = Vec::with_capacity(parts + rest.len());
     let sources = groups.iter_mut().zip(&prompts);
     for (index, (reply, (group, prompt))) in replies.into_iter().zip(sources).enumerate() {
-        let reply = reply?;
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(error) if says_nothing(&error) => {
+                summaries.append(group);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         prompt.mark_cuts(group);
         // A summary that is cut off is still useful.
         let is_cut = reply.stop == StopReason::MaxTokens;
@@ -103,6 +113,11 @@ pub(super) async fn summarize<'a>(
         items: summaries,
         summaries: parts,
     })
+}
+
+/// Whether the model answered without a summary.
+fn says_nothing(error: &TaskError) -> bool {
+    ["model_refused", "empty_answer"].contains(&error.code())
 }
 
 /// The groups that the limit and the budget allow, and their prompts; none if the budget covers no summary.

@@ -7,8 +7,8 @@ use serde_json::json;
 use zeph_executor::double::JournalDouble;
 use zeph_executor::{Budget, Note, NoteKind, TaskInput};
 use zeph_llm::{
-    Capabilities, ErrorKind, EstimatingCounter, LlmResponse, Reply, ScriptedProvider, StopReason,
-    TokenCounter,
+    Capabilities, ErrorKind, EstimatingCounter, LlmRequest, LlmResponse, Reply, ScriptedProvider,
+    StopReason, TokenCounter,
 };
 use zeph_planner::answer::{Answer, AnswerLimits, CutResult, WrittenBy};
 
@@ -294,6 +294,30 @@ async fn a_summary_that_reaches_its_limit_is_kept_and_said_to_be_cut() {
     let shown = last(&model, model.requests().len() - 1);
     assert!(shown.contains("It rains [t3]"), "{shown}");
     assert!(shown.contains("cut"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_without_a_summary_stay_for_the_next_round() {
+    let sums = |request: &LlmRequest| {
+        let mut messages = request.messages.iter();
+        messages.any(|one| one.text().contains("Do not answer the goal yet"))
+    };
+    let model = ScriptedProvider::new("script")
+        .rule(sums, Some(1), Reply::text(" "))
+        .rule(sums, Some(1), Reply::refusal("No."))
+        .rule(sums, None, Reply::text("It rains [t3]."))
+        .when("Write the answer", Reply::text("Rain [t3]."));
+    let limits = AnswerLimits {
+        input_tokens: 2_000,
+        ..AnswerLimits::default()
+    };
+    let bench = Bench::new();
+    let aggregator = model_of(llm_context(&model)).limits(limits);
+    let answer = by(&bench, aggregator, long(12, 1_900)).await;
+    assert_eq!(answer.by, WrittenBy::Llm, "{answer:?}");
+    assert!(answer.text.starts_with("Rain"), "{}", answer.text);
+    // The second round asks for them again.
+    assert_eq!((answer.rounds, answer.cuts.len()), (2, 0), "{answer:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -85,8 +85,11 @@ impl ProgramProvider {
         }
         if let Some((input, output)) = usage {
             let tokens = |path: &str| {
-                let tokens = AgentProgram::find(&value, path)?.as_u64()?;
-                Some(u32::try_from(tokens).unwrap_or(u32::MAX))
+                // Some languages write whole numbers as `12.0`.
+                let tokens = AgentProgram::find(&value, path)?.as_f64()?;
+                let is_count = tokens >= 0.0 && tokens.fract() == 0.0;
+                // The cast saturates.
+                is_count.then_some(tokens as u32)
             };
             response.usage = Usage {
                 input_tokens: tokens(input),

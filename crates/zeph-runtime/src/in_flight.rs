@@ -355,7 +355,7 @@ fn purpose(scheduler: &Scheduler, task: TaskId) -> Purpose {
         Dependant { name, action }
     });
     Purpose {
-        goal: graph.metadata().get("goal").cloned(),
+        goal: (graph.metadata().get("goal").cloned()).filter(|goal| !goal.trim().is_empty()),
         dependants: dependants.collect(),
     }
 }

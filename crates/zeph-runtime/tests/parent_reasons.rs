@@ -156,3 +156,28 @@ async fn an_attempt_gets_no_result_that_is_not_saved() {
     }
     assert!((1..40).contains(&both), "{both} attempts had both parents");
 }
+
+#[tokio::test]
+async fn an_empty_goal_is_no_goal() {
+    for (goal, seen) in [("", Value::Null), ("Count", Value::from("Count"))] {
+        let executor = closure::from_fn(|cx, _| {
+            let goal = cx.purpose().goal.clone();
+            async move { Ok(Value::from(goal).into()) }
+        });
+        let mut registry = Registry::new();
+        registry.register("look", executor).expect("the first");
+        let mut graph = TaskGraph::new();
+        graph.add_task(Task::new("look").action("look"), []);
+        (graph.metadata_mut()).insert("goal".to_owned(), goal.to_owned());
+        let store = MemoryStore::new();
+        let engine = Engine::builder(Arc::new(store.clone())).registry(registry);
+        let engine = engine.start().await.expect("starts");
+        let run = (engine.submit(Submission::new(graph)).await).expect("is saved");
+        run.wait().await.expect("ends");
+        let view = RunView::load(&store, run.id()).await.expect("is readable");
+        let look = view.task("look").expect("is known");
+        let output = view.output(&store, look).await.expect("is readable");
+        let value = output.map_or(Value::Null, |output| output.value.clone());
+        assert_eq!(value, seen);
+    }
+}

@@ -13,7 +13,7 @@ const CODER: &str = "#!/bin/sh\n\
     cat > prompt.txt\n\
     env > coder.env\n\
     echo call >> calls.txt\n\
-    echo '{\"result\": \"It is done.\", \"usage\": {\"in\": 700, \"out\": 50}}'\n";
+    echo '{\"result\": \"It is done.\", \"usage\": {\"in\": 700.0, \"out\": 50}}'\n";
 
 const AGENT: &str = "---\nname: coder\ndescription: Changes code\n\
     program:\n  command: [sh, coder.sh, --print]\n  result: $.result\n\

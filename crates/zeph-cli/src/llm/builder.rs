@@ -50,7 +50,7 @@ pub(crate) async fn with_models(
     folder: &Path,
 ) -> Result<OrchestratorBuilder, CliError> {
     let agents = agents(cx, models.agents.as_deref())?;
-    let mut tools = tools_of(cx, &agents, folder)?;
+    let mut tools = tools_of(cx, models, &agents, folder)?;
     if models.replayed && !mcp::tool_names(cx, &agents).is_empty() {
         let text = "agents use tools of MCP servers, and a replay starts no server";
         return Err(CliError::new(Exit::Usage, text).code("mcp_server"));
@@ -74,7 +74,7 @@ pub(crate) fn planning(
     folder: &Path,
 ) -> Result<OrchestratorBuilder, CliError> {
     let agents = agents(cx, models.agents.as_deref())?;
-    let mut tools = tools_of(cx, &agents, folder)?;
+    let mut tools = tools_of(cx, models, &agents, folder)?;
     for name in mcp::tool_names(cx, &agents) {
         let named = tools::named(name);
         named_tool(tools.add(named))?;
@@ -83,9 +83,14 @@ pub(crate) fn planning(
 }
 
 /// The tools in the box that the settings allow.
-fn tools_of(cx: &AppContext, agents: &AgentCatalog, folder: &Path) -> Result<Tools, CliError> {
+fn tools_of(
+    cx: &AppContext,
+    models: &ModelConfig,
+    agents: &AgentCatalog,
+    folder: &Path,
+) -> Result<Tools, CliError> {
     let mut tools = named_tool(tools::of(folder))?;
-    tools::add(cx, agents, folder, &mut tools)?;
+    tools::add(cx, models, agents, folder, &mut tools)?;
     Ok(tools)
 }
 

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
-use zeph_config::McpTransport;
+use zeph_config::{McpTransport, OrchestrationConfig};
 use zeph_executor::TaskError;
 use zeph_orchestration::planfile::Format;
 use zeph_subagent::AgentCatalog;
 
 use super::folder::{Folder, text_of};
 use super::write::there;
-use crate::context::AppContext;
+use crate::llm::ModelConfig;
 use crate::project;
 use crate::store;
 
@@ -31,22 +31,39 @@ const NAMES: [&str; 12] = [
     "wercker.yml",
 ];
 
-/// The files and folders of the settings that count as code.
+/// The ends of the names of what lies beside a database file and belongs to it.
+const BESIDE_DATABASE: [&str; 5] = ["-journal", "-last", "-shm", "-wal", ".owners"];
+/// Behind the name of a database file: the beginning of the end of a draft's name.
+const DRAFT: &str = ".new-";
+
+/// The files and folders that count as code, as they are named: links are resolved when a file is written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Guarded {
-    paths: Vec<PathBuf>,
+    /// With everything in them.
+    trees: Vec<PathBuf>,
+    databases: Vec<PathBuf>,
+    /// What command lines name, whether it is there or not.
+    files: Vec<PathBuf>,
 }
 
 impl Guarded {
-    /// The agents, prompts, cached plans and database of the settings, and the files that the programs of settings
-    /// and agents are made of: what a command line names, from the folder in which it runs.
-    pub(super) fn of(cx: &AppContext, agents: &AgentCatalog, folder: &Path) -> Self {
-        let config = cx.config();
-        let folders = [&config.agents, &config.prompts, &config.plan_cache];
-        let folders = folders.into_iter().flatten().cloned();
-        let paths = folders
-            .chain(cx.db().ok().filter(|db| store::url(db).is_none()))
-            .map(|path| real(&path));
+    /// The agents and prompts of the run and of the settings, the cached plans, the databases, and the files that the
+    /// programs of settings and agents are made of: what a command line names, from the folder in which it runs.
+    pub(super) fn of(
+        config: &OrchestrationConfig,
+        db: Option<PathBuf>,
+        models: &ModelConfig,
+        agents: &AgentCatalog,
+        folder: &Path,
+    ) -> Self {
+        let trees = [
+            &config.agents,
+            &config.prompts,
+            &config.plan_cache,
+            &models.agents,
+            &models.prompts,
+        ];
+        let databases = db.into_iter().chain(config.db.clone());
         let hooks = &config.hooks;
         let hooks = [&hooks.failed, &hooks.question, &hooks.ended];
         let servers = config.mcp.values().map(|server| match &server.transport {
@@ -59,8 +76,18 @@ impl Guarded {
             .chain(hooks.into_iter().flatten())
             .chain(programs.flat_map(|program| &program.command));
         Self {
-            paths: paths.chain(files_of(words, folder)).collect(),
+            trees: trees.into_iter().flatten().cloned().collect(),
+            databases: databases.filter(|db| store::url(db).is_none()).collect(),
+            files: files_of(words, folder).collect(),
         }
+    }
+
+    fn has(&self, whole: &Path, root: &Path) -> bool {
+        let mut trees = self.trees.iter().map(|path| real(path));
+        let mut files = self.files.iter().map(|path| real(path));
+        trees.any(|path| whole.starts_with(&path) && !root.starts_with(&path))
+            || files.any(|path| whole == path)
+            || self.databases.iter().any(|db| is_of_database(whole, db))
     }
 
     /// Refuses a file that may become `text` if something runs it: by its name, its place, or as a plan. A place is
@@ -87,28 +114,59 @@ impl Guarded {
         let known = there(dir, inside);
         let rest = inside.strip_prefix(known).unwrap_or(inside);
         let whole = real(&root.join(known)).join(rest);
-        let is_guarded = |path: &PathBuf| whole.starts_with(path) && !root.starts_with(path);
-        if self.paths.iter().any(is_guarded) {
+        if self.has(&whole, &root) {
             return refused(
                 "is one of the agents, prompts, plans, runs or programs of your settings",
             );
         }
-        let format = Format::of_name(&name);
         let old = text_of(dir, inside).unwrap_or_default();
-        if format.has_tasks(text) || format.has_tasks(&old) {
+        // A file is also a plan by its text alone: as standard input and as an answer.
+        let is_plan = |text: &str| {
+            Format::of_name(&name).has_tasks(text) || Format::of_text(text).has_tasks(text)
+        };
+        if is_plan(text) || is_plan(&old) {
             return refused("is a plan");
         }
         Ok(())
     }
 }
 
-/// The files that command lines name, which run in that folder.
+/// Whether a path without links is a file of a database, or lies in its folder of owners.
+fn is_of_database(whole: &Path, db: &Path) -> bool {
+    // The files of SQLite lie beside the file that a link names, the owners beside the link.
+    let link = db.parent().map(real).zip(db.file_name());
+    let link = link.map(|(parent, name)| parent.join(name));
+    let mut databases = link.into_iter().chain([real(db)]);
+    databases.any(|db| {
+        let Some((parent, name)) = db.parent().zip(db.file_name()) else {
+            return false;
+        };
+        let first = whole.strip_prefix(parent).ok();
+        let first = first.and_then(|rest| rest.components().next());
+        let Some(first) = first else {
+            return false;
+        };
+        let first = first.as_os_str().to_string_lossy();
+        let end = first.strip_prefix(&*name.to_string_lossy());
+        end.is_some_and(|end| {
+            end.is_empty() || BESIDE_DATABASE.contains(&end) || end.starts_with(DRAFT)
+        })
+    })
+}
+
+/// The files that the words of command lines may name, which run in that folder: each word, and what stands behind
+/// its `=`. A program reads a name without a slash or an ending as well, as `sh build` does.
 fn files_of<'a>(
     words: impl Iterator<Item = &'a String>,
     folder: &Path,
 ) -> impl Iterator<Item = PathBuf> {
-    let files = words.map(|word| real(&folder.join(word)));
-    files.filter(|path| path.is_file())
+    let names = words.flat_map(|word| {
+        let value = word.split_once('=').map(|(_, value)| value);
+        [Some(word.as_str()), value].into_iter().flatten()
+    });
+    names
+        .filter(|name| !name.is_empty())
+        .map(|name| folder.join(name))
 }
 
 /// A path without links, as far as it is there.
@@ -133,7 +191,8 @@ mod tests {
 
     use super::super::folder::Folder;
     use super::super::write::{edit, write};
-    use super::{Guarded, real};
+    use super::{Guarded, files_of};
+    use crate::llm::ModelConfig;
 
     const PLAN: &str = "[tasks.a]\nrun = ['true']\n";
 
@@ -146,9 +205,9 @@ mod tests {
         symlink("../agents", path("src/notes")).unwrap();
         fs::write(path("plan.toml"), PLAN).unwrap();
         let guarded = Guarded {
-            paths: ["agents", "cache", "zeph.db"]
-                .map(|name| real(&path(name)))
-                .to_vec(),
+            trees: ["agents", "cache"].map(path).to_vec(),
+            databases: vec![path("zeph.db")],
+            files: Vec::new(),
         };
         let folder = Folder::new(root.path());
         let yaml = "tasks:\n  a:\n    run: ['true']\n";
@@ -167,6 +226,8 @@ mod tests {
             ("new.toml", PLAN),
             ("new", PLAN),
             ("new.yml", yaml),
+            ("new.txt", yaml),
+            ("notes.md", json),
             ("new.json", json),
         ] {
             let error = write(&folder, &guarded, file, text).unwrap_err();
@@ -188,7 +249,8 @@ mod tests {
         fs::write(path("coder.sh"), "true").unwrap();
         let line = ["sh", "./coder.sh", "--print", "src"].map(str::to_owned);
         let guarded_too = Guarded {
-            paths: super::files_of(line.iter(), root.path()).collect(),
+            files: files_of(line.iter(), root.path()).collect(),
+            ..Guarded::default()
         };
         let error = write(&folder, &guarded_too, "coder.sh", "false").unwrap_err();
         assert_eq!(error.code(), "guarded_file");
@@ -197,5 +259,59 @@ mod tests {
         let agents = Folder::new(&path("agents"));
         write(&agents, &guarded, "new.md", "x").unwrap();
         assert!(Path::new(&path("agents/new.md")).exists());
+    }
+
+    #[test]
+    fn a_file_that_a_command_line_names_is_not_made_either() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(root.path());
+        let line = ["sh", "./missing.sh", "--rules=./rules/all.js", "build"].map(str::to_owned);
+        let guarded = Guarded {
+            files: files_of(line.iter(), root.path()).collect(),
+            ..Guarded::default()
+        };
+        for file in ["missing.sh", "rules/all.js", "build"] {
+            let error = write(&folder, &guarded, file, "true").unwrap_err();
+            assert_eq!(error.code(), "guarded_file", "{file}");
+        }
+        write(&folder, &guarded, "rules/other.js", "1").unwrap();
+    }
+
+    #[test]
+    fn the_files_beside_a_database_and_the_agents_of_the_run_are_not_written() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        let models = ModelConfig {
+            model: "openai::tiny".to_owned(),
+            fallback: None,
+            base_url: None,
+            sends_keys: false,
+            agents: Some(path("agents")),
+            prompts: Some(path("prompts")),
+            replayed: false,
+        };
+        let config = zeph_config::OrchestrationConfig::default();
+        let agents = zeph_subagent::AgentCatalog::default();
+        let db = Some(path("runs.db"));
+        let guarded = Guarded::of(&config, db, &models, &agents, root.path());
+        let folder = Folder::new(root.path());
+        for file in [
+            "agents/new.md",
+            "prompts/plan.md",
+            "runs.db",
+            "runs.db-wal",
+            "runs.db-shm",
+            "runs.db-last",
+            "runs.db-journal",
+            "runs.db.new-1-0",
+            "runs.db.owners/1",
+            "runs.db.owners",
+        ] {
+            let error = write(&folder, &guarded, file, "x").unwrap_err();
+            assert_eq!(error.code(), "guarded_file", "{file}");
+        }
+        for file in ["runs.dbx", "runs.db.md", "other.db-wal"] {
+            write(&folder, &guarded, file, "x").unwrap();
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::http::{Getter, Host};
 use super::{NAMES, aside, write};
 use crate::context::AppContext;
 use crate::exit::{CliError, Exit};
-use crate::llm::{proxy, service};
+use crate::llm::{ModelConfig, proxy, service};
 
 const WRITE: &str = "write_file";
 const EDIT: &str = "edit_file";
@@ -98,9 +98,10 @@ pub(crate) fn missing(cx: &AppContext) -> impl Iterator<Item = (&'static str, &'
     NEEDS.into_iter().filter(|(name, _)| !has(cx, name))
 }
 
-/// Adds the tools for which the settings have a right. Commands run in `folder`.
+/// Adds the tools for which the settings have a right, for a run with these models. Commands run in `folder`.
 pub(crate) fn add(
     cx: &AppContext,
+    models: &ModelConfig,
     agents: &AgentCatalog,
     folder: &Path,
     tools: &mut Tools,
@@ -108,7 +109,8 @@ pub(crate) fn add(
     let rights = &cx.config().tools;
     let mut all: Vec<Arc<dyn Tool>> = Vec::new();
     if let Some(below) = &rights.write {
-        all.extend(writing(below, &Guarded::of(cx, agents, folder)));
+        let guarded = Guarded::of(cx.config(), cx.db().ok(), models, agents, folder);
+        all.extend(writing(below, &guarded));
     }
     if !rights.run.is_empty() {
         all.push(running(cx, folder)?);

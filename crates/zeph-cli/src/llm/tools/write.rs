@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use cap_std::fs::Dir;
 use zeph_executor::TaskError;
@@ -14,6 +15,10 @@ const MOST_WRITTEN: usize = 1 << 20;
 /// The most bytes of an edited file, as for reading.
 const MOST_EDITED: usize = 4 << 20;
 
+/// Held from reading a file to replacing it, so that of several calls at once none undoes another: the agents of a
+/// process may write to the same folder.
+static CHANGING: Mutex<()> = Mutex::new(());
+
 /// Writes a whole file. Folders on the way are made.
 pub(super) fn write(
     folder: &Folder,
@@ -25,6 +30,7 @@ pub(super) fn write(
         return Err(TaskError::permanent("the text is larger than 1 MiB").with_code("too_large"));
     }
     let inside = inside(path)?;
+    let _alone = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = folder.open()?;
     guarded.check(folder, &dir, &inside, text)?;
     replace(&dir, &inside, text).map_err(|error| failed(path, &error))?;
@@ -39,6 +45,7 @@ pub(super) fn edit(
     (old, new): (&str, &str),
 ) -> Result<String, TaskError> {
     let inside = inside(path)?;
+    let _alone = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = folder.open()?;
     // The file that a link names would stay as it is.
     if dir
@@ -198,5 +205,25 @@ mod tests {
         edit(&folder, "run.sh", "b", "c").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "a c a\n");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    }
+
+    #[test]
+    fn edits_at_the_same_time_are_all_in_the_file() {
+        const EDITS: usize = 16;
+        let root = tempfile::tempdir().unwrap();
+        let old: String = (0..EDITS).map(|n| format!("<old{n}>\n")).collect();
+        let wanted = old.replace("old", "new");
+        fs::write(root.path().join("a.txt"), old).unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..EDITS {
+                let folder = Folder::new(root.path());
+                scope.spawn(move || {
+                    let (old, new) = (format!("<old{n}>"), format!("<new{n}>"));
+                    edit(&folder, "a.txt", &old, &new).unwrap();
+                });
+            }
+        });
+        let text = fs::read_to_string(root.path().join("a.txt")).unwrap();
+        assert_eq!(text, wanted);
     }
 }

@@ -307,7 +307,7 @@ pub(crate) struct McpArgs {
     /// One server [default: all]
     pub(crate) server: Option<String>,
     /// Serve: let the assistant answer the questions of runs, also those that approve something [default: a person
-    /// answers with `zeph answer`]
+    /// answers with `zeph answer`]. A plan file as an answer needs --allow-plans, too
     #[arg(long)]
     pub(crate) allow_answers: bool,
     /// Serve: let the assistant run plan files and plans that it writes, which run any command [default: it starts

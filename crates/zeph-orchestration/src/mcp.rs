@@ -6,6 +6,9 @@ use zeph_command::{CommandExecutor, CommandParams};
 use zeph_config::{McpConfig, McpTransport};
 use zeph_executor::TaskError;
 pub use zeph_mcp::{McpError, McpServer, Refused, ServeError, ServerAbout, serve};
+use zeph_sanitizer::Redactor;
+
+use crate::orchestrator::redactor;
 
 /// The error of starting or reaching a server.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +95,9 @@ pub async fn connect(
             let started = reach.commands.start_service(&params);
             let (process, stdin, stdout) = started.map_err(not_started)?;
             let process = Arc::new(process);
-            let said = move || process.stderr_tail();
+            let hide = secrets(config).map_err(not_started)?;
+            // Hidden before it is cut: a part of a secret is not recognised.
+            let said = move || hide.redact(&process.stderr_tail()).into_owned();
             Ok(McpServer::over_pipes(name, config, stdout, stdin, said).await?)
         }
         #[cfg(feature = "llm")]
@@ -107,6 +112,15 @@ pub async fn connect(
             Err(not_started(error.with_code("unsupported")))
         }
     }
+}
+
+/// The redactor of the variables that a server's program gets.
+fn secrets(config: &McpConfig) -> Result<Redactor, TaskError> {
+    let values: Vec<(&str, String)> = (config.pass_env.iter())
+        .filter_map(|name| Some((name.as_str(), std::env::var(name).ok()?)))
+        .collect();
+    let named = values.iter().map(|(name, value)| (*name, value.as_str()));
+    redactor(named).map_err(|error| TaskError::permanent(error.to_string()).with_code("secret"))
 }
 
 #[cfg(feature = "llm")]

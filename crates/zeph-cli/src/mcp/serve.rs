@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 use zeph_executor::{Attempt, TaskContext, TaskError, TaskId};
 use zeph_orchestration::mcp::{ServerAbout, serve};
+use zeph_planner::plan::edited_plan;
 use zeph_subagent::{Effect, Tool, tool_fn, with_effect};
 
 use super::commands::Commands;
@@ -25,9 +26,10 @@ use crate::run::listen;
 /// What an assistant may do beside starting goals and reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rights {
-    /// Answer the questions of runs, which includes approvals.
+    /// Answer the questions of runs, which includes approvals, but with no plan.
     pub(super) answers: bool,
-    /// Run plan files and plans of its own, which run any command.
+    /// Run plan files and plans of its own, which run any command; with `answers` also in place of a plan that is asked
+    /// about.
     pub(super) plans: bool,
 }
 
@@ -131,7 +133,7 @@ struct Answer {
     run: String,
     /// The number of the question, as `status` has it, or the name of its task.
     question: String,
-    /// The answer. For a plan: approve, reject: WHY, or a whole plan file.
+    /// The answer. For a plan: approve, or reject: WHY.
     text: String,
     /// How many seconds to wait for what follows, at most 3600; null for 60.
     #[serde(default)]
@@ -258,11 +260,15 @@ fn tools(commands: &Arc<Commands>, rights: Rights) -> Vec<Arc<dyn Tool>> {
     ]);
     if rights.answers {
         let answer = here();
-        tools.push(changes(tool_fn(
-            "answer",
-            "Answers a question of a run, and lets the run continue; ask the user for the answer",
-            move |_, of: Answer| answered(Arc::clone(&answer), of),
-        )));
+        let about = if rights.plans {
+            "Answers a question of a run, and lets the run continue; ask the user for the answer. A whole plan file \
+             replaces a plan"
+        } else {
+            "Answers a question of a run, and lets the run continue; ask the user for the answer"
+        };
+        tools.push(changes(tool_fn("answer", about, move |_, of: Answer| {
+            answered(Arc::clone(&answer), rights, of)
+        })));
     }
     tools
 }
@@ -378,7 +384,17 @@ async fn started(commands: Arc<Commands>, of: Run) -> Result<String, TaskError> 
     }
 }
 
-async fn answered(commands: Arc<Commands>, of: Answer) -> Result<String, TaskError> {
+async fn answered(
+    commands: Arc<Commands>,
+    rights: Rights,
+    of: Answer,
+) -> Result<String, TaskError> {
+    // A plan file as the answer about a plan would run in its place.
+    if !rights.plans && matches!(edited_plan(&of.text), Ok(Some(_))) {
+        let text = "the answer is a plan file, which `zeph mcp serve` takes only with --allow-plans; \
+                    answer approve, or reject: WHY";
+        return Err(TaskError::refused(text).with_code("plan_not_allowed"));
+    }
     let at = if of.text.starts_with('@') { "@" } else { "" };
     let words = [
         "answer",

@@ -31,6 +31,7 @@ mod json_page;
 mod labels;
 mod matrix;
 mod mcp;
+mod mcp_rights;
 mod operator_day;
 mod orphans;
 mod postgres;

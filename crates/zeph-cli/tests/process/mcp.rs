@@ -9,7 +9,7 @@ use super::support::{Ended, Scene, code};
 const WORKER: &str = "---\nname: worker\ndescription: Works\ntools: [TOOLS]\n---\nYou work.\n";
 
 /// A scene with an agent, user settings and a model service.
-fn scene(tools: &str, settings: &str, service: &Service) -> Scene {
+pub(super) fn scene(tools: &str, settings: &str, service: &Service) -> Scene {
     let scene = Scene::new("[tasks.work]\nagent = 'worker'\nprompt = 'Do it.'\n");
     scene.folder("agents");
     scene.file("agents/worker.md", &WORKER.replace("TOOLS", tools));
@@ -22,7 +22,7 @@ fn scene(tools: &str, settings: &str, service: &Service) -> Scene {
     scene
 }
 
-fn zeph(scene: &Scene, args: &[&str]) -> Ended {
+pub(super) fn zeph(scene: &Scene, args: &[&str]) -> Ended {
     scene.start_with(args, &[("OPENAI_API_KEY", KEY)]).wait()
 }
 
@@ -65,7 +65,7 @@ fn tool_notes(scene: &Scene, run: &str, task: &str) -> Vec<(String, String)> {
 }
 
 /// Lists runs and starts one, side by side, then says what it saw.
-fn drives(asked: &Asked) -> Value {
+pub(super) fn drives(asked: &Asked) -> Value {
     if has_results(asked) {
         return says("Both were called.");
     }
@@ -300,7 +300,7 @@ fn an_approval_that_names_no_tool_allows_none() {
 }
 
 /// The messages of a client that lists the tools and calls some, and the answers of `zeph mcp serve`.
-fn serve(scene: &Scene, flags: &[&str], calls: &[(&str, Value)]) -> Vec<Value> {
+pub(super) fn serve(scene: &Scene, flags: &[&str], calls: &[(&str, Value)]) -> Vec<Value> {
     let begin = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-06-18", "capabilities": {},
         "clientInfo": { "name": "test", "version": "1" } } });

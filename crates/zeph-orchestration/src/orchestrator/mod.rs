@@ -44,6 +44,9 @@ pub use command_input::{command_input, reads_result};
 #[cfg(feature = "planfile")]
 pub use plan_files::{LoadedPlan, PlanFileError, PlanFiles, PlanSource};
 
+#[cfg(feature = "mcp")]
+pub(crate) use redact::redactor;
+
 #[cfg(feature = "planner")]
 pub use agent_check::{agent_problems, edited_plan_problems};
 #[cfg(feature = "planner")]

@@ -25,7 +25,7 @@ impl Redact for RedactSecrets {
 ///
 /// A name that a marker cannot contain is replaced by `secret`. If a value occurs in a name, all names
 /// are replaced by numbers.
-pub(super) fn redactor<'a>(
+pub(crate) fn redactor<'a>(
     secrets: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<Redactor, SecretError> {
     let long: Vec<(&str, &str)> = secrets.filter(|(_, value)| !is_too_short(value)).collect();

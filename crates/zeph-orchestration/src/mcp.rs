@@ -120,7 +120,7 @@ fn secrets(config: &McpConfig) -> Result<Redactor, TaskError> {
         .filter_map(|name| Some((name.as_str(), std::env::var(name).ok()?)))
         .collect();
     let named = values.iter().map(|(name, value)| (*name, value.as_str()));
-    redactor(named).map_err(|error| TaskError::permanent(error.to_string()).with_code("secret"))
+    redactor(named).map_err(|error| TaskError::permanent(error.to_string()).with_code("bad_secret"))
 }
 
 #[cfg(feature = "llm")]
